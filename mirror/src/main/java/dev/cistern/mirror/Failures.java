@@ -1,0 +1,60 @@
+package dev.cistern.mirror;
+
+import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Reference;
+import dev.cistern.oci.RepositoryName;
+import java.time.Duration;
+import java.util.Optional;
+
+/** From an upstream's failure to the error that a client gets when nothing is here. */
+final class Failures {
+  private Failures() {}
+
+  static OciException manifestUnknown(RepositoryName repository, Reference reference) {
+    return new OciException(
+        ErrorCode.MANIFEST_UNKNOWN, "no manifest " + reference + " in repository " + repository);
+  }
+
+  static OciException blobUnknown(RepositoryName repository, Digest digest) {
+    return new OciException(
+        ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository);
+  }
+
+  /** Returns the error for an answer that is not found; {@code unknown} is the one for missing. */
+  static OciException of(Answer<?> answer, String upstream, OciException unknown) {
+    return switch (answer) {
+      case Answer.Found<?> found -> throw new IllegalArgumentException("no failure: " + found);
+      case Answer.Missing<?> missing -> unknown;
+      case Answer.Refused<?>(String reason) ->
+          new OciException(
+              ErrorCode.DENIED,
+              "upstream " + upstream + " refuses: " + reason,
+              "check the credentials of this upstream in the configuration");
+      case Answer.Throttled<?>(Optional<Duration> retryAfter) ->
+          new OciException(
+                  ErrorCode.TOOMANYREQUESTS,
+                  "upstream " + upstream + " throttles",
+                  "try again later, or give this upstream credentials with a higher limit")
+              .withRetryAfter(retryAfter.orElse(Duration.ofSeconds(60)));
+      case Answer.Unreachable<?>(String reason) ->
+          new OciException(
+              ErrorCode.UPSTREAM_UNAVAILABLE,
+              "upstream " + upstream + " does not answer as it should: " + reason,
+              "it is not here yet; try again when the upstream works");
+    };
+  }
+
+  /** Returns why, in a few words. */
+  static String reason(Answer<?> answer) {
+    return switch (answer) {
+      case Answer.Found<?> found -> "found";
+      case Answer.Missing<?> missing -> "it answered 404";
+      case Answer.Refused<?>(String reason) -> reason;
+      case Answer.Throttled<?> throttled -> "it throttles us";
+      case Answer.Unreachable<?>(String reason) -> reason;
+    };
+  }
+}

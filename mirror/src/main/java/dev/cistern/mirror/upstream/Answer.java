@@ -1,0 +1,33 @@
+package dev.cistern.mirror.upstream;
+
+import java.time.Duration;
+import java.util.Optional;
+
+/** What an upstream said. The caller decides what follows from it. */
+public sealed interface Answer<T> {
+  /** It has it. */
+  record Found<T>(T value) implements Answer<T> {}
+
+  /** It says that it does not have it (404). */
+  record Missing<T>() implements Answer<T> {}
+
+  /** It does not let us (401, 403, or a token was not to be had). */
+  record Refused<T>(String reason) implements Answer<T> {}
+
+  /** It asks us to come back later (429). */
+  record Throttled<T>(Optional<Duration> retryAfter) implements Answer<T> {}
+
+  /** It cannot be reached or does not work (connection, TLS, timeout, 5xx, nonsense). */
+  record Unreachable<T>(String reason) implements Answer<T> {}
+
+  /** Returns this answer, which is not {@link Found}, as one to another question. */
+  static <T> Answer<T> failure(Answer<?> answer) {
+    return switch (answer) {
+      case Found<?> found -> throw new IllegalArgumentException("not a failure: " + found);
+      case Missing<?> missing -> new Missing<>();
+      case Refused<?>(String reason) -> new Refused<>(reason);
+      case Throttled<?>(Optional<Duration> retryAfter) -> new Throttled<>(retryAfter);
+      case Unreachable<?>(String reason) -> new Unreachable<>(reason);
+    };
+  }
+}

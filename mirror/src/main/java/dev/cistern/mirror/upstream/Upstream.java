@@ -1,0 +1,257 @@
+package dev.cistern.mirror.upstream;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.MediaType;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Reference;
+import dev.cistern.oci.RepositoryName;
+import java.io.IOException;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One upstream registry. Every question has an {@link Answer}; nothing is thrown for what an
+ * upstream does. Blocking; called from virtual threads.
+ */
+public final class Upstream implements AutoCloseable {
+  private static final String MANIFEST_TYPES =
+      String.join(
+          ", ",
+          MediaType.OCI_INDEX.name(),
+          MediaType.OCI_IMAGE.name(),
+          MediaType.DOCKER_LIST.name(),
+          MediaType.DOCKER_IMAGE.name());
+  private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d+)-\\d+/(\\d+|\\*)");
+
+  private final UpstreamSettings settings;
+  private final Transport transport;
+  private final Tokens tokens;
+  private final InstantSource clock;
+
+  private Upstream(UpstreamSettings settings, Transport transport, InstantSource clock) {
+    this.settings = settings;
+    this.transport = transport;
+    this.tokens = new Tokens(settings, transport, clock);
+    this.clock = clock;
+  }
+
+  /**
+   * Makes the client; asks nothing of the upstream.
+   *
+   * @throws IOException if the CA file cannot be used
+   */
+  public static Upstream open(UpstreamSettings settings, InstantSource clock) throws IOException {
+    return new Upstream(settings, new Transport(settings), clock);
+  }
+
+  public UpstreamSettings settings() {
+    return settings;
+  }
+
+  /** Asks where a tag points, without the manifest. Empty if the upstream does not say. */
+  public Answer<Optional<Digest>> headManifest(RepositoryName repository, Reference reference) {
+    return ask(
+        "HEAD",
+        repository,
+        "/manifests/" + reference,
+        Map.of("Accept", MANIFEST_TYPES),
+        response -> contentDigest(response));
+  }
+
+  /** Fetches a manifest of at most {@link Manifest#MAX_BYTES}. */
+  public Answer<RemoteManifest> manifest(RepositoryName repository, Reference reference) {
+    return ask(
+        "GET",
+        repository,
+        "/manifests/" + reference,
+        Map.of("Accept", MANIFEST_TYPES),
+        response -> {
+          byte[] bytes =
+              response
+                  .body(Manifest.MAX_BYTES)
+                  .orElseThrow(() -> new IOException("its manifest is larger than 4 MiB"));
+          return new RemoteManifest(
+              response.header("Content-Type").flatMap(Upstream::mediaType),
+              contentDigest(response),
+              bytes);
+        });
+  }
+
+  /** Asks for the size of a blob in bytes; -1 if the upstream has it but does not say. */
+  public Answer<Long> headBlob(RepositoryName repository, Digest digest) {
+    return ask(
+        "HEAD", repository, "/blobs/" + digest, Map.of(), response -> contentLength(response));
+  }
+
+  /** Opens a blob from byte {@code from} on; the caller closes what is found. */
+  public Answer<RemoteBlob> openBlob(RepositoryName repository, Digest digest, long from) {
+    Map<String, String> headers = new HashMap<>(Map.of("Accept-Encoding", "identity"));
+    if (from > 0) {
+      headers.put("Range", "bytes=" + from + "-");
+    }
+    try {
+      Transport.Response response = authorised("GET", repository, "/blobs/" + digest, headers);
+      try {
+        Answer<RemoteBlob> answer =
+            switch (response.status()) {
+              case 200 -> new Answer.Found<>(new RemoteBlob(response, 0, contentLength(response)));
+              case 206 -> new Answer.Found<>(ranged(response));
+              default -> failure(response);
+            };
+        if (!(answer instanceof Answer.Found)) {
+          response.close();
+        }
+        return answer;
+      } catch (IOException e) {
+        response.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      return failure(e);
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    transport.close();
+  }
+
+  @Override
+  public String toString() {
+    return settings.name();
+  }
+
+  private interface Reader<T> {
+    T read(Transport.Response response) throws IOException;
+  }
+
+  private <T> Answer<T> ask(
+      String method,
+      RepositoryName repository,
+      String path,
+      Map<String, String> headers,
+      Reader<T> reader) {
+    try (Transport.Response response = authorised(method, repository, path, headers)) {
+      return response.status() == 200
+          ? new Answer.Found<>(reader.read(response))
+          : failure(response);
+    } catch (IOException e) {
+      return failure(e);
+    }
+  }
+
+  /** Sends a request; a 401 is met once, and once more with a fresh token if one was refused. */
+  private Transport.Response authorised(
+      String method, RepositoryName repository, String path, Map<String, String> headers)
+      throws IOException {
+    URI uri = settings.endpoint().resolve("/v2/" + repository + path);
+    @Nullable String authorization = tokens.known(repository).orElse(null);
+    boolean wasKnown = authorization != null;
+    for (int tries = 0; ; tries++) {
+      Transport.Response response = transport.send(method, uri, headers, authorization);
+      Optional<Challenge> challenge =
+          response.status() == 401
+              ? Challenge.choose(response.headers("WWW-Authenticate"), "bearer", "basic")
+              : Optional.empty();
+      if (challenge.isEmpty() || tries == (wasKnown ? 2 : 1)) {
+        return response;
+      }
+      response.close();
+      if (authorization != null) {
+        tokens.drop(challenge.get(), repository);
+      }
+      Optional<String> met = tokens.meet(challenge.get(), repository);
+      if (met.isEmpty()) {
+        throw new TokenRefusedException(
+            "it wants credentials and none are configured for " + settings.registry());
+      }
+      authorization = met.get();
+    }
+  }
+
+  private static RemoteBlob ranged(Transport.Response response) throws IOException {
+    String range = response.header("Content-Range").orElse("");
+    Matcher matcher = CONTENT_RANGE.matcher(range);
+    if (!matcher.matches()) {
+      throw new IOException("it sent a partial answer without a Content-Range");
+    }
+    long size = matcher.group(2).equals("*") ? -1 : Long.parseLong(matcher.group(2));
+    return new RemoteBlob(response, Long.parseLong(matcher.group(1)), size);
+  }
+
+  private <T> Answer<T> failure(Transport.Response response) {
+    int status = response.status();
+    return switch (status) {
+      case 404 -> new Answer.Missing<>();
+      case 401, 403 -> new Answer.Refused<>("it answered " + status);
+      case 429 -> new Answer.Throttled<>(response.header("Retry-After").flatMap(this::delay));
+      default -> new Answer.Unreachable<>("it answered " + status);
+    };
+  }
+
+  private static <T> Answer<T> failure(IOException e) {
+    if (e instanceof TokenRefusedException) {
+      return new Answer.Refused<>(String.valueOf(e.getMessage()));
+    }
+    String name = e instanceof UnknownHostException ? "unknown host: " : "";
+    return new Answer.Unreachable<>(
+        name + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()));
+  }
+
+  /** Retry-After (RFC 9110 section 10.2.3): seconds or a date. */
+  private Optional<Duration> delay(String text) {
+    try {
+      return Optional.of(Duration.ofSeconds(Long.parseUnsignedLong(text.strip())));
+    } catch (NumberFormatException notSeconds) {
+      try {
+        Instant date =
+            ZonedDateTime.parse(text.strip(), DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
+        Duration wait = Duration.between(clock.instant(), date);
+        return Optional.of(wait.isNegative() ? Duration.ZERO : wait);
+      } catch (DateTimeException notADate) {
+        return Optional.empty();
+      }
+    }
+  }
+
+  private static Optional<Digest> contentDigest(Transport.Response response) {
+    return response
+        .header("Docker-Content-Digest")
+        .flatMap(text -> {
+          try {
+            return Optional.of(Digest.parse(text));
+          } catch (OciException notADigest) {
+            return Optional.empty();
+          }
+        });
+  }
+
+  private static Optional<MediaType> mediaType(String text) {
+    try {
+      return Optional.of(MediaType.parse(text));
+    } catch (OciException notAMediaType) {
+      return Optional.empty();
+    }
+  }
+
+  private static long contentLength(Transport.Response response) {
+    try {
+      return response.header("Content-Length").map(Long::parseLong).orElse(-1L);
+    } catch (NumberFormatException e) {
+      return -1;
+    }
+  }
+}

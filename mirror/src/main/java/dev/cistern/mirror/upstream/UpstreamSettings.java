@@ -1,0 +1,38 @@
+package dev.cistern.mirror.upstream;
+
+import dev.cistern.auth.credentials.Keyring;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * How an upstream registry is reached.
+ *
+ * @param name the first path component under which its repositories are kept here
+ * @param registry the host by which clients know it ({@code ?ns=}), and its key in credentials
+ * @param endpoint where it answers: scheme, host and port
+ * @param caFile certificates in PEM that are trusted instead of the JDK's
+ * @param insecure whether certificates are not verified and credentials go over plain http too
+ * @param realms hosts ({@code host[:port]}) of token services that may get the registry's
+ *     credentials
+ * @param trusted hosts ({@code host[:port]}) that may be on private addresses, for token services
+ *     and redirects
+ * @param freshness how long a tag is served without asking again
+ */
+public record UpstreamSettings(
+    String name,
+    String registry,
+    URI endpoint,
+    Keyring keyring,
+    Optional<Path> caFile,
+    boolean insecure,
+    Set<String> realms,
+    Set<String> trusted,
+    Duration freshness) {
+  public UpstreamSettings {
+    realms = Set.copyOf(realms);
+    trusted = Set.copyOf(trusted);
+  }
+}

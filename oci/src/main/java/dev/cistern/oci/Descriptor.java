@@ -1,0 +1,22 @@
+package dev.cistern.oci;
+
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a manifest says of other content (image specification, "Content Descriptors").
+ *
+ * @param size bytes, not negative
+ * @param artifactType empty where the manifest gives none
+ */
+public record Descriptor(
+    MediaType mediaType,
+    Digest digest,
+    long size,
+    Optional<String> artifactType,
+    Map<String, String> annotations,
+    Optional<Platform> platform) {
+  public Descriptor {
+    annotations = Map.copyOf(annotations);
+  }
+}

@@ -1,0 +1,117 @@
+package dev.cistern.server;
+
+import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.Upstreams;
+import dev.cistern.server.admin.Admin;
+import dev.cistern.server.admin.Traffic;
+import dev.cistern.server.config.Config;
+import dev.cistern.server.http.HttpServer;
+import dev.cistern.server.http.HttpSettings;
+import dev.cistern.server.registry.Registry;
+import dev.cistern.storage.Store;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.time.InstantSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A running server: all its objects, made in {@link #start}. */
+public final class Cistern implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Cistern.class);
+  private static final Duration IDLE = Duration.ofMinutes(2);
+  private static final Duration LEFTOVERS_EXPIRE = Duration.ofDays(1);
+  private static final Duration HOUSEKEEPING = Duration.ofMinutes(10);
+  private static final int GRACE_SECONDS = 2;
+
+  private final Store store;
+  private final Mirror mirror;
+  private final Registry registry;
+  private final HttpServer http;
+  private final Thread housekeeping;
+
+  private Cistern(Store store, Mirror mirror, Registry registry, HttpServer http) {
+    this.store = store;
+    this.mirror = mirror;
+    this.registry = registry;
+    this.http = http;
+    this.housekeeping = Thread.ofVirtual().name("housekeeping").unstarted(this::keepHouse);
+  }
+
+  /**
+   * Builds the object graph and starts to serve. Asks nothing of any upstream.
+   *
+   * @throws IOException if the store cannot be opened or the address cannot be bound
+   */
+  public static Cistern start(Config config) throws IOException {
+    InstantSource clock = InstantSource.system();
+    Store store = Store.open(config.data(), clock);
+    var upstreams = new Upstreams(config.upstreams(), clock);
+    var mirror =
+        new Mirror(
+            store, upstreams, upstreams.rules(config.defaultUpstream()), clock, config.patience());
+    var registry = new Registry(store, mirror, clock);
+    var traffic = new Traffic();
+    var service =
+        new Service(registry, new Admin(traffic, store, mirror), traffic, config.accessLog());
+    HttpServer http;
+    try {
+      http = HttpServer.start(new HttpSettings(config.listen(), IDLE), service, clock);
+    } catch (IOException e) {
+      mirror.close();
+      store.close();
+      throw e;
+    }
+    var cistern = new Cistern(store, mirror, registry, http);
+    cistern.housekeeping.start();
+    LOG.atInfo()
+        .addKeyValue("address", http.address())
+        .addKeyValue("data", config.data().toAbsolutePath())
+        .addKeyValue("upstreams", config.upstreams().size())
+        .log("serving");
+    if (!http.address().getAddress().isLoopbackAddress()) {
+      LOG.warn("listening beyond loopback: everybody who reaches this address may pull and push");
+    }
+    return cistern;
+  }
+
+  /** Returns the address that was bound. */
+  public InetSocketAddress address() {
+    return http.address();
+  }
+
+  @Override
+  public void close() throws IOException {
+    housekeeping.interrupt();
+    http.stop(GRACE_SECONDS);
+    registry.close();
+    mirror.close();
+    store.close();
+  }
+
+  private void keepHouse() {
+    try {
+      while (true) {
+        Thread.sleep(HOUSEKEEPING);
+        removeLeftovers();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void removeLeftovers() {
+    try {
+      int uploads = store.uploads().expire(LEFTOVERS_EXPIRE);
+      int fills = mirror.expireFills(LEFTOVERS_EXPIRE);
+      if (uploads + fills > 0) {
+        LOG.atInfo()
+            .addKeyValue("uploads", uploads)
+            .addKeyValue("fills", fills)
+            .log("expired leftovers removed");
+      }
+    } catch (IOException e) {
+      LOG.atError().setCause(e).log("leftovers not removed");
+    }
+  }
+}

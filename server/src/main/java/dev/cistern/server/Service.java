@@ -1,0 +1,100 @@
+package dev.cistern.server;
+
+import dev.cistern.mirror.CacheStatus;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.admin.Admin;
+import dev.cistern.server.admin.Traffic;
+import dev.cistern.server.http.Handler;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import dev.cistern.server.registry.Errors;
+import dev.cistern.server.registry.Registry;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.spi.LoggingEventBuilder;
+
+/** Sends each request to who answers it, and tells the log and the counts what came of it. */
+final class Service implements Handler {
+  private static final Logger ACCESS = LoggerFactory.getLogger("access");
+
+  private final Registry registry;
+  private final Admin admin;
+  private final Traffic traffic;
+  private final boolean isLogged;
+
+  Service(Registry registry, Admin admin, Traffic traffic, boolean isLogged) {
+    this.registry = registry;
+    this.admin = admin;
+    this.traffic = traffic;
+    this.isLogged = isLogged;
+  }
+
+  @Override
+  public @Nullable Reply atHand(Request request) {
+    return registry.atHand(request);
+  }
+
+  @Override
+  public Reply handle(Request request) {
+    try {
+      boolean isRegistry = request.target().startsWith("/v2/") || request.path().equals("/v2");
+      return isRegistry ? registry.answer(request) : admin.answer(request);
+    } catch (IOException | RuntimeException e) {
+      return Errors.reply(e);
+    }
+  }
+
+  @Override
+  public Reply malformed(String reason, int status) {
+    return Errors.reply(
+        new OciException(
+                ErrorCode.UNSUPPORTED,
+                "not a request that HTTP/1.1 allows: " + reason,
+                "see RFC 9112; the connection is closed")
+            .withStatus(status));
+  }
+
+  @Override
+  public void done(Request request, Reply reply, long bytes, long nanos) {
+    traffic.count(reply, bytes, nanos);
+    if (isLogged) {
+      log(request, reply, bytes, nanos);
+    }
+  }
+
+  private static void log(Request request, Reply reply, long bytes, long nanos) {
+    LoggingEventBuilder line =
+        ACCESS
+            .atInfo()
+            .addKeyValue("client", request.client())
+            .addKeyValue("method", request.method());
+    if (request.repository() == null) {
+      line = line.addKeyValue("path", request.path());
+    } else {
+      line =
+          line.addKeyValue("repository", request.repository())
+              .addKeyValue("reference", request.reference());
+    }
+    line =
+        line.addKeyValue("status", reply.status())
+            .addKeyValue("bytes", bytes)
+            .addKeyValue("ms", Math.round(nanos / 1e3) / 1e3);
+    @Nullable CacheStatus cache = reply.cache();
+    if (cache != null) {
+      line = line.addKeyValue("cache", cache.outcome().word());
+      if (cache.upstream().isPresent()) {
+        line = line.addKeyValue("upstream", cache.upstream().get());
+      }
+      if (cache.reason().isPresent()) {
+        line = line.addKeyValue("reason", cache.reason().get());
+      }
+    }
+    if (reply.reason() != null) {
+      line = line.addKeyValue("reason", reply.reason());
+    }
+    line.log("request");
+  }
+}

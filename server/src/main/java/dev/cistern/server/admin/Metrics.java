@@ -1,0 +1,94 @@
+package dev.cistern.server.admin;
+
+import dev.cistern.mirror.CacheStatus;
+import dev.cistern.mirror.Mirror;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.FunctionTimer;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * The counts in Prometheus' text format. Made when they are first asked for, so that a start does
+ * not wait for it. No metric is labelled by repository or digest.
+ */
+final class Metrics {
+  private final PrometheusMeterRegistry registry =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+
+  Metrics(Traffic traffic, Mirror mirror) {
+    for (int hundreds = 1; hundreds <= 5; hundreds++) {
+      int status = hundreds;
+      count(
+          "cistern.requests",
+          "Requests answered",
+          "status",
+          status + "xx",
+          traffic,
+          t -> t.withStatusClass(status));
+    }
+    for (CacheStatus.Outcome outcome : CacheStatus.Outcome.values()) {
+      count(
+          "cistern.cache",
+          "Answers by what the cache did",
+          "outcome",
+          outcome.word(),
+          traffic,
+          t -> t.withOutcome(outcome));
+    }
+    FunctionTimer.builder(
+            "cistern.request.duration",
+            traffic,
+            Traffic::requests,
+            Traffic::nanos,
+            TimeUnit.NANOSECONDS)
+        .description("Time from a request's head to its reply's last byte")
+        .register(registry);
+    FunctionCounter.builder("cistern.sent", traffic, Traffic::bytes)
+        .baseUnit("bytes")
+        .description("Body bytes sent to clients")
+        .register(registry);
+    FunctionCounter.builder("cistern.aborted", traffic, Traffic::aborted)
+        .description("Replies whose client left before the end")
+        .register(registry);
+    FunctionCounter.builder("cistern.fills.started", mirror, Mirror::fillsStarted)
+        .description("Downloads from upstreams")
+        .register(registry);
+    FunctionCounter.builder("cistern.fills.wrong", mirror, Mirror::fillsWrong)
+        .description("Downloads with another digest than asked for")
+        .register(registry);
+    Gauge.builder("cistern.fills.running", mirror, Mirror::fillsRunning)
+        .description("Downloads that run now")
+        .register(registry);
+    jvm(registry);
+  }
+
+  String text() {
+    return registry.scrape();
+  }
+
+  private <T> void count(
+      String name,
+      String description,
+      String label,
+      String value,
+      T source,
+      ToDoubleFunction<T> count) {
+    FunctionCounter.builder(name, source, count)
+        .description(description)
+        .tag(label, value)
+        .register(registry);
+  }
+
+  private static void jvm(MeterRegistry registry) {
+    new JvmMemoryMetrics().bindTo(registry);
+    new ProcessorMetrics().bindTo(registry);
+    new UptimeMetrics().bindTo(registry);
+  }
+}

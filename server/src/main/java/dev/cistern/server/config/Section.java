@@ -1,0 +1,173 @@
+package dev.cistern.server.config;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.snakeyaml.engine.v2.api.LoadSettings;
+import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.exceptions.Mark;
+import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
+import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
+import org.snakeyaml.engine.v2.nodes.MappingNode;
+import org.snakeyaml.engine.v2.nodes.Node;
+import org.snakeyaml.engine.v2.nodes.NodeTuple;
+import org.snakeyaml.engine.v2.nodes.ScalarNode;
+import org.snakeyaml.engine.v2.nodes.SequenceNode;
+
+/**
+ * A mapping of a YAML file. Each key is asked for by name and type; {@link #end} refuses the keys
+ * that nobody asked for. Every complaint has the form {@code FILE:LINE: PATH: WHAT}.
+ */
+final class Section {
+  private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
+
+  private final String file;
+  private final String path;
+  private final Node node;
+  private final Map<String, Node> values = new LinkedHashMap<>();
+  private final Map<String, Node> keys = new LinkedHashMap<>();
+  private final Set<String> asked = new HashSet<>();
+
+  private Section(String file, String path, Node node) {
+    this.file = file;
+    this.path = path;
+    this.node = node;
+    if (!(node instanceof MappingNode mapping)) {
+      throw wrong(node, path, "a mapping (key: value) is expected");
+    }
+    for (NodeTuple tuple : mapping.getValue()) {
+      String key = scalar(tuple.getKeyNode(), path);
+      if (values.put(key, tuple.getValueNode()) != null) {
+        throw wrong(tuple.getKeyNode(), below(key), "the key is there twice");
+      }
+      keys.put(key, tuple.getKeyNode());
+    }
+  }
+
+  /** Parses a file's text; an empty one is a mapping without keys. */
+  static Optional<Section> parse(String text, String file) {
+    try {
+      return new Compose(LoadSettings.builder().setLabel(file).build())
+          .composeString(text)
+          .map(root -> new Section(file, "", root));
+    } catch (MarkedYamlEngineException e) {
+      String line = e.getProblemMark().map(mark -> ":" + (mark.getLine() + 1)).orElse("");
+      throw new ConfigException(file + line + ": not YAML: " + e.getProblem());
+    } catch (YamlEngineException e) {
+      throw new ConfigException(file + ": not YAML: " + e.getMessage());
+    }
+  }
+
+  Optional<String> text(String key) {
+    return ask(key).map(value -> scalar(value, below(key)));
+  }
+
+  String required(String key) {
+    return text(key).orElseThrow(() -> wrong(node, below(key), "the key is missing"));
+  }
+
+  Optional<Boolean> flag(String key) {
+    return ask(key)
+        .map(value ->
+            switch (scalar(value, below(key))) {
+              case "true" -> true;
+              case "false" -> false;
+              default -> throw wrong(value, below(key), "true or false is expected");
+            });
+  }
+
+  Optional<Duration> duration(String key) {
+    return ask(key)
+        .map(value -> {
+          Matcher matcher = DURATION.matcher(scalar(value, below(key)));
+          if (!matcher.matches()) {
+            throw wrong(value, below(key), "a duration such as 500ms, 30s, 5m or 1h is expected");
+          }
+          long number = Long.parseLong(matcher.group(1));
+          return switch (matcher.group(2)) {
+            case "ms" -> Duration.ofMillis(number);
+            case "s" -> Duration.ofSeconds(number);
+            case "m" -> Duration.ofMinutes(number);
+            case "h" -> Duration.ofHours(number);
+            default -> Duration.ofDays(number);
+          };
+        });
+  }
+
+  List<String> texts(String key) {
+    var texts = new ArrayList<String>();
+    for (Node item : items(key)) {
+      texts.add(scalar(item, below(key)));
+    }
+    return texts;
+  }
+
+  Optional<Section> section(String key) {
+    return ask(key).map(value -> new Section(file, below(key), value));
+  }
+
+  List<Section> sections(String key) {
+    var sections = new ArrayList<Section>();
+    for (Node item : items(key)) {
+      sections.add(new Section(file, below(key) + "[" + sections.size() + "]", item));
+    }
+    return sections;
+  }
+
+  /** Refuses the keys that nobody asked for. */
+  void end() {
+    for (Map.Entry<String, Node> key : keys.entrySet()) {
+      if (!asked.contains(key.getKey())) {
+        throw wrong(
+            key.getValue(),
+            below(key.getKey()),
+            "unknown key; known here are " + String.join(", ", new TreeSet<>(asked)));
+      }
+    }
+  }
+
+  /** Returns the complaint about the value of {@code key}. */
+  ConfigException wrong(String key, String what) {
+    return wrong(values.getOrDefault(key, node), below(key), what);
+  }
+
+  private Optional<Node> ask(String key) {
+    asked.add(key);
+    return Optional.ofNullable(values.get(key));
+  }
+
+  private List<Node> items(String key) {
+    Optional<Node> value = ask(key);
+    if (value.isEmpty()) {
+      return List.of();
+    }
+    if (!(value.get() instanceof SequenceNode sequence)) {
+      throw wrong(value.get(), below(key), "a list (- item) is expected");
+    }
+    return sequence.getValue();
+  }
+
+  private String scalar(Node value, String where) {
+    if (!(value instanceof ScalarNode scalar)) {
+      throw wrong(value, where, "a single value is expected");
+    }
+    return scalar.getValue();
+  }
+
+  private String below(String key) {
+    return path.isEmpty() ? key : path + "." + key;
+  }
+
+  private ConfigException wrong(Node at, String where, String what) {
+    String line = at.getStartMark().map(Mark::getLine).map(number -> ":" + (number + 1)).orElse("");
+    return new ConfigException(file + line + ": " + (where.isEmpty() ? "" : where + ": ") + what);
+  }
+}

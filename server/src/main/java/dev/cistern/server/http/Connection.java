@@ -1,0 +1,269 @@
+package dev.cistern.server.http;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
+import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpObject;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpUtil;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.handler.timeout.IdleStateEvent;
+import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
+import java.util.OptionalLong;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client's connection: one request at a time, in the order they come. Runs on the connection's
+ * event loop; a request whose reply is not at hand is decided on a virtual thread and its reply
+ * comes back here to be written.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+final class Connection extends ChannelInboundHandlerAdapter {
+  private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
+  private static final long MOST_DISCARDED_BYTES = 16L << 20;
+
+  private final Handler handler;
+  private final ReplyWriter writer;
+  private final Executor threads;
+  private final ArrayDeque<Object> early = new ArrayDeque<>();
+  private @Nullable Exchange current;
+  private String client = "";
+  private long discardedBytes;
+
+  Connection(Handler handler, ReplyWriter writer, Executor threads) {
+    this.handler = handler;
+    this.writer = writer;
+    this.threads = threads;
+  }
+
+  /** A request that is being answered. */
+  private static final class Exchange {
+    private final Request request;
+    private final boolean isKeptAlive;
+    private final long begun = System.nanoTime();
+    private boolean isReplied;
+
+    Exchange(Request request, boolean isKeptAlive) {
+      this.request = request;
+      this.isKeptAlive = isKeptAlive;
+    }
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext context) {
+    if (context.channel().remoteAddress() instanceof InetSocketAddress address) {
+      client = address.getAddress().getHostAddress();
+    }
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext context, Object message) {
+    boolean belongsToCurrent =
+        current != null && message instanceof HttpContent && !current.request.body().isEnded();
+    if (current != null && !belongsToCurrent) {
+      early.add(message);
+    } else {
+      take(context, message);
+    }
+    updateReading(context);
+  }
+
+  private void take(ChannelHandlerContext context, Object message) {
+    DecoderResult decoded = ((HttpObject) message).decoderResult();
+    if (decoded.isFailure()) {
+      ReferenceCountUtil.release(message);
+      refuse(context, decoded.cause());
+    } else if (message instanceof HttpRequest head) {
+      begin(context, head);
+    } else if (message instanceof HttpContent content) {
+      addContent(context, content);
+    }
+  }
+
+  private void begin(ChannelHandlerContext context, HttpRequest head) {
+    boolean hasBody =
+        head.headers().contains(HttpHeaderNames.CONTENT_LENGTH)
+            || HttpUtil.isTransferEncodingChunked(head);
+    var body =
+        new RequestBody(
+            length(head),
+            HttpUtil.is100ContinueExpected(head) ? () -> sendContinue(context) : () -> {},
+            () -> context.executor().execute(() -> updateReading(context)));
+    var exchange = new Exchange(new Request(head, body, client), HttpUtil.isKeepAlive(head));
+    current = exchange;
+    Reply atHand = hasBody ? null : handler.atHand(exchange.request);
+    if (atHand != null) {
+      body.add(Unpooled.EMPTY_BUFFER, true);
+      reply(context, exchange, atHand);
+    } else {
+      threads.execute(() -> decide(context, exchange));
+    }
+  }
+
+  /** Runs on a virtual thread. */
+  private void decide(ChannelHandlerContext context, Exchange exchange) {
+    try {
+      Reply reply = handler.handle(exchange.request);
+      context.executor().execute(() -> reply(context, exchange, reply));
+    } catch (RuntimeException | Error e) {
+      LOG.atError().addKeyValue("target", exchange.request.target()).setCause(e).log("no reply");
+      context.close();
+    }
+  }
+
+  private void reply(ChannelHandlerContext context, Exchange exchange, Reply reply) {
+    exchange.request.body().discard();
+    exchange.isReplied = true;
+    boolean isUnasked = !exchange.request.body().isEnded() && exchange.request.hasHeader("Expect");
+    boolean isKeptAlive = exchange.isKeptAlive && !isUnasked;
+    ChannelPromise done = context.newPromise();
+    done.addListener(ended -> {
+      long sent = ended.isSuccess() ? length(reply, exchange.request.isHead()) : -1;
+      handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
+      if (isKeptAlive && ended.isSuccess()) {
+        next(context, exchange);
+      } else {
+        context.close();
+      }
+    });
+    if (!context.channel().isActive()) {
+      ReplyWriter.release(reply);
+      done.setFailure(new IOException("the client has left"));
+      return;
+    }
+    writer.write(context, reply, isKeptAlive, exchange.request.isHead(), done);
+  }
+
+  private static long length(Reply reply, boolean isHead) {
+    if (isHead) {
+      return 0;
+    }
+    return switch (reply.body()) {
+      case ReplyBody.None none -> 0;
+      case ReplyBody.Bytes(byte[] bytes) -> bytes.length;
+      case ReplyBody.FilePart part -> part.count();
+      case ReplyBody.FileParts parts ->
+          parts.parts().stream().mapToLong(ReplyBody.Part::count).sum();
+      case ReplyBody.Following following ->
+          (following.end() < 0 ? following.fill().size() : following.end()) - following.from();
+    };
+  }
+
+  /** The reply is out; the next request may begin once the rest of this one's body has come. */
+  private void next(ChannelHandlerContext context, Exchange exchange) {
+    if (current != exchange || !exchange.request.body().isEnded()) {
+      return;
+    }
+    current = null;
+    while (current == null && !early.isEmpty()) {
+      take(context, early.remove());
+    }
+    while (current != null
+        && !early.isEmpty()
+        && early.peek() instanceof HttpContent
+        && !current.request.body().isEnded()) {
+      take(context, early.remove());
+    }
+    updateReading(context);
+  }
+
+  private void addContent(ChannelHandlerContext context, HttpContent content) {
+    Exchange exchange = current;
+    if (exchange == null) {
+      content.release();
+      return;
+    }
+    ByteBuf bytes = content.content();
+    if (exchange.isReplied) {
+      discardedBytes += bytes.readableBytes();
+    }
+    exchange.request.body().add(bytes, content instanceof LastHttpContent);
+    if (discardedBytes > MOST_DISCARDED_BYTES) {
+      context.close();
+    } else if (exchange.isReplied && exchange.request.body().isEnded()) {
+      discardedBytes = 0;
+      next(context, exchange);
+    }
+  }
+
+  private void refuse(ChannelHandlerContext context, Throwable cause) {
+    if (current != null) {
+      current.request.body().fail();
+      context.close();
+      return;
+    }
+    int status =
+        switch (cause) {
+          case TooLongHttpLineException line -> 414;
+          case TooLongHttpHeaderException header -> 431;
+          default -> 400;
+        };
+    Reply reply = handler.malformed(String.valueOf(cause.getMessage()), status);
+    writer.write(
+        context, reply, false, false, context.newPromise().addListener(written -> context.close()));
+  }
+
+  private static OptionalLong length(HttpRequest head) {
+    return head.headers().contains(HttpHeaderNames.CONTENT_LENGTH)
+        ? OptionalLong.of(HttpUtil.getContentLength(head, 0L))
+        : OptionalLong.empty();
+  }
+
+  private static void sendContinue(ChannelHandlerContext context) {
+    context
+        .executor()
+        .execute(() ->
+            context.writeAndFlush(
+                new DefaultFullHttpResponse(
+                    HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER)));
+  }
+
+  private void updateReading(ChannelHandlerContext context) {
+    boolean isFull = current != null && current.request.body().isFull();
+    boolean mayRead = early.isEmpty() && !isFull;
+    if (context.channel().config().isAutoRead() != mayRead) {
+      context.channel().config().setAutoRead(mayRead);
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    if (current != null) {
+      current.request.body().fail();
+    }
+    early.forEach(ReferenceCountUtil::release);
+    early.clear();
+  }
+
+  @Override
+  public void userEventTriggered(ChannelHandlerContext context, Object event) {
+    boolean isOurTurn = current != null && !current.isReplied && current.request.body().isEnded();
+    if (event instanceof IdleStateEvent && !isOurTurn) {
+      context.close();
+    }
+  }
+
+  @Override
+  public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+    if (!(cause instanceof IOException)) {
+      LOG.atWarn().addKeyValue("client", client).setCause(cause).log("connection failed");
+    }
+    context.close();
+  }
+}

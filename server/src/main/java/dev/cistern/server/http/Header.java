@@ -1,0 +1,4 @@
+package dev.cistern.server.http;
+
+/** A header field of a reply. */
+public record Header(String name, String value) {}

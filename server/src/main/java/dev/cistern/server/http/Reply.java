@@ -1,0 +1,73 @@
+package dev.cistern.server.http;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.mirror.CacheStatus;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A reply: status, header fields, body, and what the log should know. Built by one thread. */
+public final class Reply {
+  private final int status;
+  private final List<Header> headers = new ArrayList<>(8);
+  private ReplyBody body = ReplyBody.NONE;
+  private @Nullable CacheStatus cache;
+  private @Nullable String reason;
+
+  private Reply(int status) {
+    this.status = status;
+  }
+
+  public static Reply status(int status) {
+    return new Reply(status);
+  }
+
+  /** Adds a field; several of one name are sent as several lines. */
+  public Reply header(String name, String value) {
+    headers.add(new Header(name, value));
+    return this;
+  }
+
+  public Reply body(ReplyBody content) {
+    this.body = content;
+    return this;
+  }
+
+  public Reply body(String contentType, String text) {
+    return header("Content-Type", contentType).body(new ReplyBody.Bytes(text.getBytes(UTF_8)));
+  }
+
+  /** Tells what the cache did, in a header and in the log. */
+  public Reply cache(CacheStatus what) {
+    this.cache = what;
+    return header("Cache-Status", what.header());
+  }
+
+  /** Tells the log why. */
+  public Reply because(String why) {
+    this.reason = why;
+    return this;
+  }
+
+  public int status() {
+    return status;
+  }
+
+  public List<Header> headers() {
+    return Collections.unmodifiableList(headers);
+  }
+
+  public ReplyBody body() {
+    return body;
+  }
+
+  public @Nullable CacheStatus cache() {
+    return cache;
+  }
+
+  public @Nullable String reason() {
+    return reason;
+  }
+}

@@ -1,0 +1,35 @@
+package dev.cistern.server.http;
+
+import dev.cistern.mirror.Fill;
+import dev.cistern.storage.Blob;
+import java.util.List;
+
+/** The content of a reply. Whoever makes one with a blob or a fill hands its hold over with it. */
+public sealed interface ReplyBody {
+  ReplyBody NONE = new None(0);
+
+  /**
+   * No content.
+   *
+   * @param length what Content-Length says: the length that a GET would have; -1 for no such header
+   */
+  record None(long length) implements ReplyBody {}
+
+  /** Content in memory. */
+  record Bytes(byte[] bytes) implements ReplyBody {}
+
+  /** {@code count} bytes of a stored blob from {@code from} on. */
+  record FilePart(Blob blob, long from, long count) implements ReplyBody {}
+
+  /** Several parts of a stored blob (RFC 9110 section 14.6), each with what comes before it. */
+  record FileParts(Blob blob, List<Part> parts, byte[] end) implements ReplyBody {}
+
+  /** One part: the delimiter and header that precede it, and where it lies in the blob. */
+  record Part(byte[] head, long from, long count) {}
+
+  /**
+   * A blob that is on its way, from {@code from} up to {@code end} (exclusive); an {@code end} of
+   * -1 is the end of a blob whose length is not known yet.
+   */
+  record Following(Fill fill, long from, long end) implements ReplyBody {}
+}

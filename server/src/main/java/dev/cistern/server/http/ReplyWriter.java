@@ -1,0 +1,167 @@
+package dev.cistern.server.http;
+
+import dev.cistern.storage.Blob;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpHeadersFactory;
+import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpHeadersFactory;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.LastHttpContent;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.Locale;
+
+/**
+ * The one place that writes replies. Runs on the connection's event loop: bytes from memory, files
+ * by the kernel ({@code sendfile}), growing files by a {@link Tail}.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+final class ReplyWriter {
+  private static final HttpHeadersFactory HEADERS =
+      DefaultHttpHeadersFactory.headersFactory().withValidation(false);
+  private static final DateTimeFormatter IMF_DATE =
+      DateTimeFormatter.ofPattern("EEE, dd MMM yyyy HH:mm:ss 'GMT'", Locale.ROOT)
+          .withZone(ZoneOffset.UTC);
+
+  private final InstantSource clock;
+  private volatile Date date = new Date(Long.MIN_VALUE, "");
+
+  ReplyWriter(InstantSource clock) {
+    this.clock = clock;
+  }
+
+  private record Date(long second, String text) {}
+
+  /**
+   * Writes a reply.
+   *
+   * @param done is fulfilled when the last byte is with the kernel, or the connection is gone
+   */
+  void write(
+      ChannelHandlerContext context,
+      Reply reply,
+      boolean isKeptAlive,
+      boolean isHead,
+      ChannelPromise done) {
+    switch (reply.body()) {
+      case ReplyBody.None(long length) ->
+          writeAll(context, reply, isKeptAlive, Unpooled.EMPTY_BUFFER, length, done);
+      case ReplyBody.Bytes(byte[] bytes) ->
+          writeAll(
+              context,
+              reply,
+              isKeptAlive,
+              isHead ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(bytes),
+              bytes.length,
+              done);
+      case ReplyBody.FilePart(Blob blob, long from, long count) -> {
+        done.addListener(ended -> blob.release());
+        context.write(head(reply, isKeptAlive, count));
+        context.write(new Tail.FileSection(blob.channel(), from, count));
+        context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
+      }
+      case ReplyBody.FileParts parts -> writeParts(context, reply, isKeptAlive, parts, done);
+      case ReplyBody.Following following -> {
+        long length = following.end() < 0 ? -1 : following.end() - following.from();
+        context.writeAndFlush(head(reply, isKeptAlive, length));
+        new Tail(context, following.fill(), following.from(), following.end(), done).begin();
+      }
+    }
+  }
+
+  /** Gives back what a reply holds that will not be written. */
+  static void release(Reply reply) {
+    switch (reply.body()) {
+      case ReplyBody.FilePart part -> part.blob().release();
+      case ReplyBody.FileParts parts -> parts.blob().release();
+      case ReplyBody.Following following -> following.fill().release();
+      case ReplyBody.None none -> {}
+      case ReplyBody.Bytes bytes -> {}
+    }
+  }
+
+  private void writeAll(
+      ChannelHandlerContext context,
+      Reply reply,
+      boolean isKeptAlive,
+      ByteBuf content,
+      long length,
+      ChannelPromise done) {
+    var response =
+        new DefaultFullHttpResponse(
+            HttpVersion.HTTP_1_1,
+            HttpResponseStatus.valueOf(reply.status()),
+            content,
+            HEADERS.newHeaders(),
+            HEADERS.newEmptyHeaders());
+    fill(response.headers(), reply, isKeptAlive);
+    if (length >= 0 && reply.status() != 204 && reply.status() != 304) {
+      response.headers().set(HttpHeaderNames.CONTENT_LENGTH, Long.toString(length));
+    }
+    context.writeAndFlush(response, done);
+  }
+
+  private void writeParts(
+      ChannelHandlerContext context,
+      Reply reply,
+      boolean isKeptAlive,
+      ReplyBody.FileParts parts,
+      ChannelPromise done) {
+    done.addListener(ended -> parts.blob().release());
+    long length = parts.end().length;
+    for (ReplyBody.Part part : parts.parts()) {
+      length += part.head().length + part.count();
+    }
+    context.write(head(reply, isKeptAlive, length));
+    for (ReplyBody.Part part : parts.parts()) {
+      context.write(new DefaultHttpContent(Unpooled.wrappedBuffer(part.head())));
+      context.write(new Tail.FileSection(parts.blob().channel(), part.from(), part.count()));
+    }
+    context.write(new DefaultHttpContent(Unpooled.wrappedBuffer(parts.end())));
+    context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
+  }
+
+  private DefaultHttpResponse head(Reply reply, boolean isKeptAlive, long length) {
+    var response =
+        new DefaultHttpResponse(
+            HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(reply.status()), HEADERS);
+    fill(response.headers(), reply, isKeptAlive);
+    if (length < 0) {
+      response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
+    } else {
+      response.headers().set(HttpHeaderNames.CONTENT_LENGTH, Long.toString(length));
+    }
+    return response;
+  }
+
+  private void fill(HttpHeaders headers, Reply reply, boolean isKeptAlive) {
+    headers.add(HttpHeaderNames.DATE, date());
+    for (Header header : reply.headers()) {
+      headers.add(header.name(), header.value());
+    }
+    if (!isKeptAlive) {
+      headers.add(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+    }
+  }
+
+  private String date() {
+    Instant now = clock.instant();
+    Date last = date;
+    if (last.second != now.getEpochSecond()) {
+      last = new Date(now.getEpochSecond(), IMF_DATE.format(now));
+      date = last;
+    }
+    return last.text;
+  }
+}

@@ -1,0 +1,108 @@
+package dev.cistern.server.http;
+
+import dev.cistern.mirror.Fill;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.DefaultFileRegion;
+import io.netty.handler.codec.http.LastHttpContent;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * One client's way along a file that grows: sends what is available beyond what it sent, at the
+ * socket's pace, until the end; cuts the connection if the fill fails. Runs on the connection's
+ * event loop; only {@link #wake} is called from the fill's thread.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+final class Tail {
+  private final ChannelHandlerContext context;
+  private final Fill fill;
+  private final long end;
+  private final ChannelPromise done;
+  private final AtomicBoolean isScheduled = new AtomicBoolean();
+  private final Runnable wake = this::wake;
+  private long sent;
+  private boolean isWriting;
+
+  /**
+   * @param end where it ends, exclusive; -1 for the end of the blob
+   * @param done is fulfilled when all is sent
+   */
+  Tail(ChannelHandlerContext context, Fill fill, long from, long end, ChannelPromise done) {
+    this.context = context;
+    this.fill = fill;
+    this.sent = from;
+    this.end = end;
+    this.done = done;
+  }
+
+  void begin() {
+    done.addListener(ended -> {
+      fill.unfollow(wake);
+      fill.release();
+    });
+    context.channel().closeFuture().addListener(closed -> done.tryFailure(left()));
+    fill.follow(wake);
+    send();
+  }
+
+  private void wake() {
+    if (isScheduled.compareAndSet(false, true)) {
+      context.executor().execute(this::awake);
+    }
+  }
+
+  private void awake() {
+    isScheduled.set(false);
+    send();
+  }
+
+  private void send() {
+    if (isWriting || done.isDone()) {
+      return;
+    }
+    boolean isFailed = fill.isFailed();
+    boolean isComplete = fill.isComplete();
+    long available = fill.available();
+    long limit = end < 0 ? available : Math.min(end, available);
+    if (sent < limit) {
+      write(limit - sent);
+    } else if (sent == end || (isComplete && sent == fill.size())) {
+      context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
+    } else if (isFailed) {
+      context.close();
+    }
+  }
+
+  private void write(long count) {
+    isWriting = true;
+    context
+        .writeAndFlush(new FileSection(fill.channel(), sent, count))
+        .addListener(written -> {
+          isWriting = false;
+          if (written.isSuccess()) {
+            sent += count;
+            send();
+          } else {
+            context.close();
+          }
+        });
+  }
+
+  private static IOException left() {
+    return new IOException("the connection was closed before the end");
+  }
+
+  /** A part of a file that others read too: sending it does not close it. */
+  static final class FileSection extends DefaultFileRegion {
+    FileSection(FileChannel file, long position, long count) {
+      super(file, position, count);
+    }
+
+    @Override
+    protected void deallocate() {
+      // The file belongs to the blob or the fill.
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** The program: builds the object graph and runs it. */
+@NullMarked
+package dev.cistern.server;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,108 @@
+package dev.cistern.server.registry;
+
+import dev.cistern.mirror.BlobAnswer;
+import dev.cistern.mirror.CacheStatus;
+import dev.cistern.mirror.Fill;
+import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.rules.Location;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.MediaType;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import dev.cistern.storage.Blob;
+import dev.cistern.storage.Store;
+import java.io.IOException;
+import java.util.Optional;
+
+/** {@code /v2/NAME/blobs/DIGEST}: GET, HEAD, DELETE (end-2, end-10). */
+final class BlobEndpoint {
+  private static final int SMALL_BYTES = 64 << 10;
+
+  private final Store store;
+  private final Mirror mirror;
+  private final HotContent hot;
+
+  BlobEndpoint(Store store, Mirror mirror, HotContent hot) {
+    this.store = store;
+    this.mirror = mirror;
+    this.hot = hot;
+  }
+
+  Reply get(Route.Blob route, Request request) throws IOException {
+    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    if (request.isHead()) {
+      return head(route, location, request);
+    }
+    long version = store.repositories().version(location.repository());
+    return switch (mirror.blob(location, route.digest())) {
+      case BlobAnswer.Stored(Blob blob, CacheStatus status) -> {
+        try (blob) {
+          Content content = content(blob);
+          hot.keep(
+              request,
+              new HotContent.Entry(
+                  location.repository(),
+                  route.digest().toString(),
+                  version,
+                  Optional.empty(),
+                  location.namespace(),
+                  status,
+                  content));
+          yield named(content.reply(request).cache(status), location);
+        }
+      }
+      case BlobAnswer.Filling(Fill fill, CacheStatus status) ->
+          following(fill, request, status, location);
+    };
+  }
+
+  Reply delete(Route.Blob route) throws IOException {
+    Location location = mirror.locate(route.repository(), Optional.empty());
+    if (!store.blobs().unlink(location.repository(), route.digest())) {
+      throw new OciException(
+          ErrorCode.BLOB_UNKNOWN,
+          "no blob " + route.digest() + " in repository " + location.repository());
+    }
+    return Reply.status(202);
+  }
+
+  private Reply head(Route.Blob route, Location location, Request request) throws IOException {
+    long size = mirror.blobSize(location, route.digest());
+    var content =
+        new Content(route.digest(), MediaType.OCTET_STREAM, size, new Content.Source.HeadOnly());
+    return named(content.reply(request), location);
+  }
+
+  private static Reply following(
+      Fill fill, Request request, CacheStatus status, Location location) {
+    boolean isTaken = false;
+    try {
+      var content =
+          new Content(
+              fill.digest(), MediaType.OCTET_STREAM, fill.size(), new Content.Source.Growing(fill));
+      Reply reply = named(content.reply(request).cache(status), location);
+      isTaken = reply.status() != 304;
+      return reply;
+    } finally {
+      if (!isTaken) {
+        fill.release();
+      }
+    }
+  }
+
+  private static Content content(Blob blob) throws IOException {
+    return new Content(
+        blob.digest(),
+        MediaType.OCTET_STREAM,
+        blob.size(),
+        blob.size() <= SMALL_BYTES
+            ? new Content.Source.Memory(blob.readAll())
+            : new Content.Source.File(blob));
+  }
+
+  private static Reply named(Reply reply, Location location) {
+    location.namespace().ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
+    return reply;
+  }
+}

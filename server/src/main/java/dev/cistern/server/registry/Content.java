@@ -1,0 +1,145 @@
+package dev.cistern.server.registry;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import dev.cistern.mirror.Fill;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.MediaType;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.ReplyBody;
+import dev.cistern.server.http.Request;
+import dev.cistern.storage.Blob;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A manifest or a blob as it is sent: the whole, a range, several ranges, or only that it has not
+ * changed (RFC 9110 sections 13 and 14). The digest is the entity tag.
+ *
+ * @param size bytes; -1 if that is not known yet
+ */
+record Content(Digest digest, MediaType mediaType, long size, Source source) {
+  private static final String BOUNDARY = "cistern-0f5b7e1c9d2a4836";
+
+  /** Where the bytes are. */
+  sealed interface Source {
+    /** In memory. */
+    record Memory(byte[] bytes) implements Source {}
+
+    /** In a file. A reply adds a hold of its own. */
+    record File(Blob blob) implements Source {}
+
+    /** In a file that grows. A reply takes over the hold. */
+    record Growing(Fill fill) implements Source {}
+
+    /** Nowhere: only the head is wanted. */
+    record HeadOnly() implements Source {}
+  }
+
+  /** Returns the reply to a GET or HEAD. */
+  Reply reply(Request request) {
+    String tag = "\"" + digest + "\"";
+    if (request.hasHeader("If-Match") && !matches(request, "If-Match", tag)) {
+      throw new OciException(
+              ErrorCode.UNSUPPORTED, "If-Match does not hold: the content is " + digest)
+          .withStatus(412);
+    }
+    if (request.hasHeader("If-None-Match") && matches(request, "If-None-Match", tag)) {
+      return described(Reply.status(304), tag);
+    }
+    List<ByteRanges.Range> ranges = ranges(request, tag);
+    if (ranges.isEmpty()) {
+      Reply reply = described(Reply.status(200), tag).header("Content-Type", mediaType.name());
+      return reply.body(request.isHead() ? new ReplyBody.None(size) : part(0, size));
+    }
+    Reply reply = described(Reply.status(206), tag);
+    if (ranges.size() == 1) {
+      ByteRanges.Range range = ranges.getFirst();
+      return reply
+          .header("Content-Type", mediaType.name())
+          .header("Content-Range", range.contentRange(size))
+          .body(
+              request.isHead()
+                  ? new ReplyBody.None(range.count())
+                  : part(range.from(), range.count()));
+    }
+    return reply
+        .header("Content-Type", "multipart/byteranges; boundary=" + BOUNDARY)
+        .body(parts(ranges));
+  }
+
+  private Reply described(Reply reply, String tag) {
+    return reply
+        .header("Docker-Content-Digest", digest.toString())
+        .header("ETag", tag)
+        .header("Accept-Ranges", "bytes");
+  }
+
+  private static boolean matches(Request request, String header, String tag) {
+    return request.headers(header).stream()
+        .flatMap(value -> Arrays.stream(value.split(",", -1)))
+        .map(String::strip)
+        .map(value -> value.startsWith("W/") ? value.substring(2) : value)
+        .anyMatch(value -> value.equals("*") || value.equals(tag));
+  }
+
+  private List<ByteRanges.Range> ranges(Request request, String tag) {
+    Optional<String> header = request.header("Range");
+    boolean isWanted =
+        header.isPresent() && request.header("If-Range").map(tag::equals).orElse(true);
+    if (!isWanted || size < 0) {
+      return List.of();
+    }
+    List<ByteRanges.Range> ranges = ByteRanges.parse(header.get(), size);
+    boolean mayBeSeveral = source instanceof Source.File && !request.isHead();
+    return ranges.size() > 1 && !mayBeSeveral ? List.of() : ranges;
+  }
+
+  private ReplyBody part(long from, long count) {
+    return switch (source) {
+      case Source.Memory(byte[] bytes) ->
+          new ReplyBody.Bytes(
+              count == bytes.length
+                  ? bytes
+                  : Arrays.copyOfRange(bytes, (int) from, (int) (from + count)));
+      case Source.File(Blob blob) -> {
+        hold(blob);
+        yield new ReplyBody.FilePart(blob, from, count);
+      }
+      case Source.Growing(Fill fill) ->
+          new ReplyBody.Following(fill, from, count < 0 ? -1 : from + count);
+      case Source.HeadOnly head -> new ReplyBody.None(count);
+    };
+  }
+
+  private ReplyBody parts(List<ByteRanges.Range> ranges) {
+    if (!(source instanceof Source.File(Blob blob))) {
+      throw new IllegalStateException("only files are sent in several parts");
+    }
+    hold(blob);
+    var parts = new ArrayList<ReplyBody.Part>();
+    for (ByteRanges.Range range : ranges) {
+      String head =
+          "\r\n--"
+              + BOUNDARY
+              + "\r\nContent-Type: "
+              + mediaType
+              + "\r\nContent-Range: "
+              + range.contentRange(size)
+              + "\r\n\r\n";
+      parts.add(new ReplyBody.Part(head.getBytes(US_ASCII), range.from(), range.count()));
+    }
+    String end = "\r\n--" + BOUNDARY + "--\r\n";
+    return new ReplyBody.FileParts(blob, parts, end.getBytes(US_ASCII));
+  }
+
+  private static void hold(Blob blob) {
+    if (!blob.retain()) {
+      throw new IllegalStateException("the file of " + blob.digest() + " is closed");
+    }
+  }
+}

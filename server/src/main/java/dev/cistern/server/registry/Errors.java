@@ -1,0 +1,56 @@
+package dev.cistern.server.registry;
+
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.http.Reply;
+import dev.cistern.storage.StoreFullException;
+import java.io.EOFException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The one place that turns what went wrong into a reply (distribution specification, "Error
+ * Codes").
+ */
+public final class Errors {
+  private static final Logger LOG = LoggerFactory.getLogger(Errors.class);
+
+  private Errors() {}
+
+  /** Returns the reply for what was thrown. */
+  public static Reply reply(Exception thrown) {
+    return switch (thrown) {
+      case OciException e -> reply(e);
+      case StoreFullException e ->
+          reply(
+              new OciException(
+                  ErrorCode.INSUFFICIENT_STORAGE,
+                  String.valueOf(e.getMessage()),
+                  "nothing that is stored is lost; try again when there is space"));
+      case EOFException e ->
+          reply(new OciException(ErrorCode.BLOB_UPLOAD_INVALID, String.valueOf(e.getMessage())));
+      default -> {
+        LOG.atError().setCause(thrown).log("request failed");
+        yield reply(
+            new OciException(
+                ErrorCode.UNKNOWN, "the server failed; its log says why: " + thrown.getMessage()));
+      }
+    };
+  }
+
+  /** Returns the reply with the JSON body of the specification. */
+  public static Reply reply(OciException e) {
+    ObjectNode body = JsonMapper.shared().createObjectNode();
+    ObjectNode error = body.putArray("errors").addObject();
+    error.put("code", e.code().name()).put("message", e.message());
+    e.advice().ifPresent(advice -> error.putObject("detail").put("advice", advice));
+    Reply reply =
+        Reply.status(e.status()).body("application/json", body + "\n").because(e.message());
+    e.retryAfter()
+        .ifPresent(
+            delay -> reply.header("Retry-After", Long.toString(Math.max(1, delay.toSeconds()))));
+    return reply;
+  }
+}

@@ -1,0 +1,110 @@
+package dev.cistern.server.registry;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.cistern.mirror.CacheStatus;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import dev.cistern.storage.Repositories;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was asked for lately, ready to be sent from an event loop: manifests and small blobs in
+ * memory, others as open files. The key is the request's target.
+ *
+ * <p>An entry is good while the version of its repository, read before the entry was made, is still
+ * the current one (so a push or delete ends it at once), and, for a tag, while its upstream need
+ * not be asked.
+ */
+final class HotContent {
+  private static final long MOST_BYTES = 32L << 20;
+  private static final int ENTRY_BYTES = 1 << 10;
+  private static final int OPEN_FILE_BYTES = 64 << 10;
+  private static final Duration LONGEST = Duration.ofMinutes(10);
+
+  private final Repositories repositories;
+  private final InstantSource clock;
+  private final Cache<String, Entry> entries =
+      Caffeine.newBuilder()
+          .maximumWeight(MOST_BYTES)
+          .weigher(HotContent::weight)
+          .expireAfterWrite(LONGEST)
+          .executor(Runnable::run)
+          .<String, Entry>removalListener((target, entry, cause) -> release(entry))
+          .build();
+
+  HotContent(Repositories repositories, InstantSource clock) {
+    this.repositories = repositories;
+    this.clock = clock;
+  }
+
+  /**
+   * What to send again.
+   *
+   * @param reference for the log
+   * @param version that of the repository before the content was looked up
+   * @param stale from when on an upstream must be asked
+   */
+  record Entry(
+      RepositoryName repository,
+      String reference,
+      long version,
+      Optional<Instant> stale,
+      Optional<String> namespace,
+      CacheStatus status,
+      Content content) {}
+
+  /** Returns the reply if it is here, or null. Does not block. */
+  @Nullable Reply reply(Request request) {
+    Entry entry = entries.getIfPresent(request.target());
+    if (entry == null || repositories.version(entry.repository) != entry.version) {
+      return null;
+    }
+    CacheStatus status = entry.status;
+    if (entry.stale.isPresent()) {
+      Instant now = clock.instant();
+      if (!now.isBefore(entry.stale.get())) {
+        return null;
+      }
+      status = status.freshFor(Duration.between(now, entry.stale.get()));
+    }
+    request.about(entry.repository.path(), entry.reference);
+    Reply reply = entry.content.reply(request).cache(status);
+    entry.namespace.ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
+    return reply;
+  }
+
+  /** Keeps an entry; holds its file until the entry goes. */
+  void keep(Request request, Entry entry) {
+    if (entry.content.source() instanceof Content.Source.File(var blob) && !blob.retain()) {
+      return;
+    }
+    entries.put(request.target(), entry);
+  }
+
+  void close() {
+    entries.invalidateAll();
+    entries.cleanUp();
+  }
+
+  private static int weight(String target, Entry entry) {
+    return ENTRY_BYTES
+        + switch (entry.content.source()) {
+          case Content.Source.Memory(byte[] bytes) -> bytes.length;
+          case Content.Source.File file -> OPEN_FILE_BYTES;
+          case Content.Source.Growing growing -> 0;
+          case Content.Source.HeadOnly head -> 0;
+        };
+  }
+
+  private static void release(@Nullable Entry entry) {
+    if (entry != null && entry.content.source() instanceof Content.Source.File(var blob)) {
+      blob.release();
+    }
+  }
+}

@@ -1,0 +1,97 @@
+package dev.cistern.server.registry;
+
+import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.rules.Location;
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.MediaType;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import dev.cistern.storage.Repositories;
+import java.util.List;
+import java.util.Optional;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What there is: {@code /v2/NAME/tags/list}, {@code /v2/NAME/referrers/DIGEST} and {@code
+ * /v2/_catalog}, by GET (end-8, end-12).
+ */
+final class ListEndpoint {
+  private static final int USUAL_TAGS = 10_000;
+  private static final int USUAL_REPOSITORIES = 1_000;
+  private static final int USUAL_REFERRERS = 1_000;
+
+  private final Repositories repositories;
+  private final Mirror mirror;
+
+  ListEndpoint(Repositories repositories, Mirror mirror) {
+    this.repositories = repositories;
+    this.mirror = mirror;
+  }
+
+  Reply tags(Route.Tags route, Request request) {
+    Page page = Page.of(request, USUAL_TAGS);
+    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    if (!repositories.exists(location.repository())) {
+      throw new OciException(
+          ErrorCode.NAME_UNKNOWN, "nothing is here of repository " + location.repository());
+    }
+    List<String> tags =
+        page.most() == 0
+            ? List.of()
+            : repositories.tags(location.repository(), page.last(), page.most() + 1);
+    return page.reply(request, tags, "\"name\":\"" + route.repository() + "\",\"tags\":");
+  }
+
+  Reply catalog(Request request) {
+    Page page = Page.of(request, USUAL_REPOSITORIES);
+    List<String> names =
+        page.most() == 0 ? List.of() : repositories.repositories(page.last(), page.most() + 1);
+    return page.reply(request, names, "\"repositories\":");
+  }
+
+  Reply referrers(Route.Referrers route, Request request) {
+    Page page = Page.of(request, USUAL_REFERRERS);
+    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    Optional<Digest> last =
+        page.last().isEmpty() ? Optional.empty() : Optional.of(Digest.parse(page.last()));
+    List<Descriptor> found =
+        page.most() == 0
+            ? List.of()
+            : repositories.referrers(location.repository(), route.subject(), last, page.most() + 1);
+    List<Descriptor> descriptors =
+        found.size() > page.most() ? found.subList(0, page.most()) : found;
+    Optional<String> type = request.query().first("artifactType");
+    Reply reply =
+        Reply.status(200).body(MediaType.OCI_INDEX.name(), index(descriptors, type).toString());
+    type.ifPresent(filter -> reply.header("OCI-Filters-Applied", "artifactType"));
+    if (found.size() > page.most() && !descriptors.isEmpty()) {
+      reply.header("Link", page.link(request, descriptors.getLast().digest().toString()));
+    }
+    return reply;
+  }
+
+  private static ObjectNode index(List<Descriptor> descriptors, Optional<String> type) {
+    ObjectNode index = JsonMapper.shared().createObjectNode();
+    index.put("schemaVersion", 2).put("mediaType", MediaType.OCI_INDEX.name());
+    ArrayNode manifests = index.putArray("manifests");
+    for (Descriptor descriptor : descriptors) {
+      if (type.isEmpty() || type.equals(descriptor.artifactType())) {
+        ObjectNode node = manifests.addObject();
+        node.put("mediaType", descriptor.mediaType().name());
+        node.put("digest", descriptor.digest().toString());
+        node.put("size", descriptor.size());
+        descriptor.artifactType().ifPresent(text -> node.put("artifactType", text));
+        if (!descriptor.annotations().isEmpty()) {
+          ObjectNode annotations = node.putObject("annotations");
+          descriptor.annotations().forEach(annotations::put);
+        }
+      }
+    }
+    return index;
+  }
+}

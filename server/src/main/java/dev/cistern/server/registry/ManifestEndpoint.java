@@ -1,0 +1,122 @@
+package dev.cistern.server.registry;
+
+import dev.cistern.mirror.ManifestAnswer;
+import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.rules.Location;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.MediaType;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Reference;
+import dev.cistern.oci.Tag;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import dev.cistern.storage.Origin;
+import dev.cistern.storage.Repositories;
+import dev.cistern.storage.StoredManifest;
+import java.io.IOException;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** {@code /v2/NAME/manifests/REFERENCE}: GET, HEAD, PUT, DELETE (end-3, end-7, end-9). */
+final class ManifestEndpoint {
+  private final Repositories repositories;
+  private final Mirror mirror;
+  private final HotContent hot;
+  private final InstantSource clock;
+
+  ManifestEndpoint(Repositories repositories, Mirror mirror, HotContent hot, InstantSource clock) {
+    this.repositories = repositories;
+    this.mirror = mirror;
+    this.hot = hot;
+    this.clock = clock;
+  }
+
+  Reply get(Route.Manifest route, Request request) throws IOException {
+    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    long version = repositories.version(location.repository());
+    ManifestAnswer answer = mirror.manifest(location, route.reference());
+    StoredManifest manifest = answer.manifest();
+    var content =
+        new Content(
+            manifest.digest(),
+            manifest.mediaType(),
+            manifest.bytes().length,
+            new Content.Source.Memory(manifest.bytes()));
+    switch (answer.status().outcome()) {
+      case HIT ->
+          hot.keep(
+              request,
+              new HotContent.Entry(
+                  location.repository(),
+                  route.reference().toString(),
+                  version,
+                  answer.status().fresh().map(clock.instant()::plus),
+                  location.namespace(),
+                  answer.status(),
+                  content));
+      case MISS, JOINED, STALE -> {}
+    }
+    Reply reply = content.reply(request).cache(answer.status());
+    location.namespace().ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
+    return reply;
+  }
+
+  Reply put(Route.Manifest route, Request request) throws IOException {
+    Location location = mirror.locate(route.repository(), Optional.empty());
+    List<Tag> tags = new ArrayList<>();
+    List<String> tagParameters = request.query().all("tag");
+    tagParameters.forEach(tag -> tags.add(new Tag(tag)));
+    byte[] bytes = request.body().readAll(Manifest.MAX_BYTES, ErrorCode.SIZE_INVALID);
+    Manifest manifest = Manifest.parse(bytes, request.header("Content-Type").map(MediaType::parse));
+    Digest digest = digest(route.reference(), bytes);
+    if (route.reference() instanceof Tag tag) {
+      tags.add(tag);
+    }
+    repositories.put(
+        location.repository(),
+        new StoredManifest(digest, manifest.mediaType(), bytes),
+        manifest,
+        tags,
+        Origin.PUSHED);
+    Reply reply =
+        Reply.status(201)
+            .header("Location", "/v2/" + location.repository() + "/manifests/" + digest)
+            .header("Docker-Content-Digest", digest.toString());
+    manifest.subject().ifPresent(subject -> reply.header("OCI-Subject", subject.toString()));
+    tagParameters.forEach(tag -> reply.header("OCI-Tag", tag));
+    return reply;
+  }
+
+  Reply delete(Route.Manifest route) throws IOException {
+    Location location = mirror.locate(route.repository(), Optional.empty());
+    boolean deleted =
+        switch (route.reference()) {
+          case Tag tag -> repositories.deleteTag(location.repository(), tag);
+          case Digest digest -> repositories.deleteManifest(location.repository(), digest);
+        };
+    if (!deleted) {
+      throw new OciException(
+          ErrorCode.MANIFEST_UNKNOWN,
+          "no manifest " + route.reference() + " in repository " + location.repository());
+    }
+    return Reply.status(202);
+  }
+
+  private static Digest digest(Reference reference, byte[] bytes) {
+    if (!(reference instanceof Digest wanted)) {
+      return Digest.of(bytes);
+    }
+    Digest actual = Digest.of(wanted.algorithm(), bytes);
+    if (!actual.equals(wanted)) {
+      throw new OciException(
+          ErrorCode.DIGEST_INVALID,
+          "the manifest is " + actual + ", not " + wanted,
+          "put it under the digest of its bytes, or under a tag");
+    }
+    return wanted;
+  }
+}

@@ -1,0 +1,64 @@
+package dev.cistern.server.registry;
+
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Texts;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * Which page of a list is wanted: the parameters {@code n} and {@code last} (distribution
+ * specification, "Listing Tags").
+ */
+record Page(int most, String last) {
+  private static final int LARGEST = 10_000;
+
+  /** Reads the parameters; {@code n} is at most 10,000. */
+  static Page of(Request request, int usual) {
+    return new Page(
+        request.query().first("n").map(Page::number).orElse(usual),
+        request.query().first("last").orElse(""));
+  }
+
+  private static int number(String text) {
+    boolean isNumber = !text.isEmpty() && text.chars().allMatch(c -> c >= '0' && c <= '9');
+    if (!isNumber) {
+      throw new OciException(
+          ErrorCode.PAGINATION_NUMBER_INVALID,
+          "n is not a number: " + Texts.shown(text),
+          "n is how many entries a page may have, 0 or more");
+    }
+    return text.length() > 5 ? LARGEST : Math.min(LARGEST, Integer.parseInt(text));
+  }
+
+  /**
+   * Returns the reply with the names of a page.
+   *
+   * @param names up to one more than {@link #most}: the one more says that there is another page
+   * @param head what comes before the list of names in the JSON object
+   */
+  Reply reply(Request request, List<String> names, String head) {
+    List<String> page = names.size() > most ? names.subList(0, most) : names;
+    String json =
+        page.stream().map(name -> "\"" + name + "\"").collect(Collectors.joining(",", "[", "]"));
+    Reply reply = Reply.status(200).body("application/json", "{" + head + json + "}\n");
+    if (names.size() > most && !page.isEmpty()) {
+      reply.header("Link", link(request, page.getLast()));
+    }
+    return reply;
+  }
+
+  /** Returns the value of a Link header to the page after {@code name}. */
+  String link(Request request, String name) {
+    String ns = request.query().first("ns").map(host -> "&ns=" + encoded(host)).orElse("");
+    return "<" + request.path() + "?n=" + most + "&last=" + encoded(name) + ns + ">; rel=\"next\"";
+  }
+
+  private static String encoded(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8);
+  }
+}

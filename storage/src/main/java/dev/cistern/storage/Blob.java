@@ -1,0 +1,75 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A stored blob, open for reading. Several may read it at once, at positions; each that keeps it
+ * longer than its caller does calls {@link #retain}. The file is closed with the last {@link
+ * #release}, and stays readable until then even if the blob is removed from the store.
+ */
+public final class Blob implements AutoCloseable {
+  private final Digest digest;
+  private final FileChannel channel;
+  private final long size;
+  private final AtomicInteger holders = new AtomicInteger(1);
+
+  Blob(Digest digest, FileChannel channel, long size) {
+    this.digest = digest;
+    this.channel = channel;
+    this.size = size;
+  }
+
+  /** Returns the digest of the content. */
+  public Digest digest() {
+    return digest;
+  }
+
+  /** Returns the length in bytes. */
+  public long size() {
+    return size;
+  }
+
+  /** Returns the open file; read it at positions only. */
+  public FileChannel channel() {
+    return channel;
+  }
+
+  /** Returns the whole content; for blobs known to be small. */
+  public byte[] readAll() throws IOException {
+    ByteBuffer content = ByteBuffer.allocate(Math.toIntExact(size));
+    while (content.hasRemaining()) {
+      if (channel.read(content, content.position()) < 0) {
+        throw new EOFException("the file of " + digest + " is shorter than " + size + " bytes");
+      }
+    }
+    return content.array();
+  }
+
+  /** Adds a holder; returns false if the file is closed already. */
+  public boolean retain() {
+    return holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
+  }
+
+  /** Removes a holder; the last closes the file. */
+  public void release() {
+    if (holders.decrementAndGet() == 0) {
+      try {
+        channel.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot close the file of " + digest, e);
+      }
+    }
+  }
+
+  /** Same as {@link #release}. */
+  @Override
+  public void close() {
+    release();
+  }
+}

@@ -1,0 +1,203 @@
+package dev.cistern.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.MediaType;
+import dev.cistern.oci.RepositoryName;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The values of the index: what is known of the thing its key names. Each starts with a version
+ * byte (now 1); times are milliseconds since 1970.
+ */
+final class Facts {
+  private static final int VERSION = 1;
+
+  private Facts() {}
+
+  /** A blob whose file is whole and verified. */
+  record BlobFact(long size, Instant firstSeen, Instant lastUsed) {
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeLong(size);
+        out.writeLong(firstSeen.toEpochMilli());
+        out.writeLong(lastUsed.toEpochMilli());
+      });
+    }
+
+    static BlobFact decode(byte[] value) {
+      return Facts.decode(
+          value, in -> new BlobFact(in.readLong(), readInstant(in), readInstant(in)));
+    }
+  }
+
+  /** A manifest, byte for byte as it came. */
+  record ManifestFact(MediaType mediaType, Instant firstSeen, Instant lastUsed, byte[] bytes) {
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeUTF(mediaType.name());
+        out.writeLong(firstSeen.toEpochMilli());
+        out.writeLong(lastUsed.toEpochMilli());
+        out.write(bytes);
+      });
+    }
+
+    static ManifestFact decode(byte[] value) {
+      return Facts.decode(
+          value,
+          in ->
+              new ManifestFact(
+                  new MediaType(in.readUTF()),
+                  readInstant(in),
+                  readInstant(in),
+                  in.readAllBytes()));
+    }
+  }
+
+  /** That a repository reaches a digest, as a manifest or as a blob. */
+  record LinkFact(boolean manifest, Origin origin) {
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeBoolean(manifest);
+        out.writeByte(origin.code());
+      });
+    }
+
+    static LinkFact decode(byte[] value) {
+      return Facts.decode(value, in -> new LinkFact(in.readBoolean(), readOrigin(in)));
+    }
+  }
+
+  /** Where a tag points. */
+  record TagFact(Digest digest, Origin origin, Instant checked) {
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeUTF(digest.toString());
+        out.writeByte(origin.code());
+        out.writeLong(checked.toEpochMilli());
+      });
+    }
+
+    static TagFact decode(byte[] value) {
+      return Facts.decode(
+          value, in -> new TagFact(Digest.parse(in.readUTF()), readOrigin(in), readInstant(in)));
+    }
+  }
+
+  /** An upload that a client may go on with. */
+  record UploadFact(RepositoryName repository, Digest.Algorithm algorithm, Instant started) {
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeUTF(repository.path());
+        out.writeByte(Keys.code(algorithm));
+        out.writeLong(started.toEpochMilli());
+      });
+    }
+
+    static UploadFact decode(byte[] value) {
+      return Facts.decode(
+          value,
+          in ->
+              new UploadFact(
+                  new RepositoryName(in.readUTF()),
+                  Keys.algorithm(in.readByte()),
+                  readInstant(in)));
+    }
+  }
+
+  /** Encodes what a list of referrers says of one; its digest is in the key. */
+  static byte[] encodeReferrer(Descriptor descriptor) {
+    return encode(out -> {
+      out.writeUTF(descriptor.mediaType().name());
+      out.writeLong(descriptor.size());
+      out.writeBoolean(descriptor.artifactType().isPresent());
+      if (descriptor.artifactType().isPresent()) {
+        writeText(out, descriptor.artifactType().get());
+      }
+      out.writeInt(descriptor.annotations().size());
+      for (Map.Entry<String, String> annotation : descriptor.annotations().entrySet()) {
+        writeText(out, annotation.getKey());
+        writeText(out, annotation.getValue());
+      }
+    });
+  }
+
+  static Descriptor decodeReferrer(Digest digest, byte[] value) {
+    return decode(
+        value,
+        in -> {
+          MediaType mediaType = new MediaType(in.readUTF());
+          long size = in.readLong();
+          Optional<String> artifactType =
+              in.readBoolean() ? Optional.of(readText(in)) : Optional.empty();
+          int count = in.readInt();
+          var annotations = new LinkedHashMap<String, String>();
+          for (int i = 0; i < count; i++) {
+            annotations.put(readText(in), readText(in));
+          }
+          return new Descriptor(
+              mediaType, digest, size, artifactType, annotations, Optional.empty());
+        });
+  }
+
+  /** A text of any length; {@code writeUTF} ends at 64 KiB and annotations may be longer. */
+  private static void writeText(DataOutputStream out, String text) throws IOException {
+    byte[] bytes = text.getBytes(UTF_8);
+    out.writeInt(bytes.length);
+    out.write(bytes);
+  }
+
+  private static String readText(DataInputStream in) throws IOException {
+    return new String(in.readNBytes(in.readInt()), UTF_8);
+  }
+
+  private static Instant readInstant(DataInputStream in) throws IOException {
+    return Instant.ofEpochMilli(in.readLong());
+  }
+
+  private static Origin readOrigin(DataInputStream in) throws IOException {
+    return Origin.ofCode(in.readByte());
+  }
+
+  private interface Encoder {
+    void encode(DataOutputStream out) throws IOException;
+  }
+
+  private interface Decoder<T> {
+    T decode(DataInputStream in) throws IOException;
+  }
+
+  private static byte[] encode(Encoder encoder) {
+    var bytes = new ByteArrayOutputStream();
+    try (var out = new DataOutputStream(bytes)) {
+      out.writeByte(VERSION);
+      encoder.encode(out);
+    } catch (IOException e) {
+      throw new UncheckedIOException("memory does not fail", e);
+    }
+    return bytes.toByteArray();
+  }
+
+  private static <T> T decode(byte[] value, Decoder<T> decoder) {
+    try (var in = new DataInputStream(new ByteArrayInputStream(value))) {
+      int version = in.readByte();
+      if (version != VERSION) {
+        throw new IOException("a newer Cistern wrote it, version " + version);
+      }
+      return decoder.decode(in);
+    } catch (IOException e) {
+      throw new UncheckedIOException("the index holds a value that cannot be read", e);
+    }
+  }
+}

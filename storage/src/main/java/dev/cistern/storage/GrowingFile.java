@@ -1,0 +1,131 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+
+/**
+ * A file that is appended to and hashed on the way, until it is whole. What was in it when it was
+ * opened counts only after {@link #resume}.
+ *
+ * <p>Used by one thread at a time; only {@link #channel} may be read by others.
+ */
+final class GrowingFile implements AutoCloseable {
+  private static final int READ_BACK_BYTES = 1 << 20;
+
+  private final Path path;
+  private final FileChannel channel;
+  private final Space space;
+  private final Digest.Algorithm algorithm;
+  private final MessageDigest hash;
+  private long length;
+
+  private GrowingFile(
+      Path path, FileChannel channel, Space space, Digest.Algorithm algorithm, MessageDigest hash) {
+    this.path = path;
+    this.channel = channel;
+    this.space = space;
+    this.algorithm = algorithm;
+    this.hash = hash;
+  }
+
+  static GrowingFile open(Path path, Space space, Digest.Algorithm algorithm) throws IOException {
+    FileChannel channel =
+        FileChannel.open(
+            path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    return new GrowingFile(path, channel, space, algorithm, algorithm.newHash());
+  }
+
+  /** Takes what an earlier process left in the file as the beginning; reads all of it. */
+  void resume() throws IOException {
+    hash.reset();
+    length = readInto(hash, channel);
+  }
+
+  Path path() {
+    return path;
+  }
+
+  FileChannel channel() {
+    return channel;
+  }
+
+  long length() {
+    return length;
+  }
+
+  /**
+   * Appends all of {@code bytes}. If it throws, the file is as long as before.
+   *
+   * @throws StoreFullException if the disk has no room
+   */
+  void append(ByteBuffer bytes) throws IOException {
+    space.require(bytes.remaining());
+    ByteBuffer hashed = bytes.duplicate();
+    long at = length;
+    try {
+      while (bytes.hasRemaining()) {
+        at += channel.write(bytes, at);
+      }
+    } catch (IOException e) {
+      channel.truncate(length);
+      throw noSpaceLeft(e) ? new StoreFullException("the disk is full") : e;
+    }
+    hash.update(hashed);
+    length = at;
+  }
+
+  /** Forgets all content. */
+  void clear() throws IOException {
+    channel.truncate(0);
+    hash.reset();
+    length = 0;
+  }
+
+  /** Returns the digest of the content; the running hash goes on from here as it was. */
+  Digest digest(Digest.Algorithm wanted) throws IOException {
+    if (wanted == algorithm) {
+      try {
+        return Digest.ofHash(algorithm, ((MessageDigest) hash.clone()).digest());
+      } catch (CloneNotSupportedException e) {
+        throw new AssertionError("the JDK's hashes can be cloned", e);
+      }
+    }
+    MessageDigest other = wanted.newHash();
+    readInto(other, channel);
+    return Digest.ofHash(wanted, other.digest());
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+
+  private static long readInto(MessageDigest hash, FileChannel channel) throws IOException {
+    long size = channel.size();
+    if (size == 0) {
+      return 0;
+    }
+    ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(READ_BACK_BYTES, size));
+    for (long at = 0; at < size; ) {
+      buffer.clear();
+      int n = channel.read(buffer, at);
+      if (n < 0) {
+        throw new EOFException("a file became shorter while it was read");
+      }
+      hash.update(buffer.flip());
+      at += n;
+    }
+    return size;
+  }
+
+  private static boolean noSpaceLeft(IOException e) {
+    String message = String.valueOf(e.getMessage());
+    return message.contains("No space left on device") || message.contains("Disk quota exceeded");
+  }
+}

@@ -1,0 +1,254 @@
+package dev.cistern.storage;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.BlockBasedTableConfig;
+import org.rocksdb.BloomFilter;
+import org.rocksdb.CompressionType;
+import org.rocksdb.InfoLogLevel;
+import org.rocksdb.Options;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+import org.rocksdb.WriteBatchWithIndex;
+import org.rocksdb.WriteOptions;
+
+/**
+ * The facts, in RocksDB.
+ *
+ * <p>Reads run on the caller's thread and take microseconds. All writes go through one thread of
+ * this class: a {@link Change} reads, decides and writes with no other change between, so that what
+ * is decided ("unless a pushed tag is there") still holds when it is written. Changes that wait at
+ * the same time become one batch and one sync of the log, which is why many pushes at once cost
+ * little more than one. A change that throws leaves no trace, and its neighbours in the batch are
+ * not affected.
+ */
+final class Index implements AutoCloseable {
+  /** When a write is acknowledged. */
+  enum Durability {
+    /** When it survives a power cut. */
+    SYNCED,
+    /** When all readers see it; it survives a kill of the process. */
+    VISIBLE
+  }
+
+  /** Reads, decides, writes. Runs on the writer's thread and must not block. */
+  interface Change<T> {
+    T apply(Batch batch) throws RocksDBException;
+  }
+
+  /** What is done with one entry of a scan; returns false to end it. */
+  interface Visitor {
+    boolean visit(byte[] key, byte[] value);
+  }
+
+  private static final int MOST_CHANGES_A_BATCH = 512;
+  private static final long WRITE_BUFFER_BYTES = 16L << 20;
+  private static final long MAX_LOG_BYTES = 64L << 20;
+
+  private final Options options;
+  private final BloomFilter bloom;
+  private final RocksDB db;
+  private final ReadOptions read = new ReadOptions();
+  private final BlockingQueue<Pending<?>> queue = new LinkedBlockingQueue<>();
+  private final Thread writer;
+
+  private Index(Options options, BloomFilter bloom, RocksDB db) {
+    this.options = options;
+    this.bloom = bloom;
+    this.db = db;
+    this.writer = Thread.ofPlatform().name("index-writer").unstarted(this::writeAll);
+  }
+
+  static Index open(Path directory) throws IOException {
+    RocksDB.loadLibrary();
+    var bloom = new BloomFilter(10);
+    var options =
+        new Options()
+            .setCreateIfMissing(true)
+            .setWriteBufferSize(WRITE_BUFFER_BYTES)
+            .setMaxTotalWalSize(MAX_LOG_BYTES)
+            .setCompressionType(CompressionType.LZ4_COMPRESSION)
+            .setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
+            .setKeepLogFileNum(2)
+            .setTableFormatConfig(new BlockBasedTableConfig().setFilterPolicy(bloom));
+    try {
+      var index = new Index(options, bloom, RocksDB.open(options, directory.toString()));
+      index.writer.start();
+      return index;
+    } catch (RocksDBException e) {
+      options.close();
+      bloom.close();
+      throw new IOException("cannot open the index in " + directory + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Returns the value of {@code key}, or null. */
+  byte @Nullable [] get(byte[] key) {
+    try {
+      return db.get(key);
+    } catch (RocksDBException e) {
+      throw new IndexException(e);
+    }
+  }
+
+  /** Visits the entries whose keys start with {@code prefix}, in order, from {@code from} on. */
+  void scan(byte[] prefix, byte[] from, Visitor visitor) {
+    try (RocksIterator entries = db.newIterator(read)) {
+      visit(entries, prefix, from, visitor);
+    } catch (RocksDBException e) {
+      throw new IndexException(e);
+    }
+  }
+
+  /** Makes a change and waits until it is acknowledged. */
+  <T> T write(Durability durability, Change<T> change) throws IOException {
+    var pending = new Pending<>(durability, change, new CompletableFuture<T>());
+    queue.add(pending);
+    try {
+      return pending.done.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw new IOException("the index could not be written: " + e.getCause(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while writing the index", e);
+    }
+  }
+
+  /** Ends the writer after what is queued, and closes the database. */
+  @Override
+  public void close() {
+    queue.add(Pending.END);
+    try {
+      writer.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    read.close();
+    db.close();
+    options.close();
+    bloom.close();
+  }
+
+  private static void visit(RocksIterator entries, byte[] prefix, byte[] from, Visitor visitor)
+      throws RocksDBException {
+    for (entries.seek(from); entries.isValid(); entries.next()) {
+      byte[] key = entries.key();
+      if (!startsWith(key, prefix) || !visitor.visit(key, entries.value())) {
+        break;
+      }
+    }
+    entries.status();
+  }
+
+  private static boolean startsWith(byte[] key, byte[] prefix) {
+    return key.length >= prefix.length
+        && Arrays.equals(key, 0, prefix.length, prefix, 0, prefix.length);
+  }
+
+  private void writeAll() {
+    try (var plain = new WriteOptions();
+        var synced = new WriteOptions().setSync(true)) {
+      var waiting = new ArrayList<Pending<?>>();
+      boolean open = true;
+      while (open) {
+        waiting.clear();
+        waiting.add(queue.take());
+        queue.drainTo(waiting, MOST_CHANGES_A_BATCH - 1);
+        open = !waiting.remove(Pending.END);
+        writeTogether(waiting, plain, synced);
+      }
+    } catch (InterruptedException e) {
+      throw new AssertionError("nobody interrupts the index writer", e);
+    }
+  }
+
+  private void writeTogether(List<Pending<?>> waiting, WriteOptions plain, WriteOptions synced) {
+    boolean sync = waiting.stream().anyMatch(p -> p.durability == Durability.SYNCED);
+    try (var together = new WriteBatchWithIndex(true)) {
+      var batch = new Batch(together);
+      for (Pending<?> pending : waiting) {
+        pending.apply(batch);
+      }
+      if (together.count() > 0) {
+        db.write(sync ? synced : plain, together);
+      }
+    } catch (RocksDBException e) {
+      waiting.forEach(pending -> pending.done.completeExceptionally(e));
+    }
+    waiting.forEach(Pending::acknowledge);
+  }
+
+  /** A change that waits for its batch, and those who wait for it. */
+  private static final class Pending<T> {
+    static final Pending<Boolean> END =
+        new Pending<>(Durability.VISIBLE, batch -> true, new CompletableFuture<>());
+
+    private final Durability durability;
+    private final Change<T> change;
+    private final CompletableFuture<T> done;
+    private @Nullable T result;
+
+    Pending(Durability durability, Change<T> change, CompletableFuture<T> done) {
+      this.durability = durability;
+      this.change = change;
+      this.done = done;
+    }
+
+    void apply(Batch batch) throws RocksDBException {
+      batch.entries.setSavePoint();
+      try {
+        result = change.apply(batch);
+        batch.entries.popSavePoint();
+      } catch (RocksDBException | RuntimeException e) {
+        batch.entries.rollbackToSavePoint();
+        done.completeExceptionally(e);
+      }
+    }
+
+    @SuppressWarnings("NullAway") // a change returns what its type says, null included
+    void acknowledge() {
+      done.complete(result);
+    }
+  }
+
+  /** What a change reads and writes: the database with this batch's changes over it. */
+  final class Batch {
+    private final WriteBatchWithIndex entries;
+
+    private Batch(WriteBatchWithIndex entries) {
+      this.entries = entries;
+    }
+
+    byte @Nullable [] get(byte[] key) throws RocksDBException {
+      return entries.getFromBatchAndDB(db, read, key);
+    }
+
+    void put(byte[] key, byte[] value) throws RocksDBException {
+      entries.put(key, value);
+    }
+
+    void delete(byte[] key) throws RocksDBException {
+      entries.delete(key);
+    }
+
+    /** Visits the entries whose keys start with {@code prefix}, in order. */
+    void scan(byte[] prefix, Visitor visitor) throws RocksDBException {
+      try (RocksIterator merged = entries.newIteratorWithBase(db.newIterator(read), read)) {
+        visit(merged, prefix, prefix, visitor);
+      }
+    }
+  }
+}

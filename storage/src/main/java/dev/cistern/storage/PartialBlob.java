@@ -1,0 +1,82 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.util.Optional;
+
+/**
+ * A blob that is being downloaded. Its file keeps what has come, also over a restart of the server;
+ * nothing of it counts as stored before {@link #commit}.
+ *
+ * <p>One thread writes; others may read {@link #channel} at positions below what that thread told
+ * them.
+ */
+public final class PartialBlob implements AutoCloseable {
+  private final Blobs blobs;
+  private final Digest digest;
+  private final GrowingFile file;
+
+  PartialBlob(Blobs blobs, Digest digest, GrowingFile file) {
+    this.blobs = blobs;
+    this.digest = digest;
+    this.file = file;
+  }
+
+  /** Returns the digest the content must have. */
+  public Digest digest() {
+    return digest;
+  }
+
+  /** Takes what an earlier download left as the beginning; reads all of it to hash it. */
+  public void resume() throws IOException {
+    file.resume();
+  }
+
+  /** Returns how many bytes are there. */
+  public long length() {
+    return file.length();
+  }
+
+  /** Returns the file, for readers at positions. */
+  public FileChannel channel() {
+    return file.channel();
+  }
+
+  /**
+   * Appends all of {@code bytes}. If it throws, the file is as long as before.
+   *
+   * @throws StoreFullException if the disk has no room
+   */
+  public void append(ByteBuffer bytes) throws IOException {
+    file.append(bytes);
+  }
+
+  /** Says whether the content has the digest it must have. */
+  public boolean isVerified() throws IOException {
+    return file.digest(digest.algorithm()).equals(digest);
+  }
+
+  /** Stores the content, which must be verified, as the blob, durably. */
+  public void commit() throws IOException {
+    blobs.commit(file, digest, Optional.empty());
+  }
+
+  /** Drops the content, which is not what it should be. */
+  public void clear() throws IOException {
+    file.clear();
+  }
+
+  /** Removes the file. */
+  public void discard() throws IOException {
+    Files.deleteIfExists(file.path());
+  }
+
+  /** Closes the file; what is in it stays for a later try. */
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+}

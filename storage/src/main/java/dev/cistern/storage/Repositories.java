@@ -1,0 +1,301 @@
+package dev.cistern.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
+import dev.cistern.storage.Facts.LinkFact;
+import dev.cistern.storage.Facts.ManifestFact;
+import dev.cistern.storage.Facts.TagFact;
+import java.io.IOException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import org.rocksdb.RocksDBException;
+
+/**
+ * What the repositories hold: manifests, tags, referrers. One write makes a manifest, its links,
+ * its tags and its place among the referrers appear together.
+ *
+ * <p>Safe for all threads; reads take microseconds, writes wait for the index.
+ */
+public final class Repositories {
+  private static final byte[] EMPTY = {};
+
+  private final Index index;
+  private final InstantSource clock;
+  private final Versions versions;
+
+  Repositories(Index index, InstantSource clock, Versions versions) {
+    this.index = index;
+    this.clock = clock;
+    this.versions = versions;
+  }
+
+  /** Returns a number that moves with every change that makes earlier answers of it wrong. */
+  public long version(RepositoryName repository) {
+    return versions.of(repository);
+  }
+
+  /** Says whether the repository has manifests. */
+  public boolean exists(RepositoryName repository) {
+    return index.get(Keys.repository(repository)) != null;
+  }
+
+  /** Returns the manifest, if it is here and {@code repository} links it. */
+  public Optional<StoredManifest> manifest(RepositoryName repository, Digest digest) {
+    byte[] link = index.get(Keys.link(repository, digest));
+    if (link == null || !LinkFact.decode(link).manifest()) {
+      return Optional.empty();
+    }
+    byte[] value = index.get(Keys.manifest(digest));
+    if (value == null) {
+      return Optional.empty();
+    }
+    ManifestFact fact = ManifestFact.decode(value);
+    return Optional.of(new StoredManifest(digest, fact.mediaType(), fact.bytes()));
+  }
+
+  /** Returns where the tag points. */
+  public Optional<StoredTag> tag(RepositoryName repository, Tag tag) {
+    byte[] value = index.get(Keys.tag(repository, tag));
+    return value == null ? Optional.empty() : Optional.of(stored(TagFact.decode(value)));
+  }
+
+  /**
+   * Stores a manifest and points tags at it, durably before it returns if it is pushed.
+   *
+   * <p>A cached manifest links all it names, since the upstream's repository vouches for it; a
+   * pushed one links nothing but itself: naming a blob is no proof of having it. A cached tag never
+   * replaces a pushed one.
+   *
+   * @param manifest what the bytes of {@code stored} say
+   */
+  public void put(
+      RepositoryName repository,
+      StoredManifest stored,
+      Manifest manifest,
+      Collection<Tag> tags,
+      Origin origin)
+      throws IOException {
+    Instant now = clock.instant();
+    index.write(
+        origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE,
+        batch -> {
+          putManifest(batch, repository, stored, manifest, origin, now);
+          for (Tag tag : tags) {
+            putTag(batch, repository, tag, new TagFact(stored.digest(), origin, now));
+          }
+          return true;
+        });
+    versions.changed(repository);
+  }
+
+  /**
+   * Notes that an upstream confirmed just now that the cached tag still points to {@code digest}.
+   */
+  public void confirm(RepositoryName repository, Tag tag, Digest digest) throws IOException {
+    Instant now = clock.instant();
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          putTag(batch, repository, tag, new TagFact(digest, Origin.CACHED, now));
+          return true;
+        });
+    versions.changed(repository);
+  }
+
+  /** Removes a tag; returns false if there was none. The manifest stays. */
+  public boolean deleteTag(RepositoryName repository, Tag tag) throws IOException {
+    boolean deleted =
+        index.write(
+            Index.Durability.SYNCED,
+            batch -> {
+              byte[] key = Keys.tag(repository, tag);
+              boolean there = batch.get(key) != null;
+              batch.delete(key);
+              return there;
+            });
+    versions.changed(repository);
+    return deleted;
+  }
+
+  /**
+   * Takes a manifest from the repository, with the tags that point at it and its place among the
+   * referrers; returns false if there was none.
+   */
+  public boolean deleteManifest(RepositoryName repository, Digest digest) throws IOException {
+    boolean deleted =
+        index.write(Index.Durability.SYNCED, batch -> deleteManifest(batch, repository, digest));
+    versions.changed(repository);
+    return deleted;
+  }
+
+  /**
+   * Returns up to {@code most} tags after {@code last} ("" for the first), in the order of bytes.
+   */
+  public List<String> tags(RepositoryName repository, String last, int most) {
+    return names(Keys.tags(repository), last, most);
+  }
+
+  /** Returns up to {@code most} repositories after {@code last} ("" for the first), in order. */
+  public List<String> repositories(String last, int most) {
+    return names(Keys.repositories(), last, most);
+  }
+
+  /** Returns up to {@code most} of what refers to {@code subject}, in the order of digests. */
+  public List<Descriptor> referrers(
+      RepositoryName repository, Digest subject, Optional<Digest> last, int most) {
+    byte[] prefix = Keys.referrers(repository, subject);
+    byte[] from =
+        last.map(digest -> after(Keys.referrer(repository, subject, digest))).orElse(prefix);
+    var descriptors = new ArrayList<Descriptor>();
+    if (most > 0) {
+      index.scan(
+          prefix,
+          from,
+          (key, value) -> {
+            descriptors.add(Facts.decodeReferrer(Keys.digestAfter(prefix.length, key), value));
+            return descriptors.size() < most;
+          });
+    }
+    return descriptors;
+  }
+
+  private List<String> names(byte[] prefix, String last, int most) {
+    var names = new ArrayList<String>();
+    if (most > 0) {
+      byte[] key = concat(prefix, last);
+      index.scan(
+          prefix,
+          last.isEmpty() ? key : after(key),
+          (found, value) -> {
+            names.add(Keys.textAfter(prefix.length, found));
+            return names.size() < most;
+          });
+    }
+    return names;
+  }
+
+  private static byte[] concat(byte[] prefix, String text) {
+    byte[] bytes = text.getBytes(UTF_8);
+    byte[] key = Arrays.copyOf(prefix, prefix.length + bytes.length);
+    System.arraycopy(bytes, 0, key, prefix.length, bytes.length);
+    return key;
+  }
+
+  /** Returns the first key that sorts after {@code key}. */
+  private static byte[] after(byte[] key) {
+    return Arrays.copyOf(key, key.length + 1);
+  }
+
+  private static StoredTag stored(TagFact fact) {
+    return new StoredTag(fact.digest(), fact.origin(), fact.checked());
+  }
+
+  private static void putManifest(
+      Index.Batch batch,
+      RepositoryName repository,
+      StoredManifest stored,
+      Manifest manifest,
+      Origin origin,
+      Instant now)
+      throws RocksDBException {
+    Digest digest = stored.digest();
+    if (batch.get(Keys.manifest(digest)) == null) {
+      batch.put(
+          Keys.manifest(digest),
+          new ManifestFact(stored.mediaType(), now, now, stored.bytes()).encoded());
+    }
+    batch.put(Keys.repository(repository), EMPTY);
+    byte[] old = batch.get(Keys.link(repository, digest));
+    if (old == null || !LinkFact.decode(old).manifest() || origin == Origin.PUSHED) {
+      batch.put(Keys.link(repository, digest), new LinkFact(true, origin).encoded());
+    }
+    if (origin == Origin.CACHED) {
+      for (Descriptor blob : manifest.blobs().toList()) {
+        Blobs.putLink(batch, repository, blob.digest(), origin);
+      }
+    }
+    if (manifest.subject().isPresent()) {
+      batch.put(
+          Keys.referrer(repository, manifest.subject().get(), digest),
+          Facts.encodeReferrer(
+              new Descriptor(
+                  stored.mediaType(),
+                  digest,
+                  stored.bytes().length,
+                  manifest.artifactType(),
+                  manifest.annotations(),
+                  Optional.empty())));
+    }
+  }
+
+  private static void putTag(Index.Batch batch, RepositoryName repository, Tag tag, TagFact fact)
+      throws RocksDBException {
+    byte[] key = Keys.tag(repository, tag);
+    byte[] old = batch.get(key);
+    if (fact.origin() == Origin.PUSHED
+        || old == null
+        || TagFact.decode(old).origin() == Origin.CACHED) {
+      batch.put(key, fact.encoded());
+    }
+  }
+
+  private static boolean deleteManifest(Index.Batch batch, RepositoryName repository, Digest digest)
+      throws RocksDBException {
+    byte[] linkKey = Keys.link(repository, digest);
+    byte[] link = batch.get(linkKey);
+    if (link == null || !LinkFact.decode(link).manifest()) {
+      return false;
+    }
+    batch.delete(linkKey);
+    for (byte[] tag : tagsOf(batch, repository, digest)) {
+      batch.delete(tag);
+    }
+    byte[] value = batch.get(Keys.manifest(digest));
+    if (value != null) {
+      Manifest manifest = Manifest.parse(ManifestFact.decode(value).bytes(), Optional.empty());
+      if (manifest.subject().isPresent()) {
+        batch.delete(Keys.referrer(repository, manifest.subject().get(), digest));
+      }
+    }
+    if (!hasManifests(batch, repository)) {
+      batch.delete(Keys.repository(repository));
+    }
+    return true;
+  }
+
+  private static List<byte[]> tagsOf(Index.Batch batch, RepositoryName repository, Digest digest)
+      throws RocksDBException {
+    var keys = new ArrayList<byte[]>();
+    batch.scan(
+        Keys.tags(repository),
+        (key, value) -> {
+          if (TagFact.decode(value).digest().equals(digest)) {
+            keys.add(key);
+          }
+          return true;
+        });
+    return keys;
+  }
+
+  private static boolean hasManifests(Index.Batch batch, RepositoryName repository)
+      throws RocksDBException {
+    var found = new boolean[1];
+    batch.scan(
+        Keys.links(repository),
+        (key, value) -> {
+          found[0] = LinkFact.decode(value).manifest();
+          return !found[0];
+        });
+    return found[0];
+  }
+}

@@ -1,0 +1,12 @@
+package dev.cistern.storage;
+
+import java.io.IOException;
+
+/** There is no space left for what was to be stored; nothing that was stored before is affected. */
+public final class StoreFullException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  StoreFullException(String message) {
+    super(message);
+  }
+}

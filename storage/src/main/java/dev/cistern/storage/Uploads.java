@@ -1,0 +1,166 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Facts.UploadFact;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The uploads in progress. They survive a restart, and expire when nothing came for a while.
+ *
+ * <p>An upload is known here by its fact; its file is made after the fact and removed before it, so
+ * a file without a fact is a leftover.
+ */
+public final class Uploads {
+  private static final int ID_BYTES = 16;
+
+  private final Layout layout;
+  private final Index index;
+  private final Space space;
+  private final Blobs blobs;
+  private final InstantSource clock;
+  private final SecureRandom random = new SecureRandom();
+  private final ConcurrentHashMap<String, Upload> open = new ConcurrentHashMap<>();
+
+  Uploads(Layout layout, Index index, Space space, Blobs blobs, InstantSource clock) {
+    this.layout = layout;
+    this.index = index;
+    this.space = space;
+    this.blobs = blobs;
+    this.clock = clock;
+  }
+
+  /** Starts an upload; {@code algorithm} is the one its digest will most likely have. */
+  public Upload start(RepositoryName repository, Digest.Algorithm algorithm) throws IOException {
+    space.require(0);
+    byte[] bits = new byte[ID_BYTES];
+    random.nextBytes(bits);
+    String id = HexFormat.of().formatHex(bits);
+    var fact = new UploadFact(repository, algorithm, clock.instant());
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          batch.put(Keys.upload(id), fact.encoded());
+          return true;
+        });
+    return opened(id, fact);
+  }
+
+  /** Returns the upload that {@link #start} gave this id, if it belongs to {@code repository}. */
+  public Optional<Upload> find(RepositoryName repository, String id) throws IOException {
+    Upload known = open.get(id);
+    if (known != null) {
+      return Optional.of(known).filter(upload -> upload.repository().equals(repository));
+    }
+    byte[] value = index.get(Keys.upload(id));
+    if (value == null) {
+      return Optional.empty();
+    }
+    UploadFact fact = UploadFact.decode(value);
+    return fact.repository().equals(repository) ? Optional.of(opened(id, fact)) : Optional.empty();
+  }
+
+  /** Removes the uploads to which nothing was added for {@code idle}; returns how many. */
+  public int expire(Duration idle) throws IOException {
+    Instant limit = clock.instant().minus(idle);
+    var old = new ArrayList<String>();
+    byte[] prefix = Keys.uploads();
+    index.scan(
+        prefix,
+        prefix,
+        (key, value) -> {
+          if (UploadFact.decode(value).started().isBefore(limit)) {
+            old.add(Keys.textAfter(prefix.length, key));
+          }
+          return true;
+        });
+    int expired = 0;
+    for (String id : old) {
+      if (lastWritten(id).isBefore(limit) && !isBusy(id)) {
+        forget(id);
+        expired++;
+      }
+    }
+    removeLeftovers();
+    return expired;
+  }
+
+  Blobs blobs() {
+    return blobs;
+  }
+
+  /** Ends an upload, whatever became of its content. */
+  void forget(String id) throws IOException {
+    Upload upload = open.remove(id);
+    if (upload != null) {
+      upload.close();
+    }
+    Files.deleteIfExists(layout.upload(id));
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          batch.delete(Keys.upload(id));
+          return true;
+        });
+  }
+
+  /** Closes the files; the uploads stay. */
+  void close() throws IOException {
+    for (Upload upload : open.values()) {
+      upload.close();
+    }
+  }
+
+  private Upload opened(String id, UploadFact fact) throws IOException {
+    GrowingFile file = GrowingFile.open(layout.upload(id), space, fact.algorithm());
+    file.resume();
+    Upload upload = new Upload(this, id, fact.repository(), file);
+    Upload earlier = open.putIfAbsent(id, upload);
+    if (earlier != null) {
+      file.close();
+      return earlier;
+    }
+    return upload;
+  }
+
+  private boolean isBusy(String id) {
+    Upload upload = open.get(id);
+    return upload != null && upload.isBusy();
+  }
+
+  private Instant lastWritten(String id) throws IOException {
+    try {
+      return Files.getLastModifiedTime(layout.upload(id)).toInstant();
+    } catch (NoSuchFileException e) {
+      return Instant.MIN;
+    }
+  }
+
+  private void removeLeftovers() throws IOException {
+    List<Path> leftovers = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.uploads())) {
+      for (Path file : files) {
+        String id = file.getFileName().toString();
+        if (!open.containsKey(id) && index.get(Keys.upload(id)) == null) {
+          leftovers.add(file);
+        }
+      }
+    }
+    for (Path file : leftovers) {
+      Files.deleteIfExists(file);
+    }
+  }
+}
