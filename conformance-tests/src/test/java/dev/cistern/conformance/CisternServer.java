@@ -1,0 +1,141 @@
+package dev.cistern.conformance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A server in a process of its own, started from the distribution that the build made ({@code
+ * cistern.dist}, default {@code ../server/target/dist}), on a port of its own on loopback.
+ */
+final class CisternServer implements AutoCloseable {
+  private static final Pattern SERVING = Pattern.compile("serving address=\"[^\"]*:(\\d+)\"");
+  private static final long START_SECONDS = 30;
+
+  private final Process process;
+  private final int port;
+  private final Queue<String> log;
+
+  private CisternServer(Process process, int port, Queue<String> log) {
+    this.process = process;
+    this.port = port;
+    this.log = log;
+  }
+
+  /** Starts a server with its store in {@code data} and waits until it serves. */
+  static CisternServer start(Path data, String... options) {
+    var arguments = new ArrayList<>(List.of("serve", "--data", data.toString()));
+    arguments.addAll(List.of(options));
+    if (!arguments.contains("--listen")) {
+      arguments.addAll(List.of("--listen", "127.0.0.1:0"));
+    }
+    var log = new ConcurrentLinkedQueue<String>();
+    var port = new CompletableFuture<Integer>();
+    try {
+      Process process = new ProcessBuilder(command(arguments)).redirectErrorStream(true).start();
+      Thread.ofVirtual().start(() -> read(process, log, port));
+      return new CisternServer(process, port.get(START_SECONDS, TimeUnit.SECONDS), log);
+    } catch (IOException | InterruptedException | ExecutionException | TimeoutException e) {
+      throw new AssertionError("the server did not start:\n" + String.join("\n", log), e);
+    }
+  }
+
+  /** Returns the command line that runs {@code cistern} with these arguments. */
+  static List<String> command(List<String> arguments) {
+    Path dist = Path.of(System.getProperty("cistern.dist", "../server/target/dist"));
+    var command = new ArrayList<String>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("@" + dist.resolve("java.options"));
+    command.add("-Djava.library.path=" + dist.resolve("native").resolve(platform()));
+    if (Files.exists(dist.resolve("cistern.aot"))) {
+      command.add("-XX:AOTCache=" + dist.resolve("cistern.aot"));
+    }
+    command.addAll(List.of("-jar", dist.resolve("cistern.jar").toString()));
+    command.addAll(arguments);
+    return command;
+  }
+
+  private static String platform() {
+    boolean isMac = System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("mac");
+    boolean isArm = System.getProperty("os.arch").equals("aarch64");
+    return (isMac ? "macos" : "linux") + "-" + (isArm ? "aarch64" : "x86_64");
+  }
+
+  private static void read(Process process, Queue<String> log, CompletableFuture<Integer> port) {
+    try (BufferedReader lines = process.inputReader(UTF_8)) {
+      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+        log.add(line);
+        Matcher serving = SERVING.matcher(line);
+        if (serving.find()) {
+          port.complete(Integer.parseInt(serving.group(1)));
+        }
+      }
+      port.completeExceptionally(new IOException("it ended with " + process.waitFor()));
+    } catch (IOException | InterruptedException e) {
+      port.completeExceptionally(e);
+    }
+  }
+
+  int port() {
+    return port;
+  }
+
+  /** Returns {@code 127.0.0.1:PORT}. */
+  String host() {
+    return "127.0.0.1:" + port;
+  }
+
+  /** Returns the address of {@code path}, which begins with a slash. */
+  URI uri(String path) {
+    return URI.create("http://" + host() + path);
+  }
+
+  /** Returns what it has logged so far. */
+  List<String> log() {
+    return List.copyOf(log);
+  }
+
+  /** Returns the id of the process. */
+  long pid() {
+    return process.pid();
+  }
+
+  /** Ends it as a power cut would, without a word ({@code kill -9}), and waits until it is gone. */
+  void kill() {
+    process.destroyForcibly();
+    await();
+  }
+
+  /** Ends it as an operator would (SIGTERM) and waits until it is gone. */
+  @Override
+  public void close() {
+    process.destroy();
+    await();
+  }
+
+  private void await() {
+    try {
+      if (!process.waitFor(START_SECONDS, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+        throw new AssertionError("the server did not end:\n" + String.join("\n", log));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
