@@ -3,24 +3,29 @@ package dev.cistern.server.cli;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.config.Config;
 import java.io.PrintWriter;
-import java.util.concurrent.Callable;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Spec;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Options;
 
-@Command(
-    name = "check",
-    mixinStandardHelpOptions = true,
-    description = "Reads the configuration as serve would, and says what is in force.")
-final class CheckCommand implements Callable<Integer> {
-  @Mixin private ConfigOptions options = new ConfigOptions();
-  @Spec private CommandSpec spec = CommandSpec.create();
+/** Reads the configuration and says what is in force. */
+final class CheckCommand implements Command {
+  @Override
+  public String name() {
+    return "check";
+  }
 
   @Override
-  public Integer call() {
-    Config config = options.read(System.getenv());
-    PrintWriter out = spec.commandLine().getOut();
+  public String summary() {
+    return "reads the configuration as serve would, and says what is in force";
+  }
+
+  @Override
+  public Options options() {
+    return ConfigOptions.options();
+  }
+
+  @Override
+  public int run(CommandLine line, PrintWriter out) {
+    Config config = ConfigOptions.read(line, System.getenv());
     out.println("listen: " + config.listen().getHostString() + ":" + config.listen().getPort());
     out.println("storage: " + config.data().toAbsolutePath());
     for (UpstreamSettings upstream : config.upstreams()) {
@@ -33,7 +38,6 @@ final class CheckCommand implements Callable<Integer> {
     }
     out.println("default upstream: " + config.defaultUpstream().orElse("none"));
     out.println("the configuration is good");
-    out.flush();
     return 0;
   }
 }

@@ -1,76 +1,70 @@
 package dev.cistern.server.cli;
 
 import dev.cistern.server.config.Config;
+import dev.cistern.server.config.ConfigDraft;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Option;
+import java.util.Optional;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.Options;
 
-/** The options that make a configuration: a file, then the environment, then the quick options. */
+/** The options that make a configuration: over the file the environment, over that the command line. */
 final class ConfigOptions {
-  @Option(names = "--config", paramLabel = "FILE", description = "Configuration in YAML.")
-  private @Nullable Path config;
+  private static final String CONFIG = "config";
+  private static final String LISTEN = "listen";
+  private static final String DATA = "data";
+  private static final String UPSTREAM = "upstream";
+  private static final String DEFAULT_UPSTREAM = "default-upstream";
 
-  @Option(
-      names = "--listen",
-      paramLabel = "HOST:PORT",
-      description = "Where to listen (default 127.0.0.1:5000).")
-  private @Nullable String listen;
+  private ConfigOptions() {}
 
-  @Option(
-      names = "--data",
-      paramLabel = "DIR",
-      description = "Where to keep what is stored (default ./cistern-data).")
-  private @Nullable Path data;
-
-  @Option(
-      names = "--upstream",
-      paramLabel = "[NAME=]URL",
-      description =
-          "One more upstream registry, kept under NAME/ (default its host). May be repeated.")
-  private List<String> upstreams = List.of();
-
-  @Option(
-      names = "--default-upstream",
-      paramLabel = "NAME",
-      description = "The upstream of repositories whose name begins with no upstream's.")
-  private @Nullable String defaultUpstream;
+  static Options options() {
+    return new Options()
+        .addOption(option(CONFIG, "FILE", "configuration in YAML"))
+        .addOption(option(LISTEN, "HOST:PORT", "where to listen (default 127.0.0.1:5000)"))
+        .addOption(option(DATA, "DIR", "where to keep the store (default ./cistern-data)"))
+        .addOption(
+            option(
+                UPSTREAM,
+                "[NAME=]URL",
+                "one more upstream registry, kept under NAME/ (default its host); may be repeated"))
+        .addOption(
+            option(
+                DEFAULT_UPSTREAM,
+                "NAME",
+                "the upstream of repositories whose name begins with no upstream's"));
+  }
 
   /**
    * Returns the configuration.
    *
    * @throws dev.cistern.server.config.ConfigException if it is refused
    */
-  Config read(Map<String, String> environment) {
-    @Nullable String file = environment.get("CISTERN_CONFIG");
-    Config read = Config.defaults();
-    if (config != null) {
-      read = Config.read(config);
-    } else if (file != null) {
-      read = Config.read(Path.of(file));
+  static Config read(CommandLine line, Map<String, String> environment) {
+    var draft = new ConfigDraft();
+    said(line, CONFIG, environment, "CISTERN_CONFIG").map(Path::of).ifPresent(draft::read);
+    said(line, LISTEN, environment, "CISTERN_LISTEN").ifPresent(draft::listen);
+    said(line, DATA, environment, "CISTERN_DATA").map(Path::of).ifPresent(draft::data);
+    if (line.hasOption(UPSTREAM)) {
+      for (String upstream : line.getOptionValues(UPSTREAM)) {
+        draft.upstream(upstream);
+      }
     }
-    @Nullable String address = listen != null ? listen : environment.get("CISTERN_LISTEN");
-    if (address != null) {
-      read = read.withListen(address);
-    }
-    @Nullable String directory = environment.get("CISTERN_DATA");
-    if (data != null) {
-      read = read.withData(data);
-    } else if (directory != null) {
-      read = read.withData(Path.of(directory));
-    }
-    for (String upstream : upstreams) {
-      read = read.withUpstream(upstream);
-    }
-    @Nullable String usual =
-        defaultUpstream != null ? defaultUpstream : environment.get("CISTERN_DEFAULT_UPSTREAM");
-    if (usual != null) {
-      read = read.withDefaultUpstream(usual);
-    }
-    if ("off".equals(environment.get("CISTERN_ACCESS_LOG"))) {
-      read = read.withAccessLog(false);
-    }
-    return read;
+    said(line, DEFAULT_UPSTREAM, environment, "CISTERN_DEFAULT_UPSTREAM")
+        .ifPresent(draft::defaultUpstream);
+    Optional.ofNullable(environment.get("CISTERN_ACCESS_LOG"))
+        .ifPresent(text -> draft.accessLog(!text.equals("off")));
+    return draft.config();
+  }
+
+  private static Optional<String> said(
+      CommandLine line, String option, Map<String, String> environment, String variable) {
+    return Optional.ofNullable(line.getOptionValue(option))
+        .or(() -> Optional.ofNullable(environment.get(variable)));
+  }
+
+  private static Option option(String name, String argument, String description) {
+    return Option.builder().longOpt(name).hasArg().argName(argument).desc(description).get();
   }
 }

@@ -3,49 +3,96 @@ package dev.cistern.server.cli;
 import dev.cistern.server.config.ConfigException;
 import java.io.IOException;
 import java.io.PrintWriter;
-import picocli.CommandLine;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.IVersionProvider;
+import java.util.List;
+import java.util.Optional;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.Option;
+import org.apache.commons.cli.ParseException;
 
 /** The program {@code cistern}. Exit status: 0 done, 1 it failed, 2 the command line is wrong. */
-@Command(
-    name = "cistern",
-    mixinStandardHelpOptions = true,
-    versionProvider = Main.Version.class,
-    synopsisSubcommandLabel = "COMMAND",
-    description = "A pull-through caching mirror registry.",
-    subcommands = {ServeCommand.class, CheckCommand.class, TrainCommand.class})
 public final class Main {
+  private static final int FAILED = 1;
+  private static final int MISUSED = 2;
+  private static final List<Command> COMMANDS =
+      List.of(new ServeCommand(), new CheckCommand(), new TrainCommand());
+
   private Main() {}
 
-  /** The version in the jar's manifest. */
-  static final class Version implements IVersionProvider {
-    @Override
-    public String[] getVersion() {
-      String version = Main.class.getPackage().getImplementationVersion();
-      return new String[] {"cistern " + (version == null ? "development" : version)};
-    }
-  }
-
-  public static void main(String[] arguments) {
+  public static void main(String[] arguments) throws InterruptedException {
     System.exit(
         run(
-            arguments,
+            List.of(arguments),
             new PrintWriter(System.out, true, System.out.charset()),
             new PrintWriter(System.err, true, System.err.charset())));
   }
 
-  static int run(String[] arguments, PrintWriter out, PrintWriter err) {
-    return new CommandLine(new Main())
-        .setOut(out)
-        .setErr(err)
-        .setExecutionExceptionHandler((thrown, command, parsed) -> {
-          if (thrown instanceof ConfigException || thrown instanceof IOException) {
-            err.println("error: " + thrown.getMessage());
-            return 1;
-          }
-          throw thrown;
-        })
-        .execute(arguments);
+  static int run(List<String> arguments, PrintWriter out, PrintWriter err)
+      throws InterruptedException {
+    String word = arguments.isEmpty() ? "--help" : arguments.getFirst();
+    if (word.equals("--help") || word.equals("-h")) {
+      out.print(help());
+      out.flush();
+      return arguments.isEmpty() ? MISUSED : 0;
+    }
+    if (word.equals("--version")) {
+      out.println("cistern " + version());
+      return 0;
+    }
+    Optional<Command> command =
+        COMMANDS.stream().filter(one -> one.name().equals(word)).findFirst();
+    if (command.isEmpty()) {
+      err.println("error: no such command: " + word + "; cistern --help lists them");
+      return MISUSED;
+    }
+    return run(command.get(), arguments.subList(1, arguments.size()), out, err);
+  }
+
+  private static int run(Command command, List<String> rest, PrintWriter out, PrintWriter err)
+      throws InterruptedException {
+    if (rest.contains("--help") || rest.contains("-h")) {
+      out.print(help(command));
+      out.flush();
+      return 0;
+    }
+    try {
+      CommandLine line =
+          new DefaultParser(false).parse(command.options(), rest.toArray(String[]::new), false);
+      if (!line.getArgList().isEmpty()) {
+        throw new ParseException("Unexpected argument: " + line.getArgList().getFirst());
+      }
+      return command.run(line, out);
+    } catch (ParseException e) {
+      err.println("error: " + e.getMessage() + "; see cistern " + command.name() + " --help");
+      return MISUSED;
+    } catch (ConfigException | IOException e) {
+      err.println("error: " + e.getMessage());
+      return FAILED;
+    }
+  }
+
+  private static String help() {
+    var help = new StringBuilder("A pull-through caching mirror registry.\n\nUsage: cistern COMMAND\n\n");
+    for (Command command : COMMANDS) {
+      if (!command.summary().isEmpty()) {
+        help.append(String.format("  %-10s %s%n", command.name(), command.summary()));
+      }
+    }
+    return help.append("\n  cistern COMMAND --help    its options\n  cistern --version\n").toString();
+  }
+
+  private static String help(Command command) {
+    var help =
+        new StringBuilder("cistern " + command.name() + ": " + command.summary() + "\n\n");
+    for (Option option : command.options().getOptions()) {
+      String usage = "--" + option.getLongOpt() + " " + option.getArgName();
+      help.append(String.format("  %-26s %s%n", usage, option.getDescription()));
+    }
+    return help.append(String.format("  %-26s %s%n", "--help", "this text")).toString();
+  }
+
+  private static String version() {
+    String version = Main.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
   }
 }

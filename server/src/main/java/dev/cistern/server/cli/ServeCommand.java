@@ -4,22 +4,32 @@ import dev.cistern.server.Cistern;
 import dev.cistern.server.Logs;
 import dev.cistern.server.config.Config;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.io.UncheckedIOException;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Options;
 
-@Command(
-    name = "serve",
-    mixinStandardHelpOptions = true,
-    description = "Runs the server until it is told to stop (SIGTERM, Ctrl-C).")
-final class ServeCommand implements Callable<Integer> {
-  @Mixin private ConfigOptions options = new ConfigOptions();
+/** Runs the server. */
+final class ServeCommand implements Command {
+  @Override
+  public String name() {
+    return "serve";
+  }
 
   @Override
-  public Integer call() throws IOException, InterruptedException {
-    Config config = options.read(System.getenv());
+  public String summary() {
+    return "runs the server until it is told to stop (SIGTERM, Ctrl-C)";
+  }
+
+  @Override
+  public Options options() {
+    return ConfigOptions.options();
+  }
+
+  @Override
+  public int run(CommandLine line, PrintWriter out) throws IOException, InterruptedException {
+    Config config = ConfigOptions.read(line, System.getenv());
     Logs.start(config.logFormat());
     Cistern cistern = Cistern.start(config);
     var stopped = new CountDownLatch(1);

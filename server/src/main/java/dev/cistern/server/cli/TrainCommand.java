@@ -6,30 +6,47 @@ import dev.cistern.oci.Digest;
 import dev.cistern.server.Cistern;
 import dev.cistern.server.Logs;
 import dev.cistern.server.config.Config;
+import dev.cistern.server.config.ConfigDraft;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import picocli.CommandLine.Command;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Options;
 
 /**
  * The training run for the JVM's ahead-of-time cache: what a start and the first requests load is
  * loaded, then it ends.
  */
-@Command(name = "train", hidden = true, description = "Serves itself a few requests and ends.")
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Command {
   private static final byte[] BLOB = "{}".getBytes(US_ASCII);
   private static final int ROUNDS = 3;
 
   @Override
-  public Integer call() throws IOException {
+  public String name() {
+    return "train";
+  }
+
+  /** Empty: it is for the build, not for users. */
+  @Override
+  public String summary() {
+    return "";
+  }
+
+  @Override
+  public Options options() {
+    return new Options();
+  }
+
+  @Override
+  public int run(CommandLine line, PrintWriter out) throws IOException {
     Path data = Files.createTempDirectory("cistern-train");
-    Config config = Config.defaults().withListen("127.0.0.1:0").withData(data);
+    Config config = new ConfigDraft().listen("127.0.0.1:0").data(data).config();
     Logs.start(config.logFormat());
     try (Cistern cistern = Cistern.start(config)) {
       for (int i = 0; i < ROUNDS; i++) {

@@ -1,0 +1,23 @@
+package dev.cistern.server.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Options;
+
+/** One of the words after {@code cistern}. */
+interface Command {
+  String name();
+
+  /** Returns what it does, in a line. */
+  String summary();
+
+  Options options();
+
+  /**
+   * Does it.
+   *
+   * @return the exit status
+   */
+  int run(CommandLine line, PrintWriter out) throws IOException, InterruptedException;
+}

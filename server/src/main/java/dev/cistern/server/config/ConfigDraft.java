@@ -1,0 +1,168 @@
+package dev.cistern.server.config;
+
+import dev.cistern.mirror.upstream.UpstreamSettings;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A configuration in the making: first what a server does that is told nothing, then what a file,
+ * the environment and the command line say, each over what was before. Methods throw {@link
+ * ConfigException} for what is not acceptable.
+ */
+public final class ConfigDraft {
+  private static final int DEFAULT_PORT = 5000;
+  private static final int LAST_PORT = 65535;
+  private static final Pattern ADDRESS =
+      Pattern.compile("(?:\\[([0-9a-fA-F:.]+)\\]|([a-zA-Z0-9.-]*)):(\\d{1,5})");
+
+  /** The registries that a server without configuration pulls from, anonymously. */
+  private static final List<String> PUBLIC =
+      List.of(
+          "docker.io",
+          "quay.io",
+          "ghcr.io",
+          "gcr.io",
+          "registry.k8s.io",
+          "mcr.microsoft.com",
+          "public.ecr.aws",
+          "registry.access.redhat.com",
+          "registry.redhat.io");
+
+  private final Map<String, UpstreamSettings> upstreams = new LinkedHashMap<>();
+  private InetSocketAddress listen =
+      new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
+  private Path data = Path.of("cistern-data");
+  private Optional<String> defaultUpstream = Optional.empty();
+  private Duration patience = Duration.ofSeconds(2);
+  private Config.LogFormat logFormat = Config.LogFormat.TEXT;
+  private boolean accessLog = true;
+
+  public ConfigDraft() {
+    PUBLIC.forEach(host -> add(UpstreamSection.publicRegistry(host)));
+  }
+
+  /** Takes what a YAML file says; complaints name file, line and key. */
+  public ConfigDraft read(Path file) {
+    try {
+      return parse(Files.readString(file), file.toString());
+    } catch (IOException e) {
+      throw new ConfigException(file + ": cannot be read: " + e);
+    }
+  }
+
+  ConfigDraft parse(String yaml, String file) {
+    Section.parse(yaml, file).ifPresent(this::read);
+    return this;
+  }
+
+  private void read(Section root) {
+    root.text("listen")
+        .ifPresent(
+            text ->
+                listen =
+                    address(text)
+                        .orElseThrow(
+                            () ->
+                                root.wrong(
+                                    "listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
+    root.section("storage").ifPresent(this::readStorage);
+    root.sections("upstreams").forEach(section -> add(UpstreamSection.read(section)));
+    root.text("defaultUpstream").ifPresent(this::defaultUpstream);
+    patience = root.duration("patience").orElse(patience);
+    root.section("logs").ifPresent(this::readLogs);
+    root.end();
+  }
+
+  private void readStorage(Section section) {
+    section.text("path").ifPresent(text -> data = Path.of(text));
+    section.end();
+  }
+
+  private void readLogs(Section section) {
+    section
+        .text("format")
+        .ifPresent(
+            text ->
+                logFormat =
+                    switch (text) {
+                      case "text" -> Config.LogFormat.TEXT;
+                      case "json" -> Config.LogFormat.JSON;
+                      default -> throw section.wrong("format", "text or json is expected");
+                    });
+    accessLog = section.flag("access").orElse(accessLog);
+    section.end();
+  }
+
+  /** Listens on {@code HOST:PORT}; port 0 is any free one. */
+  public ConfigDraft listen(String text) {
+    listen =
+        address(text)
+            .orElseThrow(
+                () ->
+                    new ConfigException(
+                        "listen: HOST:PORT is expected, such as 127.0.0.1:5000, not " + text));
+    return this;
+  }
+
+  /** Keeps the store in a directory. */
+  public ConfigDraft data(Path directory) {
+    data = directory;
+    return this;
+  }
+
+  /** Adds an upstream, {@code [NAME=]URL}. */
+  public ConfigDraft upstream(String text) {
+    add(UpstreamSection.parse(text));
+    return this;
+  }
+
+  /** Names the default upstream. */
+  public ConfigDraft defaultUpstream(String name) {
+    defaultUpstream = Optional.of(name);
+    return this;
+  }
+
+  /** Logs each request, or not. */
+  public ConfigDraft accessLog(boolean isOn) {
+    accessLog = isOn;
+    return this;
+  }
+
+  /** Returns the configuration if its parts go together. */
+  public Config config() {
+    return new Config(
+        listen,
+        data,
+        List.copyOf(upstreams.values()),
+        defaultUpstream,
+        patience,
+        logFormat,
+        accessLog);
+  }
+
+  /** A later entry for a registry takes the place of an earlier one. */
+  private void add(UpstreamSettings upstream) {
+    upstreams.put(upstream.registry(), upstream);
+  }
+
+  private static Optional<InetSocketAddress> address(String text) {
+    Matcher matcher = ADDRESS.matcher(text);
+    if (!matcher.matches() || Integer.parseInt(matcher.group(3)) > LAST_PORT) {
+      return Optional.empty();
+    }
+    int port = Integer.parseInt(matcher.group(3));
+    String host = matcher.group(1) == null ? matcher.group(2) : matcher.group(1);
+    return Optional.of(
+        host.isEmpty() ? new InetSocketAddress(port) : new InetSocketAddress(host, port));
+  }
+}
