@@ -27,6 +27,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Manifests, and how fresh the tags are that lead to them.
@@ -37,6 +39,7 @@ import java.util.concurrent.TimeoutException;
  * the first time, at once while the outage lasts.
  */
 final class Manifests {
+  private static final Logger LOG = LoggerFactory.getLogger(Manifests.class);
   private static final Duration OUTAGE = Duration.ofSeconds(10);
   private static final Duration LONGEST_OUTAGE = Duration.ofMinutes(5);
 
@@ -140,7 +143,10 @@ final class Manifests {
     } catch (TimeoutException e) {
       outages.begin(upstream, "no answer in " + patience.toMillis() + " ms", OUTAGE);
       return new ManifestAnswer(stored, CacheStatus.stale(upstream, "no answer in time"));
-    } catch (ExecutionException | InterruptedException e) {
+    } catch (ExecutionException e) {
+      LOG.atWarn().addKeyValue("upstream", upstream).setCause(e).log("revalidation failed");
+      return new ManifestAnswer(stored, CacheStatus.stale(upstream, "it could not be checked"));
+    } catch (InterruptedException e) {
       throw failed(e);
     }
     return answer instanceof Answer.Found<StoredManifest>(StoredManifest found)

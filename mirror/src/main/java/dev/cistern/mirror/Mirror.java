@@ -22,6 +22,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Answers from the store, or fills it while answering. Blocking; called from virtual threads.
@@ -31,6 +32,8 @@ import java.util.concurrent.Executors;
  * it. That another repository has the content is never enough.
  */
 public final class Mirror implements AutoCloseable {
+  private static final int GRACE_SECONDS = 2;
+
   private final Store store;
   private final Upstreams upstreams;
   private final MirrorRules rules;
@@ -116,10 +119,16 @@ public final class Mirror implements AutoCloseable {
     return store.expireFills(idle, fills::isRunning);
   }
 
+  /** Stops all downloads; what has come of them stays for a later try. */
   @Override
   public void close() throws IOException {
     threads.shutdownNow();
     upstreams.close();
+    try {
+      threads.awaitTermination(GRACE_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private Optional<Blob> stored(Location location, Digest digest) throws IOException {

@@ -9,6 +9,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
@@ -62,6 +63,11 @@ final class Index implements AutoCloseable {
   private final BlockingQueue<Pending<?>> queue = new LinkedBlockingQueue<>();
   private final Thread writer;
 
+  /** Held for reading while the database is used, for writing when it is closed. */
+  private final StampedLock use = new StampedLock();
+
+  private boolean isClosed;
+
   private Index(Options options, BloomFilter bloom, RocksDB db) {
     this.options = options;
     this.bloom = bloom;
@@ -94,26 +100,34 @@ final class Index implements AutoCloseable {
 
   /** Returns the value of {@code key}, or null. */
   byte @Nullable [] get(byte[] key) {
+    long stamp = begin();
     try {
       return db.get(key);
     } catch (RocksDBException e) {
       throw new IndexException(e);
+    } finally {
+      use.unlockRead(stamp);
     }
   }
 
   /** Visits the entries whose keys start with {@code prefix}, in order, from {@code from} on. */
   void scan(byte[] prefix, byte[] from, Visitor visitor) {
+    long stamp = begin();
     try (RocksIterator entries = db.newIterator(read)) {
       visit(entries, prefix, from, visitor);
     } catch (RocksDBException e) {
       throw new IndexException(e);
+    } finally {
+      use.unlockRead(stamp);
     }
   }
 
   /** Makes a change and waits until it is acknowledged. */
   <T> T write(Durability durability, Change<T> change) throws IOException {
     var pending = new Pending<>(durability, change, new CompletableFuture<T>());
+    long stamp = begin();
     queue.add(pending);
+    use.unlockRead(stamp);
     try {
       return pending.done.get();
     } catch (ExecutionException e) {
@@ -127,9 +141,16 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Ends the writer after what is queued, and closes the database. */
+  /** Ends the writer after what is queued, and closes the database. Later uses throw. */
   @Override
   public void close() {
+    long stamp = use.writeLock();
+    boolean wasClosed = isClosed;
+    isClosed = true;
+    use.unlockWrite(stamp);
+    if (wasClosed) {
+      return;
+    }
     queue.add(Pending.END);
     try {
       writer.join();
@@ -140,6 +161,16 @@ final class Index implements AutoCloseable {
     db.close();
     options.close();
     bloom.close();
+  }
+
+  /** Begins a use of the database, which is native: used after its end it would take us with it. */
+  private long begin() {
+    long stamp = use.readLock();
+    if (isClosed) {
+      use.unlockRead(stamp);
+      throw new IndexException("it is closed, the server is stopping");
+    }
+    return stamp;
   }
 
   private static void visit(RocksIterator entries, byte[] prefix, byte[] from, Visitor visitor)

@@ -2,6 +2,8 @@ package dev.cistern.mirror.upstream;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.auth.credentials.Credentials;
 import dev.cistern.oci.RepositoryName;
 import java.io.IOException;
@@ -12,7 +14,6 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -29,13 +30,14 @@ import tools.jackson.databind.json.JsonMapper;
 final class Tokens {
   private static final int MOST_TOKEN_BYTES = 1 << 20;
   private static final Duration DEFAULT_LIFE = Duration.ofSeconds(60);
+  private static final int MOST_ENTRIES = 10_000;
   private static final JsonMapper JSON = new JsonMapper();
 
   private final UpstreamSettings settings;
   private final Transport transport;
   private final InstantSource clock;
-  private final Map<Key, Token> tokens = new ConcurrentHashMap<>();
-  private final Map<RepositoryName, Challenge> challenges = new ConcurrentHashMap<>();
+  private final Cache<Key, Token> tokens = bounded();
+  private final Cache<RepositoryName, Challenge> challenges = bounded();
 
   Tokens(UpstreamSettings settings, Transport transport, InstantSource clock) {
     this.settings = settings;
@@ -48,9 +50,13 @@ final class Tokens {
 
   private record Token(String value, Instant renewal) {}
 
+  private static <K, V> Cache<K, V> bounded() {
+    return Caffeine.newBuilder().maximumSize(MOST_ENTRIES).build();
+  }
+
   /** Returns the header to send at first, from what the upstream asked for the last time. */
   Optional<String> known(RepositoryName repository) throws IOException {
-    Challenge challenge = challenges.get(repository);
+    Challenge challenge = challenges.getIfPresent(repository);
     return challenge == null ? Optional.empty() : authorization(challenge, repository);
   }
 
@@ -64,7 +70,7 @@ final class Tokens {
   void drop(Challenge challenge, RepositoryName repository) {
     if (challenge.scheme().equals("bearer")) {
       String scope = scope(repository);
-      tokens.keySet().removeIf(key -> key.scope().equals(scope));
+      tokens.asMap().keySet().removeIf(key -> key.scope().equals(scope));
     }
   }
 
@@ -77,7 +83,7 @@ final class Tokens {
     URI realm = realm(challenge);
     String service = challenge.parameters().getOrDefault("service", "");
     var key = new Key(realm.toString(), service, scope(repository), credentialsFor(realm, own));
-    Token token = tokens.get(key);
+    Token token = tokens.getIfPresent(key);
     if (token == null || !clock.instant().isBefore(token.renewal())) {
       token = fetch(realm, key);
       tokens.put(key, token);

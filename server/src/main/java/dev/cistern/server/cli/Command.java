@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
 
 /** One of the words after {@code cistern}. */
 interface Command {
@@ -19,5 +20,6 @@ interface Command {
    *
    * @return the exit status
    */
-  int run(CommandLine line, PrintWriter out) throws IOException, InterruptedException;
+  int run(CommandLine line, PrintWriter out)
+      throws IOException, InterruptedException, ParseException;
 }

@@ -9,7 +9,9 @@ import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 
-/** The options that make a configuration: over the file the environment, over that the command line. */
+/**
+ * The options that make a configuration: over the file the environment, over that the command line.
+ */
 final class ConfigOptions {
   private static final String CONFIG = "config";
   private static final String LISTEN = "listen";

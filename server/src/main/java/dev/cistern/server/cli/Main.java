@@ -56,12 +56,7 @@ public final class Main {
       return 0;
     }
     try {
-      CommandLine line =
-          new DefaultParser(false).parse(command.options(), rest.toArray(String[]::new), false);
-      if (!line.getArgList().isEmpty()) {
-        throw new ParseException("Unexpected argument: " + line.getArgList().getFirst());
-      }
-      return command.run(line, out);
+      return command.run(parse(command, rest), out);
     } catch (ParseException e) {
       err.println("error: " + e.getMessage() + "; see cistern " + command.name() + " --help");
       return MISUSED;
@@ -71,19 +66,29 @@ public final class Main {
     }
   }
 
+  static CommandLine parse(Command command, List<String> rest) throws ParseException {
+    CommandLine line =
+        new DefaultParser(false).parse(command.options(), rest.toArray(String[]::new), false);
+    if (!line.getArgList().isEmpty()) {
+      throw new ParseException("Unexpected argument: " + line.getArgList().getFirst());
+    }
+    return line;
+  }
+
   private static String help() {
-    var help = new StringBuilder("A pull-through caching mirror registry.\n\nUsage: cistern COMMAND\n\n");
+    var help =
+        new StringBuilder("A pull-through caching mirror registry.\n\nUsage: cistern COMMAND\n\n");
     for (Command command : COMMANDS) {
       if (!command.summary().isEmpty()) {
         help.append(String.format("  %-10s %s%n", command.name(), command.summary()));
       }
     }
-    return help.append("\n  cistern COMMAND --help    its options\n  cistern --version\n").toString();
+    return help.append("\n  cistern COMMAND --help    its options\n  cistern --version\n")
+        .toString();
   }
 
   private static String help(Command command) {
-    var help =
-        new StringBuilder("cistern " + command.name() + ": " + command.summary() + "\n\n");
+    var help = new StringBuilder("cistern " + command.name() + ": " + command.summary() + "\n\n");
     for (Option option : command.options().getOptions()) {
       String usage = "--" + option.getLongOpt() + " " + option.getArgName();
       help.append(String.format("  %-26s %s%n", usage, option.getDescription()));

@@ -6,7 +6,6 @@ import dev.cistern.oci.Digest;
 import dev.cistern.server.Cistern;
 import dev.cistern.server.Logs;
 import dev.cistern.server.config.Config;
-import dev.cistern.server.config.ConfigDraft;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetSocketAddress;
@@ -15,9 +14,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
 
 /**
  * The training run for the JVM's ahead-of-time cache: what a start and the first requests load is
@@ -44,9 +45,13 @@ final class TrainCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException {
+  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
     Path data = Files.createTempDirectory("cistern-train");
-    Config config = new ConfigDraft().listen("127.0.0.1:0").data(data).config();
+    Config config =
+        ConfigOptions.read(
+            Main.parse(
+                new ServeCommand(), List.of("--listen", "127.0.0.1:0", "--data", data.toString())),
+            Map.of());
     Logs.start(config.logFormat());
     try (Cistern cistern = Cistern.start(config)) {
       for (int i = 0; i < ROUNDS; i++) {

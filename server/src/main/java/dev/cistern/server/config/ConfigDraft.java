@@ -67,14 +67,11 @@ public final class ConfigDraft {
 
   private void read(Section root) {
     root.text("listen")
-        .ifPresent(
-            text ->
-                listen =
-                    address(text)
-                        .orElseThrow(
-                            () ->
-                                root.wrong(
-                                    "listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
+        .ifPresent(text ->
+            listen =
+                address(text)
+                    .orElseThrow(() ->
+                        root.wrong("listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
     root.section("storage").ifPresent(this::readStorage);
     root.sections("upstreams").forEach(section -> add(UpstreamSection.read(section)));
     root.text("defaultUpstream").ifPresent(this::defaultUpstream);
@@ -91,14 +88,13 @@ public final class ConfigDraft {
   private void readLogs(Section section) {
     section
         .text("format")
-        .ifPresent(
-            text ->
-                logFormat =
-                    switch (text) {
-                      case "text" -> Config.LogFormat.TEXT;
-                      case "json" -> Config.LogFormat.JSON;
-                      default -> throw section.wrong("format", "text or json is expected");
-                    });
+        .ifPresent(text ->
+            logFormat =
+                switch (text) {
+                  case "text" -> Config.LogFormat.TEXT;
+                  case "json" -> Config.LogFormat.JSON;
+                  default -> throw section.wrong("format", "text or json is expected");
+                });
     accessLog = section.flag("access").orElse(accessLog);
     section.end();
   }
@@ -107,10 +103,9 @@ public final class ConfigDraft {
   public ConfigDraft listen(String text) {
     listen =
         address(text)
-            .orElseThrow(
-                () ->
-                    new ConfigException(
-                        "listen: HOST:PORT is expected, such as 127.0.0.1:5000, not " + text));
+            .orElseThrow(() ->
+                new ConfigException(
+                    "listen: HOST:PORT is expected, such as 127.0.0.1:5000, not " + text));
     return this;
   }
 

@@ -43,12 +43,11 @@ final class UpstreamSection {
     int equals = text.indexOf('=');
     URI endpoint =
         web(text.substring(equals + 1))
-            .orElseThrow(
-                () ->
-                    new ConfigException(
-                        "upstream: [NAME=]URL is expected, such as https://registry.example.com,"
-                            + " not "
-                            + text));
+            .orElseThrow(() ->
+                new ConfigException(
+                    "upstream: [NAME=]URL is expected, such as https://registry.example.com,"
+                        + " not "
+                        + text));
     String registry = MirrorRules.canonicalHost(endpoint.getRawAuthority());
     String name = equals < 0 ? registry : text.substring(0, equals);
     if (!isName(name)) {
@@ -91,10 +90,7 @@ final class UpstreamSection {
             name,
             registry,
             endpoint(section, registry, isInsecure),
-            section
-                .text("credentials")
-                .map(path -> keyring(section, path))
-                .orElse(Keyring.EMPTY),
+            section.text("credentials").map(path -> keyring(section, path)).orElse(Keyring.EMPTY),
             section.text("caFile").map(path -> file(section, "caFile", path)),
             isInsecure,
             realms.isEmpty() ? usualRealms(registry) : Set.copyOf(realms),
@@ -111,11 +107,10 @@ final class UpstreamSection {
     }
     URI endpoint =
         web(text.get())
-            .orElseThrow(
-                () ->
-                    section.wrong(
-                        "endpoint",
-                        "a URL without a path, such as https://registry.example.com, is expected"));
+            .orElseThrow(() ->
+                section.wrong(
+                    "endpoint",
+                    "a URL without a path, such as https://registry.example.com, is expected"));
     if ("http".equals(endpoint.getScheme()) && !isInsecure) {
       throw section.wrong("endpoint", "plain http needs insecure: true");
     }

@@ -1,0 +1,102 @@
+package dev.cistern.mirror.rules;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.RepositoryName;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MirrorRulesTest {
+  private static final Map<String, String> UPSTREAMS =
+      Map.of("docker.io", "docker.io", "quay.io", "quay.io", "localhost:5000", "near");
+
+  private final MirrorRules rules = new MirrorRules(UPSTREAMS, Optional.empty());
+
+  @ParameterizedTest
+  @CsvSource({
+    "quay.io/org/app,            quay.io/org/app,          quay.io,   org/app",
+    "docker.io/library/alpine,   docker.io/library/alpine, docker.io, library/alpine",
+    "docker.io/alpine,           docker.io/library/alpine, docker.io, library/alpine",
+    "index.docker.io/alpine,     docker.io/library/alpine, docker.io, library/alpine",
+    "registry-1.docker.io/a/b,   docker.io/a/b,            docker.io, a/b",
+    "near/team/app,              near/team/app,            near,      team/app",
+    "quay.io/alpine,             quay.io/alpine,           quay.io,   alpine"
+  })
+  void aFirstComponentThatIsAnUpstream(
+      String name, String kept, String upstream, String repository) {
+    assertThat(rules.locate(new RepositoryName(name), Optional.empty()))
+        .isEqualTo(location(kept, upstream, repository, Optional.empty()));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "docker.io,       library/alpine, docker.io/library/alpine, docker.io, library/alpine",
+    "docker.io,       alpine,         docker.io/library/alpine, docker.io, library/alpine",
+    "Index.Docker.io, alpine,         docker.io/library/alpine, docker.io, library/alpine",
+    "localhost:5000,  team/app,       near/team/app,            near,      team/app",
+    "quay.io,         quay.io/app,    quay.io/quay.io/app,      quay.io,   quay.io/app"
+  })
+  void theNamespaceParameter(
+      String namespace, String name, String kept, String upstream, String repository) {
+    assertThat(rules.locate(new RepositoryName(name), Optional.of(namespace)))
+        .isEqualTo(location(kept, upstream, repository, Optional.of(namespace)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "example.com",
+        "169.254.169.254",
+        "quay.io:443",
+        "user@quay.io",
+        "quay.io%2fa",
+        "",
+        "near",
+        "quay.io/a",
+        "http://quay.io"
+      })
+  void aNamespaceThatIsNotConfiguredIsRefused(String namespace) {
+    assertThatThrownBy(() -> rules.locate(new RepositoryName("a"), Optional.of(namespace)))
+        .isInstanceOfSatisfying(
+            OciException.class,
+            e -> {
+              assertThat(e.code()).isEqualTo(ErrorCode.NAME_UNKNOWN);
+              assertThat(e.advice()).isPresent();
+            });
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"team/app", "app", "example.com/app", "quay.io"})
+  void otherNamesAreLocal(String name) {
+    assertThat(rules.locate(new RepositoryName(name), Optional.empty()))
+        .isEqualTo(new Location(new RepositoryName(name), List.of(), Optional.empty()));
+  }
+
+  @Test
+  void theDefaultUpstreamFillsOtherNamesUnderTheirOwnName() {
+    var withDefault = new MirrorRules(UPSTREAMS, Optional.of("docker.io"));
+
+    assertThat(withDefault.locate(new RepositoryName("alpine"), Optional.empty()))
+        .isEqualTo(location("alpine", "docker.io", "library/alpine", Optional.empty()));
+    assertThat(withDefault.locate(new RepositoryName("team/app"), Optional.empty()))
+        .isEqualTo(location("team/app", "docker.io", "team/app", Optional.empty()));
+    assertThat(withDefault.locate(new RepositoryName("quay.io/app"), Optional.empty()))
+        .isEqualTo(location("quay.io/app", "quay.io", "app", Optional.empty()));
+  }
+
+  private static Location location(
+      String kept, String upstream, String repository, Optional<String> namespace) {
+    return new Location(
+        new RepositoryName(kept),
+        List.of(new PullSource(upstream, new RepositoryName(repository))),
+        namespace);
+  }
+}

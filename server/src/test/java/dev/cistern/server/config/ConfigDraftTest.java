@@ -1,0 +1,198 @@
+package dev.cistern.server.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.cistern.mirror.upstream.UpstreamSettings;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigDraftTest {
+  @Test
+  void aServerThatIsToldNothingListensOnLoopbackAndKnowsThePublicRegistries() {
+    Config config = new ConfigDraft().config();
+
+    assertThat(config.listen().getAddress().isLoopbackAddress()).isTrue();
+    assertThat(config.listen().getPort()).isEqualTo(5000);
+    assertThat(config.upstreams())
+        .extracting(UpstreamSettings::name)
+        .contains("docker.io", "quay.io", "ghcr.io");
+    assertThat(config.defaultUpstream()).isEmpty();
+  }
+
+  @Test
+  void anEmptyFileChangesNothing() {
+    assertThat(parse("")).isEqualTo(new ConfigDraft().config());
+    assertThat(parse("# only a comment\n")).isEqualTo(new ConfigDraft().config());
+  }
+
+  @Test
+  void everyKeyIsRead(@TempDir Path directory) throws IOException {
+    Path credentials = directory.resolve("config.json");
+    Files.writeString(credentials, "{\"auths\":{\"registry.example.com\":{\"auth\":\"YTpi\"}}}");
+    Path ca = directory.resolve("ca.pem");
+    Files.writeString(ca, "");
+
+    Config config =
+        parse(
+            """
+            listen: "[::1]:5001"
+            storage:
+              path: /var/lib/cistern
+            upstreams:
+              - registry: registry.example.com
+                name: example
+                endpoint: https://mirror.example.com:8443
+                credentials: %s
+                caFile: %s
+                realms: [sso.example.com]
+                trustedHosts: [blobs.example.com]
+                freshness: 5m
+              - registry: localhost:5000
+                name: local
+                endpoint: http://localhost:5000
+                insecure: true
+            defaultUpstream: example
+            patience: 500ms
+            logs:
+              format: json
+              access: false
+            """
+                .formatted(credentials, ca));
+
+    assertThat(config.listen().getPort()).isEqualTo(5001);
+    assertThat(config.data()).isEqualTo(Path.of("/var/lib/cistern"));
+    assertThat(config.defaultUpstream()).contains("example");
+    assertThat(config.patience()).isEqualTo(Duration.ofMillis(500));
+    assertThat(config.logFormat()).isEqualTo(Config.LogFormat.JSON);
+    assertThat(config.accessLog()).isFalse();
+    UpstreamSettings example = upstream(config, "example");
+    assertThat(example.endpoint()).isEqualTo(URI.create("https://mirror.example.com:8443"));
+    assertThat(example.keyring().find("registry.example.com", "a")).isPresent();
+    assertThat(example.caFile()).isEqualTo(Optional.of(ca));
+    assertThat(example.realms()).containsExactly("sso.example.com");
+    assertThat(example.trusted()).containsExactly("blobs.example.com");
+    assertThat(example.freshness()).isEqualTo(Duration.ofMinutes(5));
+    assertThat(upstream(config, "local").insecure()).isTrue();
+  }
+
+  @Test
+  void anEntryForAPublicRegistryTakesItsPlace() {
+    Config config =
+        parse(
+            """
+            upstreams:
+              - registry: index.docker.io
+                freshness: 1h
+            """);
+
+    UpstreamSettings hub = upstream(config, "docker.io");
+    assertThat(hub.freshness()).isEqualTo(Duration.ofHours(1));
+    assertThat(hub.endpoint()).isEqualTo(URI.create("https://registry-1.docker.io"));
+    assertThat(hub.realms()).containsExactly("auth.docker.io");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "lisen: 1                              | c.yaml:1: lisen: unknown key; known here are",
+        "storage: {maxsize: 1}                 | c.yaml:1: storage.maxsize: unknown key",
+        "storage: here                         | c.yaml:1: storage: a mapping",
+        "listen: nowhere                       | c.yaml:1: listen: HOST:PORT is expected",
+        "listen: 1.2.3.4:99999                 | c.yaml:1: listen: HOST:PORT is expected",
+        "patience: soon                        | c.yaml:1: patience: a duration",
+        "logs: {format: xml}                   | c.yaml:1: logs.format: text or json",
+        "logs: {access: perhaps}               | c.yaml:1: logs.access: true or false",
+        "upstreams: {a: b}                     | c.yaml:1: upstreams: a list",
+        "upstreams: [{name: a}]                | c.yaml:1: upstreams[0].registry: the key is missing",
+        "upstreams: [{registry: 'a b'}]        | c.yaml:1: upstreams[0].registry: a host",
+        "upstreams: [{registry: 'localhost:1'}]| upstreams[0].name: a repository's name cannot begin",
+        "upstreams: [{registry: a.io, endpoint: 'http://a.io'}] | plain http needs insecure: true",
+        "upstreams: [{registry: a.io, endpoint: 'ftp://a.io'}]  | a URL without a path",
+        "upstreams: [{registry: a.io, credentials: /none}]      | the file /none cannot be read",
+        "upstreams: [{registry: a.io, caFile: /none}]           | the file /none cannot be read",
+        "upstreams: [{registry: a.io, colour: red}] | upstreams[0].colour: unknown key",
+        "defaultUpstream: nobody               | no upstream is called nobody",
+        "a: [                                  | not YAML",
+        "listen: a:1, listen: b:2              | not YAML",
+        "[1, 2]                                | a mapping",
+      })
+  void refusesWithFileLineAndKey(String yaml, String complaint) {
+    assertThatThrownBy(() -> parse(yaml))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining(complaint);
+  }
+
+  @Test
+  void saysTheLineOfTheKey() {
+    assertThatThrownBy(() -> parse("listen: 127.0.0.1:1\n\nstorage:\n  path: a\n  size: 5\n"))
+        .hasMessageStartingWith("c.yaml:5: storage.size: unknown key");
+  }
+
+  @Test
+  void refusesAKeyThatIsThereTwice() {
+    assertThatThrownBy(() -> parse("patience: 1s\npatience: 2s\n"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("c.yaml:2");
+  }
+
+  @Test
+  void refusesTwoUpstreamsOfOneName() {
+    assertThatThrownBy(() ->
+            parse(
+                """
+                upstreams:
+                  - {registry: a.example.com, name: same}
+                  - {registry: b.example.com, name: same}
+                """))
+        .hasMessageContaining("two upstreams have one name");
+  }
+
+  @Test
+  void theCommandLineAddsUpstreams() {
+    Config config =
+        new ConfigDraft()
+            .upstream("https://registry.example.com")
+            .upstream("near=http://127.0.0.1:5001")
+            .defaultUpstream("near")
+            .config();
+
+    assertThat(upstream(config, "registry.example.com").insecure()).isFalse();
+    assertThat(upstream(config, "near").insecure()).isTrue();
+    assertThat(upstream(config, "near").registry()).isEqualTo("127.0.0.1:5001");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "nonsense",
+    "ftp://a.io",
+    "https://u:p@a.io",
+    "UPPER=https://a.io",
+    "http://localhost:1"
+  })
+  void refusesAnUpstreamOfTheCommandLine(String text) {
+    assertThatThrownBy(() -> new ConfigDraft().upstream(text))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith("upstream: ");
+  }
+
+  private static Config parse(String yaml) {
+    return new ConfigDraft().parse(yaml, "c.yaml").config();
+  }
+
+  private static UpstreamSettings upstream(Config config, String name) {
+    return config.upstreams().stream()
+        .filter(upstream -> upstream.name().equals(name))
+        .findFirst()
+        .orElseThrow();
+  }
+}
