@@ -1,10 +1,12 @@
 package dev.cistern.server.http;
 
+import io.netty.channel.Channel;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 
@@ -14,5 +16,15 @@ record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> serve
     return Epoll.isAvailable()
         ? new NativeTransport(EpollIoHandler.newFactory(), EpollServerSocketChannel.class)
         : new NativeTransport(NioIoHandler.newFactory(), NioServerSocketChannel.class);
+  }
+
+  /**
+   * Holds back what does not fill a packet, until it is called with false: so a head travels with the
+   * beginning of its file instead of waking the client for itself. Nothing where the kernel cannot.
+   */
+  static void cork(Channel channel, boolean isOn) {
+    if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
+      socket.config().setTcpCork(isOn);
+    }
   }
 }

@@ -66,7 +66,8 @@ final class ReplyWriter {
               bytes.length,
               done);
       case ReplyBody.FilePart(Blob blob, long from, long count) -> {
-        done.addListener(ended -> blob.release());
+        release(context, blob, done);
+        NativeTransport.cork(context.channel(), true);
         context.write(head(reply, isKeptAlive, count));
         context.write(new Tail.FileSection(blob.channel(), from, count));
         context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
@@ -89,6 +90,14 @@ final class ReplyWriter {
       case ReplyBody.None none -> {}
       case ReplyBody.Bytes bytes -> {}
     }
+  }
+
+  private static void release(ChannelHandlerContext context, Blob blob, ChannelPromise done) {
+    done.addListener(
+        ended -> {
+          NativeTransport.cork(context.channel(), false);
+          blob.release();
+        });
   }
 
   private void writeAll(
@@ -118,7 +127,8 @@ final class ReplyWriter {
       boolean isKeptAlive,
       ReplyBody.FileParts parts,
       ChannelPromise done) {
-    done.addListener(ended -> parts.blob().release());
+    release(context, parts.blob(), done);
+    NativeTransport.cork(context.channel(), true);
     long length = parts.end().length;
     for (ReplyBody.Part part : parts.parts()) {
       length += part.head().length + part.count();
