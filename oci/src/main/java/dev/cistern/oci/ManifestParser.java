@@ -1,5 +1,9 @@
 package dev.cistern.oci;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,6 +23,16 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class ManifestParser {
   private static final int MAX_DEPTH = 64;
+  private static final List<String> FIELDS =
+      List.of(
+          "schemaVersion",
+          "mediaType",
+          "artifactType",
+          "config",
+          "layers",
+          "manifests",
+          "subject",
+          "annotations");
   private static final JsonMapper JSON =
       JsonMapper.builder(
               JsonFactory.builder()
@@ -52,21 +66,33 @@ final class ManifestParser {
         config,
         descriptors(root, "layers"),
         subject,
-        Optional.of(artifactType.orElse(config.mediaType().name())),
+        artifactType.or(() -> text(root.get("config"), "mediaType")),
         annotations);
   }
 
   private static JsonNode read(byte[] bytes) {
     JsonNode root;
     try {
-      root = JSON.readTree(bytes);
+      root = JSON.readTree(UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString());
+    } catch (CharacterCodingException e) {
+      throw invalid("not UTF-8, as JSON must be");
     } catch (JacksonException e) {
       throw invalid("not JSON: " + e.getOriginalMessage());
     }
     if (!root.isObject()) {
       throw invalid("not a JSON object");
     }
+    refuseLookalikes(root);
     return root;
+  }
+
+  /** Go's JSON reader, which most clients use, takes {@code Layers} for {@code layers}. */
+  private static void refuseLookalikes(JsonNode root) {
+    for (String name : root.propertyNames()) {
+      if (!FIELDS.contains(name) && FIELDS.stream().anyMatch(name::equalsIgnoreCase)) {
+        throw invalid("the field " + Texts.shown(name) + " can be mistaken for another");
+      }
+    }
   }
 
   private static MediaType mediaType(JsonNode root, Optional<MediaType> declared) {

@@ -41,8 +41,7 @@ public final class Blobs {
 
   /** Says whether {@code repository} has a link to the blob, whether the content is here or not. */
   public boolean isLinked(RepositoryName repository, Digest digest) {
-    byte[] link = index.get(Keys.link(repository, digest));
-    return link != null && !LinkFact.decode(link).manifest();
+    return index.get(Keys.blobLink(repository, digest)) != null;
   }
 
   /** Returns the size in bytes of the blob if its content is here. */
@@ -87,9 +86,8 @@ public final class Blobs {
         index.write(
             Index.Durability.SYNCED,
             batch -> {
-              byte[] key = Keys.link(repository, digest);
-              byte[] link = batch.get(key);
-              if (link == null || LinkFact.decode(link).manifest()) {
+              byte[] key = Keys.blobLink(repository, digest);
+              if (batch.get(key) == null) {
                 return false;
               }
               batch.delete(key);
@@ -133,10 +131,10 @@ public final class Blobs {
   /** Writes a link unless there is one that is worth more. */
   static void putLink(Index.Batch batch, RepositoryName repository, Digest digest, Origin origin)
       throws RocksDBException {
-    byte[] key = Keys.link(repository, digest);
+    byte[] key = Keys.blobLink(repository, digest);
     byte[] old = batch.get(key);
     if (old == null || LinkFact.decode(old).origin() == Origin.CACHED) {
-      batch.put(key, new LinkFact(false, origin).encoded());
+      batch.put(key, new LinkFact(origin).encoded());
     }
   }
 

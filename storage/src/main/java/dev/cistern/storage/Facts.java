@@ -65,17 +65,14 @@ final class Facts {
     }
   }
 
-  /** That a repository reaches a digest, as a manifest or as a blob. */
-  record LinkFact(boolean manifest, Origin origin) {
+  /** That a repository reaches a digest; the key says whether as a manifest or as a blob. */
+  record LinkFact(Origin origin) {
     byte[] encoded() {
-      return encode(out -> {
-        out.writeBoolean(manifest);
-        out.writeByte(origin.code());
-      });
+      return encode(out -> out.writeByte(origin.code()));
     }
 
     static LinkFact decode(byte[] value) {
-      return Facts.decode(value, in -> new LinkFact(in.readBoolean(), readOrigin(in)));
+      return Facts.decode(value, in -> new LinkFact(readOrigin(in)));
     }
   }
 

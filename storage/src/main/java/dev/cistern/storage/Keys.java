@@ -14,7 +14,8 @@ import java.util.Arrays;
  * b DIGEST                      a blob: its content is a file        {@link Facts.BlobFact}
  * m DIGEST                      a manifest: its content is the value {@link Facts.ManifestFact}
  * n NAME                        a repository that has manifests      (empty)
- * l NAME 0 DIGEST               what NAME may reach                  {@link Facts.LinkFact}
+ * k NAME 0 DIGEST               a manifest that NAME keeps           {@link Facts.LinkFact}
+ * l NAME 0 DIGEST               a blob that NAME may reach           {@link Facts.LinkFact}
  * t NAME 0 TAG                  where a tag points                   {@link Facts.TagFact}
  * r NAME 0 SUBJECT DIGEST       DIGEST refers to SUBJECT             a descriptor
  * u ID                          an upload in progress                {@link Facts.UploadFact}
@@ -28,7 +29,8 @@ final class Keys {
   static final byte BLOB = 'b';
   static final byte MANIFEST = 'm';
   static final byte REPOSITORY = 'n';
-  static final byte LINK = 'l';
+  static final byte MANIFEST_LINK = 'k';
+  static final byte BLOB_LINK = 'l';
   static final byte TAG = 't';
   static final byte REFERRER = 'r';
   static final byte UPLOAD = 'u';
@@ -52,12 +54,16 @@ final class Keys {
     return new byte[] {REPOSITORY};
   }
 
-  static byte[] link(RepositoryName name, Digest digest) {
-    return join(LINK, scope(name), digest(digest));
+  static byte[] manifestLink(RepositoryName name, Digest digest) {
+    return join(MANIFEST_LINK, scope(name), digest(digest));
   }
 
-  static byte[] links(RepositoryName name) {
-    return join(LINK, scope(name));
+  static byte[] manifestLinks(RepositoryName name) {
+    return join(MANIFEST_LINK, scope(name));
+  }
+
+  static byte[] blobLink(RepositoryName name, Digest digest) {
+    return join(BLOB_LINK, scope(name), digest(digest));
   }
 
   static byte[] tag(RepositoryName name, Tag tag) {

@@ -51,8 +51,7 @@ public final class Repositories {
 
   /** Returns the manifest, if it is here and {@code repository} links it. */
   public Optional<StoredManifest> manifest(RepositoryName repository, Digest digest) {
-    byte[] link = index.get(Keys.link(repository, digest));
-    if (link == null || !LinkFact.decode(link).manifest()) {
+    if (index.get(Keys.manifestLink(repository, digest)) == null) {
       return Optional.empty();
     }
     byte[] value = index.get(Keys.manifest(digest));
@@ -215,9 +214,9 @@ public final class Repositories {
           new ManifestFact(stored.mediaType(), now, now, stored.bytes()).encoded());
     }
     batch.put(Keys.repository(repository), EMPTY);
-    byte[] old = batch.get(Keys.link(repository, digest));
-    if (old == null || !LinkFact.decode(old).manifest() || origin == Origin.PUSHED) {
-      batch.put(Keys.link(repository, digest), new LinkFact(true, origin).encoded());
+    byte[] link = Keys.manifestLink(repository, digest);
+    if (batch.get(link) == null || origin == Origin.PUSHED) {
+      batch.put(link, new LinkFact(origin).encoded());
     }
     if (origin == Origin.CACHED) {
       for (Descriptor blob : manifest.blobs().toList()) {
@@ -251,12 +250,11 @@ public final class Repositories {
 
   private static boolean deleteManifest(Index.Batch batch, RepositoryName repository, Digest digest)
       throws RocksDBException {
-    byte[] linkKey = Keys.link(repository, digest);
-    byte[] link = batch.get(linkKey);
-    if (link == null || !LinkFact.decode(link).manifest()) {
+    byte[] link = Keys.manifestLink(repository, digest);
+    if (batch.get(link) == null) {
       return false;
     }
-    batch.delete(linkKey);
+    batch.delete(link);
     for (byte[] tag : tagsOf(batch, repository, digest)) {
       batch.delete(tag);
     }
@@ -291,10 +289,10 @@ public final class Repositories {
       throws RocksDBException {
     var found = new boolean[1];
     batch.scan(
-        Keys.links(repository),
+        Keys.manifestLinks(repository),
         (key, value) -> {
-          found[0] = LinkFact.decode(value).manifest();
-          return !found[0];
+          found[0] = true;
+          return false;
         });
     return found[0];
   }

@@ -6,6 +6,7 @@ import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 
@@ -68,9 +69,14 @@ public final class Upload {
    * Appends all of {@code bytes}. If it throws, the upload is as long as before.
    *
    * @throws StoreFullException if the disk has no room
+   * @throws OciException with BLOB_UPLOAD_UNKNOWN, if it was cancelled meanwhile
    */
   public void append(ByteBuffer bytes) throws IOException {
-    file.append(bytes);
+    try {
+      file.append(bytes);
+    } catch (ClosedChannelException e) {
+      throw cancelled();
+    }
   }
 
   /**
@@ -80,6 +86,9 @@ public final class Upload {
    *     removed, since no byte of it can be relied on
    */
   public void finish(Digest digest) throws IOException {
+    if (!file.channel().isOpen()) {
+      throw cancelled();
+    }
     Digest actual = file.digest(digest.algorithm());
     if (!actual.equals(digest)) {
       uploads.forget(id);
@@ -95,6 +104,11 @@ public final class Upload {
   /** Ends the upload and removes what has come. */
   public void cancel() throws IOException {
     uploads.forget(id);
+  }
+
+  private static OciException cancelled() {
+    return new OciException(
+        ErrorCode.BLOB_UPLOAD_UNKNOWN, "the upload was cancelled", "start another");
   }
 
   boolean isBusy() {

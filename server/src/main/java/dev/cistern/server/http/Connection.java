@@ -58,6 +58,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final boolean isKeptAlive;
     private final long begun = System.nanoTime();
     private boolean isReplied;
+    private @Nullable Reply refusal;
 
     Exchange(Request request, boolean isKeptAlive) {
       this.request = request;
@@ -127,11 +128,21 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private void reply(ChannelHandlerContext context, Exchange exchange, Reply reply) {
+  private void reply(ChannelHandlerContext context, Exchange exchange, Reply decided) {
+    Reply reply = decided;
+    if (exchange.refusal != null) {
+      ReplyWriter.release(decided);
+      reply = exchange.refusal;
+    }
+    write(context, exchange, reply);
+    updateReading(context);
+  }
+
+  private void write(ChannelHandlerContext context, Exchange exchange, Reply reply) {
     exchange.request.body().discard();
     exchange.isReplied = true;
     boolean isUnasked = !exchange.request.body().isEnded() && exchange.request.hasHeader("Expect");
-    boolean isKeptAlive = exchange.isKeptAlive && !isUnasked;
+    boolean isKeptAlive = exchange.isKeptAlive && !isUnasked && exchange.refusal == null;
     ChannelPromise done = context.newPromise();
     done.addListener(ended -> {
       long sent = ended.isSuccess() ? length(reply, exchange.request.isHead()) : -1;
@@ -203,8 +214,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   private void refuse(ChannelHandlerContext context, Throwable cause) {
-    if (current != null) {
-      current.request.body().fail();
+    if (current != null && current.isReplied) {
       context.close();
       return;
     }
@@ -215,6 +225,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
           default -> 400;
         };
     Reply reply = handler.malformed(String.valueOf(cause.getMessage()), status);
+    if (current != null) {
+      current.refusal = reply;
+      current.request.body().fail();
+      return;
+    }
     writer.write(
         context, reply, false, false, context.newPromise().addListener(written -> context.close()));
   }

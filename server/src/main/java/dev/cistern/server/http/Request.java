@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** A request. Its head is complete; its body comes while it is read. */
 public final class Request {
   private final HttpRequest head;
+  private final String target;
   private final RequestBody body;
   private final String client;
   private final int pathEnd;
@@ -19,8 +20,21 @@ public final class Request {
     this.head = head;
     this.body = body;
     this.client = client;
-    int question = head.uri().indexOf('?');
-    this.pathEnd = question < 0 ? head.uri().length() : question;
+    this.target = originForm(head.uri());
+    int question = target.indexOf('?');
+    this.pathEnd = question < 0 ? target.length() : question;
+  }
+
+  /** Drops scheme and host, which a client may send as if to a proxy (RFC 9112 section 3.2.2). */
+  private static String originForm(String uri) {
+    boolean isAbsolute =
+        uri.regionMatches(true, 0, "http://", 0, "http://".length())
+            || uri.regionMatches(true, 0, "https://", 0, "https://".length());
+    if (!isAbsolute) {
+      return uri;
+    }
+    int path = uri.indexOf('/', uri.indexOf("://") + "://".length());
+    return path < 0 ? "/" : uri.substring(path);
   }
 
   public String method() {
@@ -35,14 +49,14 @@ public final class Request {
     return head.method().name().equals("GET") || isHead();
   }
 
-  /** Returns path and query as they were sent. */
+  /** Returns path and query as they were sent, without scheme and host if those were sent. */
   public String target() {
-    return head.uri();
+    return target;
   }
 
   /** Returns the path as it was sent, percent signs and all. */
   public String path() {
-    return head.uri().substring(0, pathEnd);
+    return target.substring(0, pathEnd);
   }
 
   /**
@@ -53,8 +67,7 @@ public final class Request {
   public Query query() {
     Query parsed = query;
     if (parsed == null) {
-      String uri = head.uri();
-      parsed = Query.parse(pathEnd < uri.length() ? uri.substring(pathEnd + 1) : "");
+      parsed = Query.parse(pathEnd < target.length() ? target.substring(pathEnd + 1) : "");
       query = parsed;
     }
     return parsed;

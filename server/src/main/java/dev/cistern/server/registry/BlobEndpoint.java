@@ -9,6 +9,7 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.MediaType;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Store;
@@ -82,7 +83,7 @@ final class BlobEndpoint {
           new Content(
               fill.digest(), MediaType.OCTET_STREAM, fill.size(), new Content.Source.Growing(fill));
       Reply reply = named(content.reply(request).cache(status), location);
-      isTaken = reply.status() != 304;
+      isTaken = reply.body() instanceof ReplyBody.Following;
       return reply;
     } finally {
       if (!isTaken) {

@@ -15,6 +15,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * A manifest or a blob as it is sent: the whole, a range, several ranges, or only that it has not
@@ -43,15 +45,21 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
   /** Returns the reply to a GET or HEAD. */
   Reply reply(Request request) {
     String tag = "\"" + digest + "\"";
-    if (request.hasHeader("If-Match") && !matches(request, "If-Match", tag)) {
+    if (request.hasHeader("If-Match") && !tags(request, "If-Match").anyMatch(isOneOf(tag))) {
       throw new OciException(
               ErrorCode.UNSUPPORTED, "If-Match does not hold: the content is " + digest)
           .withStatus(412);
     }
-    if (request.hasHeader("If-None-Match") && matches(request, "If-None-Match", tag)) {
+    if (request.hasHeader("If-None-Match")
+        && tags(request, "If-None-Match").map(Content::strong).anyMatch(isOneOf(tag))) {
       return described(Reply.status(304), tag);
     }
-    List<ByteRanges.Range> ranges = ranges(request, tag);
+    List<ByteRanges.Range> ranges;
+    try {
+      ranges = ranges(request, tag);
+    } catch (OciException e) {
+      return Errors.reply(e).header("Content-Range", "bytes */" + size);
+    }
     if (ranges.isEmpty()) {
       Reply reply = described(Reply.status(200), tag).header("Content-Type", mediaType.name());
       return reply.body(request.isHead() ? new ReplyBody.None(size) : part(0, size));
@@ -62,10 +70,7 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
       return reply
           .header("Content-Type", mediaType.name())
           .header("Content-Range", range.contentRange(size))
-          .body(
-              request.isHead()
-                  ? new ReplyBody.None(range.count())
-                  : part(range.from(), range.count()));
+          .body(part(range.from(), range.count()));
     }
     return reply
         .header("Content-Type", "multipart/byteranges; boundary=" + BOUNDARY)
@@ -79,24 +84,31 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
         .header("Accept-Ranges", "bytes");
   }
 
-  private static boolean matches(Request request, String header, String tag) {
+  private static Stream<String> tags(Request request, String header) {
     return request.headers(header).stream()
         .flatMap(value -> Arrays.stream(value.split(",", -1)))
-        .map(String::strip)
-        .map(value -> value.startsWith("W/") ? value.substring(2) : value)
-        .anyMatch(value -> value.equals("*") || value.equals(tag));
+        .map(String::strip);
   }
 
+  /** Our tags are strong; If-None-Match compares weakly, If-Match does not. */
+  private static String strong(String tag) {
+    return tag.startsWith("W/") ? tag.substring(2) : tag;
+  }
+
+  private static Predicate<String> isOneOf(String tag) {
+    return value -> value.equals("*") || value.equals(tag);
+  }
+
+  /** Returns the wanted parts, none for the whole; only GET has ranges (RFC 9110 section 14.2). */
   private List<ByteRanges.Range> ranges(Request request, String tag) {
     Optional<String> header = request.header("Range");
     boolean isWanted =
         header.isPresent() && request.header("If-Range").map(tag::equals).orElse(true);
-    if (!isWanted || size < 0) {
+    if (!isWanted || size < 0 || request.isHead()) {
       return List.of();
     }
     List<ByteRanges.Range> ranges = ByteRanges.parse(header.get(), size);
-    boolean mayBeSeveral = source instanceof Source.File && !request.isHead();
-    return ranges.size() > 1 && !mayBeSeveral ? List.of() : ranges;
+    return ranges.size() > 1 && !(source instanceof Source.File) ? List.of() : ranges;
   }
 
   private ReplyBody part(long from, long count) {

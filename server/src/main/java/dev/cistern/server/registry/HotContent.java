@@ -73,18 +73,24 @@ final class HotContent {
       }
       status = status.freshFor(Duration.between(now, entry.stale.get()));
     }
-    request.about(entry.repository.path(), entry.reference);
-    Reply reply = entry.content.reply(request).cache(status);
-    entry.namespace.ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
-    return reply;
+    if (!hold(entry)) {
+      return null;
+    }
+    try {
+      request.about(entry.repository.path(), entry.reference);
+      Reply reply = entry.content.reply(request).cache(status);
+      entry.namespace.ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
+      return reply;
+    } finally {
+      release(entry);
+    }
   }
 
   /** Keeps an entry; holds its file until the entry goes. */
   void keep(Request request, Entry entry) {
-    if (entry.content.source() instanceof Content.Source.File(var blob) && !blob.retain()) {
-      return;
+    if (hold(entry)) {
+      entries.put(request.target(), entry);
     }
-    entries.put(request.target(), entry);
   }
 
   void close() {
@@ -100,6 +106,13 @@ final class HotContent {
           case Content.Source.Growing growing -> 0;
           case Content.Source.HeadOnly head -> 0;
         };
+  }
+
+  /**
+   * Holds the file of an entry, if it has one; returns false if the entry was dropped meanwhile.
+   */
+  private static boolean hold(Entry entry) {
+    return !(entry.content.source() instanceof Content.Source.File(var blob)) || blob.retain();
   }
 
   private static void release(@Nullable Entry entry) {

@@ -54,8 +54,22 @@ record Page(int most, String last) {
 
   /** Returns the value of a Link header to the page after {@code name}. */
   String link(Request request, String name) {
-    String ns = request.query().first("ns").map(host -> "&ns=" + encoded(host)).orElse("");
-    return "<" + request.path() + "?n=" + most + "&last=" + encoded(name) + ns + ">; rel=\"next\"";
+    String query =
+        "?n="
+            + most
+            + "&last="
+            + encoded(name)
+            + kept(request, "ns")
+            + kept(request, "artifactType");
+    return "<" + request.path() + query + ">; rel=\"next\"";
+  }
+
+  private static String kept(Request request, String parameter) {
+    return request
+        .query()
+        .first(parameter)
+        .map(value -> "&" + parameter + "=" + encoded(value))
+        .orElse("");
   }
 
   private static String encoded(String text) {
