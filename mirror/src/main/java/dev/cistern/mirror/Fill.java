@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.RemoteBlob;
 import dev.cistern.oci.Digest;
@@ -48,7 +49,10 @@ public final class Fill {
     /** The upstream sends it; its length in bytes, or -1. */
     record Sending(long size) implements Start {}
 
-    /** An earlier download had left all of it; it is stored now. */
+    /**
+     * All of it is stored: an earlier download had left it, or it is empty, and has no last byte to
+     * keep back until it is verified.
+     */
     record AlreadyHere() implements Start {}
 
     /** No upstream gives it. */
@@ -59,7 +63,7 @@ public final class Fill {
   }
 
   private final PartialBlob blob;
-  private final String upstream;
+  private final PullSource source;
   private final LongFunction<Answer<RemoteBlob>> open;
   private final CompletableFuture<Start> start = new CompletableFuture<>();
   private final Set<Runnable> followers = ConcurrentHashMap.newKeySet();
@@ -67,14 +71,15 @@ public final class Fill {
   private volatile long size = -1;
   private volatile long available;
   private volatile State state = State.RUNNING;
+  private volatile Start failure =
+      new Start.Broken(new IOException("a download ended before its first byte"));
 
   /**
-   * @param upstream its name, for the log
-   * @param open asks the upstream for the blob from a position on
+   * @param open asks {@code source} for the blob from a position on
    */
-  Fill(PartialBlob blob, String upstream, LongFunction<Answer<RemoteBlob>> open) {
+  Fill(PartialBlob blob, PullSource source, LongFunction<Answer<RemoteBlob>> open) {
     this.blob = blob;
-    this.upstream = upstream;
+    this.source = source;
     this.open = open;
   }
 
@@ -110,7 +115,12 @@ public final class Fill {
 
   /** Returns the name of the upstream. */
   public String upstream() {
-    return upstream;
+    return source.upstream();
+  }
+
+  /** Returns where it comes from. */
+  PullSource source() {
+    return source;
   }
 
   /**
@@ -145,6 +155,13 @@ public final class Fill {
     return start;
   }
 
+  /**
+   * Tells those who wait for the first byte that none comes; called when this fill is forgotten.
+   */
+  void end() {
+    start.complete(failure);
+  }
+
   /** Downloads, verifies and stores; returns whether the content was what it should be. */
   boolean run() {
     boolean isTrue = true;
@@ -164,6 +181,9 @@ public final class Fill {
       LOG.atError().addKeyValue("digest", digest()).setCause(e).log("fill failed");
       fail(new Start.Broken(e), String.valueOf(e.getMessage()));
     } finally {
+      if (state == State.RUNNING) {
+        state = State.FAILED;
+      }
       wake();
       removeIfEmpty();
     }
@@ -183,7 +203,9 @@ public final class Fill {
             trouble = "it now says another size";
           } else {
             size = remote.size();
-            start.complete(new Start.Sending(size));
+            if (size != 0) {
+              start.complete(new Start.Sending(size));
+            }
             trouble = receive(remote, buffer);
           }
         }
@@ -240,7 +262,7 @@ public final class Fill {
     if (!blob.isVerified()) {
       LOG.atWarn()
           .addKeyValue("digest", digest())
-          .addKeyValue("upstream", upstream)
+          .addKeyValue("upstream", upstream())
           .log("upstream sent wrong content");
       fail(new Start.Failed(new Answer.Unreachable<>("it sent wrong content")), "wrong content");
       blob.discard();
@@ -250,6 +272,7 @@ public final class Fill {
     state = State.VERIFIED;
     publish(size);
     blob.commit();
+    start.complete(new Start.AlreadyHere());
     return true;
   }
 
@@ -277,11 +300,11 @@ public final class Fill {
       state = State.FAILED;
       LOG.atInfo()
           .addKeyValue("digest", digest())
-          .addKeyValue("upstream", upstream)
+          .addKeyValue("upstream", upstream())
           .addKeyValue("reason", reason)
           .log("fill ended");
     }
-    start.complete(answer);
+    failure = answer;
   }
 
   private static void pause() throws IOException {

@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.RemoteBlob;
 import dev.cistern.oci.Digest;
@@ -37,9 +38,9 @@ final class Fills {
    * Joins the fill of {@code digest}, started if none runs. The caller releases it. Empty if the
    * blob has come into the store meanwhile.
    *
-   * @param open asks the upstream for the blob from a position on
+   * @param open asks {@code source} for the blob from a position on
    */
-  Optional<Joined> join(Digest digest, String upstream, LongFunction<Answer<RemoteBlob>> open)
+  Optional<Joined> join(Digest digest, PullSource source, LongFunction<Answer<RemoteBlob>> open)
       throws IOException {
     try {
       while (true) {
@@ -48,7 +49,7 @@ final class Fills {
             running.computeIfAbsent(
                 digest,
                 absent -> {
-                  mine.set(create(digest, upstream, open));
+                  mine.set(create(digest, source, open));
                   return mine.get();
                 });
         if (fill == null) {
@@ -68,12 +69,12 @@ final class Fills {
   }
 
   private @Nullable Fill create(
-      Digest digest, String upstream, LongFunction<Answer<RemoteBlob>> open) {
+      Digest digest, PullSource source, LongFunction<Answer<RemoteBlob>> open) {
     if (blobs.size(digest).isPresent()) {
       return null;
     }
     try {
-      return new Fill(blobs.partial(digest), upstream, open);
+      return new Fill(blobs.partial(digest), source, open);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -87,6 +88,7 @@ final class Fills {
       }
     } finally {
       running.remove(fill.digest(), fill);
+      fill.end();
       fill.release();
     }
   }

@@ -96,7 +96,7 @@ final class Manifests {
     if (clock.instant().isBefore(stale)) {
       return new ManifestAnswer(stored.get(), hit(source, stale));
     }
-    return revalidate(location, tag, source, stored.get(), interval);
+    return revalidate(location, tag, source, stored.get(), known.get().checked(), interval);
   }
 
   private CacheStatus hit(PullSource source, Instant stale) {
@@ -112,7 +112,10 @@ final class Manifests {
     CompletableFuture<Answer<StoredManifest>> flight =
         flights.join(
             new Flight(location.repository(), reference),
-            () -> fetch(source, location.repository(), reference));
+            () ->
+                landed(location.repository(), reference, Instant.MIN)
+                    .<Answer<StoredManifest>>map(Answer.Found::new)
+                    .orElseGet(() -> fetch(source, location.repository(), reference)));
     Answer<StoredManifest> answer = await(flight);
     if (answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
       return new ManifestAnswer(
@@ -123,7 +126,12 @@ final class Manifests {
   }
 
   private ManifestAnswer revalidate(
-      Location location, Tag tag, PullSource source, StoredManifest stored, Duration interval)
+      Location location,
+      Tag tag,
+      PullSource source,
+      StoredManifest stored,
+      Instant checked,
+      Duration interval)
       throws IOException {
     String upstream = source.upstream();
     Optional<String> outage = outages.reason(upstream);
@@ -133,7 +141,10 @@ final class Manifests {
     CompletableFuture<Answer<StoredManifest>> flight =
         flights.join(
             new Flight(location.repository(), tag),
-            () -> check(source, location.repository(), tag, stored));
+            () ->
+                landed(location.repository(), tag, checked)
+                    .<Answer<StoredManifest>>map(Answer.Found::new)
+                    .orElseGet(() -> check(source, location.repository(), tag, stored)));
     if (outage.isPresent()) {
       return new ManifestAnswer(stored, CacheStatus.stale(upstream, outage.get()));
     }
@@ -152,6 +163,19 @@ final class Manifests {
     return answer instanceof Answer.Found<StoredManifest>(StoredManifest found)
         ? new ManifestAnswer(found, hit(source, clock.instant().plus(interval)))
         : new ManifestAnswer(stored, CacheStatus.stale(upstream, Failures.reason(answer)));
+  }
+
+  /** Returns what a flight brought that ended just before this one began. */
+  private Optional<StoredManifest> landed(
+      RepositoryName repository, Reference reference, Instant known) {
+    return switch (reference) {
+      case Digest digest -> repositories.manifest(repository, digest);
+      case Tag tag ->
+          repositories
+              .tag(repository, tag)
+              .filter(now -> now.checked().isAfter(known))
+              .flatMap(now -> repositories.manifest(repository, now.digest()));
+    };
   }
 
   /** Asks whether the tag still points to {@code stored}; fetches where it points to if not. */

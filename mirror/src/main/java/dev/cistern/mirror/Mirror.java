@@ -160,22 +160,23 @@ public final class Mirror implements AutoCloseable {
     return location.sources().getFirst();
   }
 
-  /** Starts or joins the download; empty if the blob came into the store meanwhile. */
+  /**
+   * Starts or joins the download; empty if the blob came into the store meanwhile, or if the
+   * download that was joined came from another repository and failed, which says nothing of this
+   * one.
+   */
   private Optional<BlobAnswer> fill(Location location, Digest digest) throws IOException {
     PullSource source = source(location, digest);
     Upstream upstream = upstreams.get(source.upstream());
     Optional<Fills.Joined> joined =
-        fills.join(
-            digest,
-            source.upstream(),
-            from -> upstream.openBlob(source.repository(), digest, from));
+        fills.join(digest, source, from -> upstream.openBlob(source.repository(), digest, from));
     if (joined.isEmpty()) {
       return Optional.empty();
     }
     Fill fill = joined.get().fill();
     boolean isAnswered = false;
     try {
-      if (await(fill, location, digest)) {
+      if (await(fill, source, location, digest)) {
         link(location, digest, joined.get().wasRunning());
         isAnswered = true;
         return Optional.of(
@@ -205,8 +206,9 @@ public final class Mirror implements AutoCloseable {
     }
   }
 
-  /** Waits until bytes come; returns false if the blob is in the store already. */
-  private static boolean await(Fill fill, Location location, Digest digest) throws IOException {
+  /** Waits until bytes come; returns false if the store or the own source is to be asked. */
+  private static boolean await(Fill fill, PullSource own, Location location, Digest digest)
+      throws IOException {
     Fill.Start start;
     try {
       start = fill.start().get();
@@ -219,6 +221,7 @@ public final class Mirror implements AutoCloseable {
     return switch (start) {
       case Fill.Start.Sending sending -> true;
       case Fill.Start.AlreadyHere here -> false;
+      case Fill.Start.Failed failed when !fill.source().equals(own) -> false;
       case Fill.Start.Failed(Answer<?> answer) ->
           throw Failures.of(
               answer, fill.upstream(), Failures.blobUnknown(location.repository(), digest));

@@ -3,6 +3,8 @@ package dev.cistern.mirror.upstream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.ConnectException;
+import java.net.SocketException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +24,7 @@ import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.config.RequestConfig;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManager;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.routing.RoutingSupport;
 import org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy;
@@ -32,6 +35,7 @@ import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpException;
+import org.apache.hc.core5.http.NoHttpResponseException;
 import org.apache.hc.core5.http.io.SocketConfig;
 import org.apache.hc.core5.pool.PoolConcurrencyPolicy;
 import org.apache.hc.core5.ssl.SSLContexts;
@@ -54,29 +58,31 @@ final class Transport implements AutoCloseable {
   private static final Timeout IDLE = Timeout.ofSeconds(60);
   private static final TimeValue CHECK_AFTER = TimeValue.ofSeconds(5);
 
+  private final PoolingHttpClientConnectionManager connections;
   private final CloseableHttpClient client;
 
   Transport(UpstreamSettings settings) throws IOException {
     Set<String> trusted = new HashSet<>(settings.trusted());
     trusted.add(Destinations.origin(settings.endpoint()));
+    this.connections =
+        PoolingHttpClientConnectionManagerBuilder.create()
+            .setDnsResolver(new Destinations(trusted))
+            .setTlsSocketStrategy(tls(settings))
+            .setPoolConcurrencyPolicy(PoolConcurrencyPolicy.LAX)
+            .setMaxConnPerRoute(MOST_CONNECTIONS)
+            .setMaxConnTotal(MOST_CONNECTIONS)
+            .setDefaultSocketConfig(
+                SocketConfig.custom().setSoTimeout(IDLE).setTcpNoDelay(true).build())
+            .setDefaultConnectionConfig(
+                ConnectionConfig.custom()
+                    .setConnectTimeout(CONNECT)
+                    .setSocketTimeout(IDLE)
+                    .setValidateAfterInactivity(CHECK_AFTER)
+                    .build())
+            .build();
     this.client =
         HttpClients.custom()
-            .setConnectionManager(
-                PoolingHttpClientConnectionManagerBuilder.create()
-                    .setDnsResolver(new Destinations(trusted))
-                    .setTlsSocketStrategy(tls(settings))
-                    .setPoolConcurrencyPolicy(PoolConcurrencyPolicy.LAX)
-                    .setMaxConnPerRoute(MOST_CONNECTIONS)
-                    .setMaxConnTotal(MOST_CONNECTIONS)
-                    .setDefaultSocketConfig(
-                        SocketConfig.custom().setSoTimeout(IDLE).setTcpNoDelay(true).build())
-                    .setDefaultConnectionConfig(
-                        ConnectionConfig.custom()
-                            .setConnectTimeout(CONNECT)
-                            .setSocketTimeout(IDLE)
-                            .setValidateAfterInactivity(CHECK_AFTER)
-                            .build())
-                    .build())
+            .setConnectionManager(connections)
             .setDefaultRequestConfig(
                 RequestConfig.custom()
                     .setConnectionRequestTimeout(HEADERS)
@@ -188,7 +194,24 @@ final class Transport implements AutoCloseable {
     client.close();
   }
 
+  /**
+   * Sends a request to one place; again if the connection ends unanswered, since an upstream may
+   * close a pooled one at any time (RFC 9112 section 9.5). The second goes over a new connection.
+   */
   private Response sendOnce(
+      String method, URI uri, Map<String, String> headers, @Nullable String authorization)
+      throws IOException {
+    try {
+      return attempt(method, uri, headers, authorization);
+    } catch (ConnectException e) {
+      throw e;
+    } catch (NoHttpResponseException | SocketException e) {
+      connections.closeIdle(TimeValue.ZERO_MILLISECONDS);
+      return attempt(method, uri, headers, authorization);
+    }
+  }
+
+  private Response attempt(
       String method, URI uri, Map<String, String> headers, @Nullable String authorization)
       throws IOException {
     var request = new HttpUriRequestBase(method, uri);

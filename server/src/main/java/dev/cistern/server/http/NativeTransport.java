@@ -19,8 +19,9 @@ record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> serve
   }
 
   /**
-   * Holds back what does not fill a packet, until it is called with false: so a head travels with the
-   * beginning of its file instead of waking the client for itself. Nothing where the kernel cannot.
+   * Holds back what does not fill a packet, until it is called with false: so a head travels with
+   * the beginning of its file instead of waking the client for itself. Nothing where the kernel
+   * cannot.
    */
   static void cork(Channel channel, boolean isOn) {
     if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {

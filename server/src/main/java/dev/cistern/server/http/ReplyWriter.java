@@ -93,11 +93,10 @@ final class ReplyWriter {
   }
 
   private static void release(ChannelHandlerContext context, Blob blob, ChannelPromise done) {
-    done.addListener(
-        ended -> {
-          NativeTransport.cork(context.channel(), false);
-          blob.release();
-        });
+    done.addListener(ended -> {
+      NativeTransport.cork(context.channel(), false);
+      blob.release();
+    });
   }
 
   private void writeAll(

@@ -1,0 +1,249 @@
+package dev.cistern.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.cistern.conformance.Download.Outcome;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StampedeTest {
+  private static final int CLIENTS = 100;
+  private static final byte[] LARGE = Samples.bytes(64 << 20, 1);
+  private static final int BEGINNING = 1 << 20;
+
+  private static UpstreamRegistry upstream;
+  private static CisternServer server;
+  private final CountDownLatch gate = new CountDownLatch(1);
+
+  @BeforeAll
+  static void start(@TempDir Path directory) {
+    upstream = UpstreamRegistry.start();
+    server = new TestConfig(directory).upstream("up", upstream, "insecure: true").start();
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+    upstream.close();
+  }
+
+  @BeforeEach
+  void forget() {
+    upstream.heal();
+    upstream.forget();
+  }
+
+  @AfterEach
+  void letGo() {
+    gate.countDown();
+  }
+
+  @Test
+  void aHundredClientsCostOneDownloadAndAllStreamWhileItComes() {
+    String path = blob("many/clients", LARGE);
+    holdInTheMiddle();
+
+    List<Download> clients = begin(CLIENTS, path);
+    assertThat(onThreads(clients, client -> client.first(1)[0])).containsOnly(LARGE[0]);
+    gate.countDown();
+
+    assertAllExact(clients, LARGE);
+    assertThat(upstream.requests("GET", path.substring("/v2/up".length()))).hasSize(1);
+    assertThat(upstream.bodyBytes()).isEqualTo(LARGE.length);
+    assertIsHere(path, LARGE);
+  }
+
+  @Test
+  void aDownloadGoesOnForTheOthersWhenTheClientThatStartedItLeaves() {
+    byte[] content = Samples.bytes(64 << 20, 2);
+    String path = blob("first/leaves", content);
+    holdInTheMiddle();
+
+    try (Download first = Download.begin(server, path)) {
+      first.first(1);
+    }
+    List<Download> clients = begin(CLIENTS, path);
+    assertThat(onThreads(clients, client -> client.first(1)[0])).containsOnly(content[0]);
+    gate.countDown();
+
+    assertAllExact(clients, content);
+    assertThat(upstream.requests("GET", "/blobs/")).hasSize(1);
+    assertThat(upstream.bodyBytes()).isEqualTo(content.length);
+  }
+
+  @Test
+  void aDownloadGoesOnThoughNobodyWaitsForItAnyMore() {
+    byte[] content = Samples.bytes(4 << 20, 3);
+    String path = blob("all/leave", content);
+    upstream.next("GET", "/blobs/", new Answer.Held(gate));
+
+    try (Download only = Download.begin(server, path)) {
+      await().until(() -> !upstream.requests("GET", "/blobs/").isEmpty());
+      assertThat(only).isNotNull();
+    }
+    gate.countDown();
+
+    await().until(() -> upstream.bodyBytes() == content.length);
+    upstream.always("GET", "/blobs/", Answer.status(500));
+    assertThat(Download.of(server, path, content)).matches(Outcome::isExact);
+    assertThat(upstream.requests("GET", "/blobs/")).hasSize(1);
+  }
+
+  @Test
+  void clientsOfTwoRepositoriesOfOneUpstreamShareTheDownload() {
+    byte[] content = Samples.bytes(8 << 20, 4);
+    String one = blob("repository/one", content);
+    String other = blob("repository/other", content);
+    holdInTheMiddle();
+
+    List<Download> clients = new ArrayList<>(begin(20, one));
+    clients.addAll(begin(20, other));
+    assertThat(onThreads(clients, client -> client.first(1)[0])).containsOnly(content[0]);
+    gate.countDown();
+
+    assertAllExact(clients, content);
+    assertThat(upstream.requests("GET", "/blobs/")).hasSize(1);
+    assertIsHere(one, content);
+    assertIsHere(other, content);
+  }
+
+  @Test
+  void aRepositoryThatLacksTheBlobDoesNotGetItFromTheDownloadOfAnother() {
+    byte[] content = Samples.bytes(4 << 20, 5);
+    String path = blob("has/it", content);
+    holdInTheMiddle();
+
+    try (Download first = Download.begin(server, path)) {
+      first.first(1);
+      Outcome stranger = Download.of(server, path.replace("has/it", "lacks/it"), content);
+      assertThat(stranger.status()).isEqualTo(404);
+      gate.countDown();
+      assertThat(first.finish(content)).matches(Outcome::isExact);
+    }
+  }
+
+  @Test
+  void aRepositoryThatLacksTheBlobDoesNotSpoilItForOneThatHasIt() {
+    byte[] content = Samples.bytes(4 << 20, 6);
+    String path = blob("has/too", content);
+    upstream.next("GET", "lacks/too/blobs", new Answer.Held(gate));
+
+    try (Download stranger = Download.begin(server, path.replace("has/too", "lacks/too"))) {
+      await().until(() -> !upstream.requests("GET", "lacks/too/blobs").isEmpty());
+      List<Download> owners = begin(10, path);
+      fence();
+      gate.countDown();
+
+      assertAllExact(owners, content);
+      assertThat(stranger.status()).isEqualTo(404);
+    }
+  }
+
+  @Test
+  void aClientThatJoinsInTheMiddleGetsTheBeginningAtOnce() {
+    byte[] content = Samples.bytes(8 << 20, 7);
+    String path = blob("joins/later", content);
+    holdInTheMiddle();
+
+    try (Download first = Download.begin(server, path)) {
+      first.first(BEGINNING);
+      try (Download later = Download.begin(server, path)) {
+        assertThat(later.first(BEGINNING)).isEqualTo(Arrays.copyOf(content, BEGINNING));
+        gate.countDown();
+        assertThat(later.finish(content)).matches(Outcome::isExact);
+      }
+      assertThat(first.finish(content)).matches(Outcome::isExact);
+    }
+    assertThat(upstream.bodyBytes()).isEqualTo(content.length);
+  }
+
+  @Test
+  void clientsOfAnAbsentTagShareOneFetch() {
+    byte[] manifest = Samples.manifest("wanted by many");
+    upstream.addManifest("tag/many", manifest, "v1");
+    upstream.next("GET", "/manifests/", new Answer.Held(gate));
+
+    List<Download> clients = begin(CLIENTS, "/v2/up/tag/many/manifests/v1");
+    await().until(() -> !upstream.requests("GET", "/manifests/").isEmpty());
+    gate.countDown();
+
+    assertAllExact(clients, manifest);
+    assertThat(upstream.requests("GET", "/manifests/")).hasSize(1);
+  }
+
+  private void holdInTheMiddle() {
+    upstream.next("GET", "/blobs/", new Answer.HeldInBody(BEGINNING, gate));
+  }
+
+  /** Puts a blob upstream; returns its path here. */
+  private static String blob(String repository, byte[] content) {
+    return "/v2/up/" + repository + "/blobs/" + upstream.addBlob(repository, content);
+  }
+
+  private static List<Download> begin(int clients, String path) {
+    return IntStream.range(0, clients).mapToObj(i -> Download.begin(server, path)).toList();
+  }
+
+  /** Gives the server time to take the requests that were sent before: enough to do others. */
+  private static void fence() {
+    try (var client = new TestClient(server)) {
+      for (int i = 0; i < 20; i++) {
+        assertThat(client.get("/v2/up/fence/manifests/v" + i).status()).isEqualTo(404);
+      }
+    }
+  }
+
+  private static void assertAllExact(List<Download> clients, byte[] content) {
+    List<Outcome> outcomes =
+        onThreads(
+            clients,
+            client -> {
+              try (client) {
+                return client.finish(content);
+              }
+            });
+    assertThat(outcomes).allMatch(Outcome::isExact);
+  }
+
+  private static void assertIsHere(String path, byte[] content) {
+    upstream.goAway();
+    try {
+      assertThat(Download.of(server, path, content)).matches(Outcome::isExact);
+    } finally {
+      upstream.comeBack();
+    }
+  }
+
+  private interface Step<T> {
+    T of(Download client);
+  }
+
+  private static <T> List<T> onThreads(List<Download> clients, Step<T> step) {
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<T>> running =
+          clients.stream().map(client -> threads.submit(() -> step.of(client))).toList();
+      var results = new ArrayList<T>();
+      for (Future<T> one : running) {
+        results.add(one.get());
+      }
+      return results;
+    } catch (ExecutionException | InterruptedException e) {
+      throw new AssertionError("a client failed", e);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+package dev.cistern.conformance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+
+/** Small requests to a server under test. */
+final class TestClient implements AutoCloseable {
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private final CisternServer server;
+  private final HttpClient http =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+  TestClient(CisternServer server) {
+    this.server = server;
+  }
+
+  /** An answer. */
+  record Answered(int status, HttpResponse<byte[]> response) {
+    byte[] bytes() {
+      return response.body();
+    }
+
+    String text() {
+      return new String(response.body(), UTF_8);
+    }
+
+    /** Returns a header, "" if it is not there. */
+    String header(String name) {
+      return response.headers().firstValue(name).orElse("");
+    }
+
+    String cacheStatus() {
+      return header("Cache-Status");
+    }
+  }
+
+  Answered get(String path) {
+    return send(request(path).GET());
+  }
+
+  Answered head(String path) {
+    return send(request(path).HEAD());
+  }
+
+  /** Puts an image manifest. */
+  Answered putManifest(String path, byte[] manifest) {
+    return send(
+        request(path)
+            .header("Content-Type", Samples.IMAGE)
+            .PUT(HttpRequest.BodyPublishers.ofByteArray(manifest)));
+  }
+
+  /** Pushes a blob in one request. */
+  Answered pushBlob(String repository, byte[] blob) {
+    return send(
+        request("/v2/" + repository + "/blobs/uploads/?digest=" + Samples.digest(blob))
+            .header("Content-Type", "application/octet-stream")
+            .POST(HttpRequest.BodyPublishers.ofByteArray(blob)));
+  }
+
+  CompletableFuture<Answered> getLater(String path) {
+    return http.sendAsync(request(path).GET().build(), HttpResponse.BodyHandlers.ofByteArray())
+        .thenApply(response -> new Answered(response.statusCode(), response));
+  }
+
+  @Override
+  public void close() {
+    http.shutdownNow();
+    http.close();
+  }
+
+  private HttpRequest.Builder request(String path) {
+    return HttpRequest.newBuilder(server.uri(path)).timeout(PATIENCE);
+  }
+
+  private Answered send(HttpRequest.Builder request) {
+    try {
+      HttpResponse<byte[]> response =
+          http.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+      return new Answered(response.statusCode(), response);
+    } catch (IOException e) {
+      throw new AssertionError("no answer", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new AssertionError("interrupted", e);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package dev.cistern.conformance;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A configuration file in the making, beside the store of the server that it is for. */
+final class TestConfig {
+  private final Path directory;
+  private final StringBuilder upstreams = new StringBuilder("upstreams:\n");
+  private final StringBuilder rest = new StringBuilder();
+
+  TestConfig(Path directory) {
+    this.directory = directory;
+  }
+
+  /** Adds an upstream that clients know by its host and port; {@code lines} are more keys of it. */
+  TestConfig upstream(String name, UpstreamRegistry upstream, String... lines) {
+    return add(upstream.host(), name, upstream, lines);
+  }
+
+  /** Adds an upstream that clients know by the name {@code registry}. */
+  TestConfig registry(String registry, UpstreamRegistry upstream, String... lines) {
+    return add(registry, registry, upstream, lines);
+  }
+
+  private TestConfig add(String registry, String name, UpstreamRegistry upstream, String... lines) {
+    upstreams.append("  - registry: " + registry + "\n");
+    upstreams.append("    name: " + name + "\n");
+    upstreams.append("    endpoint: " + upstream.url() + "\n");
+    for (String line : lines) {
+      upstreams.append("    " + line + "\n");
+    }
+    return this;
+  }
+
+  /** Adds a key of the root. */
+  TestConfig line(String line) {
+    rest.append(line + "\n");
+    return this;
+  }
+
+  /** Writes a docker configuration file; returns the line of an upstream that names it. */
+  static String credentials(Path directory, String name, String auths) {
+    return "credentials: " + write(directory.resolve(name), "{\"auths\":{" + auths + "}}");
+  }
+
+  /** Starts a server; called again, it starts with the same store. */
+  CisternServer start() {
+    Path file = write(directory.resolve("cistern.yaml"), upstreams + rest.toString());
+    return CisternServer.start(directory.resolve("data"), "--config", file.toString());
+  }
+
+  private static Path write(Path file, String text) {
+    try {
+      return Files.writeString(file, text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
