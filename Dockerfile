@@ -1,25 +1,30 @@
 # The server in an image without shell and package manager: a Java runtime, the C library, Cistern.
 #
-# The context is this directory after a build, which leaves
-#   server/target/dist      cistern.jar and native/*.so
+# The context is this directory after deploy/image has put there what is needed:
+#   server/target/dist      cistern.jar, java.options and native/PLATFORM/*.so
 #   server/target/runtime   a Java runtime made by jlink
 # Every step works without network when the base image is there (.ci/base-image makes it).
 #
-#   docker build -t cistern .
+#   deploy/image
 #   docker run -p 5000:5000 -v cistern:/data cistern
 #   docker run --user 12345 --read-only -p 5000:5000 -v cistern:/data cistern
+#   docker run -p 5000:5000 -v cistern:/data cistern serve --default-upstream docker.io
+#   docker run --rm cistern --help
 
 FROM debian:bookworm-slim AS assembly
 COPY server/target/runtime /opt/cistern/runtime
-COPY server/target/dist /opt/cistern
+COPY server/target/dist LICENSE /opt/cistern/
 # The cache of loaded classes is used only by this very runtime with these very options and files,
 # so it is made here.
-ARG TRAINING=--version
-RUN printf '%s\n' -XX:-UsePerfData -XX:+ErrorFileToStderr -XX:+ExitOnOutOfMemoryError \
-      --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow \
-      -Djava.library.path=/opt/cistern/native > /opt/cistern/java.options; \
-    /opt/cistern/runtime/bin/java @/opt/cistern/java.options \
-      -XX:AOTCacheOutput=/opt/cistern/cistern.aot -jar /opt/cistern/cistern.jar $TRAINING
+RUN set -eu; \
+    cd /opt/cistern; \
+    mv "native/linux-$(uname -m)" lib; \
+    rm -r native; \
+    printf '%s\n' -XX:+ErrorFileToStderr -Djava.library.path=/opt/cistern/lib >> java.options; \
+    if ! runtime/bin/java @/opt/cistern/java.options -XX:AOTCacheOutput=/opt/cistern/cistern.aot \
+        -jar /opt/cistern/cistern.jar train > /train.log 2>&1; then cat /train.log; exit 1; fi; \
+    runtime/bin/java @/opt/cistern/java.options -XX:AOTCache=/opt/cistern/cistern.aot -XX:AOTMode=on \
+        -jar /opt/cistern/cistern.jar --version
 # /image becomes the root: the libraries that the binaries name, with the records and licenses of
 # their packages, what the C library looks up, and a place for data that any user may write.
 RUN set -eu; \
@@ -47,12 +52,16 @@ RUN set -eu; \
     chmod -R go=u-w /image/opt
 
 FROM scratch
+LABEL org.opencontainers.image.title=Cistern \
+  org.opencontainers.image.description="A pull-through caching mirror registry" \
+  org.opencontainers.image.licenses=Apache-2.0
 COPY --from=assembly /image /
-ENV LANG=C.UTF-8 HOME=/data
+ENV LANG=C.UTF-8 HOME=/data CISTERN_LISTEN=0.0.0.0:5000 CISTERN_DATA=/data \
+  ROCKSDB_MUSL_LIBC=false
 USER 1001:0
 WORKDIR /data
 VOLUME /data
 EXPOSE 5000
-ENTRYPOINT ["/opt/cistern/runtime/bin/java", \
-  "@/opt/cistern/java.options", "-XX:AOTCache=/opt/cistern/cistern.aot", \
-  "-jar", "/opt/cistern/cistern.jar", "serve", "--listen", "0.0.0.0:5000", "--data", "/data"]
+ENTRYPOINT ["/opt/cistern/runtime/bin/java", "@/opt/cistern/java.options", \
+  "-XX:AOTCache=/opt/cistern/cistern.aot", "-jar", "/opt/cistern/cistern.jar"]
+CMD ["serve"]

@@ -23,8 +23,10 @@ import java.util.regex.Pattern;
  * A server in a process of its own, started from the distribution that the build made ({@code
  * cistern.dist}, default {@code ../server/target/dist}), on a port of its own on loopback.
  */
-final class CisternServer implements AutoCloseable {
+public final class CisternServer implements AutoCloseable {
   private static final Pattern SERVING = Pattern.compile("serving address=\"[^\"]*:(\\d+)\"");
+  private static final Pattern COMPLAINT =
+      Pattern.compile("^\\S+ (WARN|ERROR) |^(WARNING|\\tat |\\[)");
   private static final long START_SECONDS = 30;
 
   private final Process process;
@@ -38,7 +40,7 @@ final class CisternServer implements AutoCloseable {
   }
 
   /** Starts a server with its store in {@code data} and waits until it serves. */
-  static CisternServer start(Path data, String... options) {
+  public static CisternServer start(Path data, String... options) {
     var arguments = new ArrayList<>(List.of("serve", "--data", data.toString()));
     arguments.addAll(List.of(options));
     if (!arguments.contains("--listen")) {
@@ -56,8 +58,8 @@ final class CisternServer implements AutoCloseable {
   }
 
   /** Returns the command line that runs {@code cistern} with these arguments. */
-  static List<String> command(List<String> arguments) {
-    Path dist = Path.of(System.getProperty("cistern.dist", "../server/target/dist"));
+  public static List<String> command(List<String> arguments) {
+    Path dist = dist();
     var command = new ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("@" + dist.resolve("java.options"));
@@ -68,6 +70,11 @@ final class CisternServer implements AutoCloseable {
     command.addAll(List.of("-jar", dist.resolve("cistern.jar").toString()));
     command.addAll(arguments);
     return command;
+  }
+
+  /** Returns the directory with the distribution. */
+  public static Path dist() {
+    return Path.of(System.getProperty("cistern.dist", "../server/target/dist"));
   }
 
   private static String platform() {
@@ -91,32 +98,38 @@ final class CisternServer implements AutoCloseable {
     }
   }
 
-  int port() {
+  /** Returns the port it listens on. */
+  public int port() {
     return port;
   }
 
   /** Returns {@code 127.0.0.1:PORT}. */
-  String host() {
+  public String host() {
     return "127.0.0.1:" + port;
   }
 
   /** Returns the address of {@code path}, which begins with a slash. */
-  URI uri(String path) {
+  public URI uri(String path) {
     return URI.create("http://" + host() + path);
   }
 
   /** Returns what it has logged so far. */
-  List<String> log() {
+  public List<String> log() {
     return List.copyOf(log);
   }
 
+  /** Returns the lines that say something went wrong, on our side or on an upstream's. */
+  public List<String> complaints() {
+    return log.stream().filter(line -> COMPLAINT.matcher(line).find()).toList();
+  }
+
   /** Returns the id of the process. */
-  long pid() {
+  public long pid() {
     return process.pid();
   }
 
   /** Ends it as a power cut would, without a word ({@code kill -9}), and waits until it is gone. */
-  void kill() {
+  public void kill() {
     process.destroyForcibly();
     await();
   }
