@@ -77,7 +77,7 @@ final class ManifestParser {
     } catch (CharacterCodingException e) {
       throw invalid("not UTF-8, as JSON must be");
     } catch (JacksonException e) {
-      throw invalid("not JSON: " + e.getOriginalMessage());
+      throw invalid("not JSON: " + Texts.shown(e.getOriginalMessage()));
     }
     if (!root.isObject()) {
       throw invalid("not a JSON object");
@@ -97,7 +97,7 @@ final class ManifestParser {
 
   private static MediaType mediaType(JsonNode root, Optional<MediaType> declared) {
     JsonNode version = root.path("schemaVersion");
-    if (!version.isIntegralNumber() || version.asInt() != 2) {
+    if (!version.isIntegralNumber() || !version.canConvertToInt() || version.asInt() != 2) {
       throw invalid(
           "schemaVersion is "
               + (version.isMissingNode() ? "missing" : Texts.shown(version.toString()))

@@ -108,7 +108,7 @@ public final class Blobs {
   /** Makes a whole and verified file the blob, durably, and links it. */
   void commit(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
       throws IOException {
-    if (size(digest).isPresent()) {
+    if (isWhole(digest)) {
       Files.deleteIfExists(file.path());
     } else {
       layout.commit(file.path(), file.channel(), digest);
@@ -126,6 +126,16 @@ public final class Blobs {
           }
           return true;
         });
+  }
+
+  /** Says whether the blob is stored and its file was not damaged from outside. */
+  private boolean isWhole(Digest digest) throws IOException {
+    OptionalLong size = size(digest);
+    try {
+      return size.isPresent() && Files.size(layout.blob(digest)) == size.getAsLong();
+    } catch (NoSuchFileException e) {
+      return false;
+    }
   }
 
   /** Writes a link unless there is one that is worth more. */

@@ -20,6 +20,7 @@ import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
+import org.rocksdb.Status;
 import org.rocksdb.WriteBatchWithIndex;
 import org.rocksdb.WriteOptions;
 
@@ -122,7 +123,12 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Makes a change and waits until it is acknowledged. */
+  /**
+   * Makes a change and waits until it is acknowledged.
+   *
+   * @throws StoreFullException if the disk has no room; RocksDB then refuses all changes until it
+   *     has seen that there is room again, for which it looks every few seconds
+   */
   <T> T write(Durability durability, Change<T> change) throws IOException {
     var pending = new Pending<>(durability, change, new CompletableFuture<T>());
     long stamp = begin();
@@ -133,6 +139,9 @@ final class Index implements AutoCloseable {
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RuntimeException cause) {
         throw cause;
+      }
+      if (e.getCause() instanceof RocksDBException cause && isNoSpace(cause)) {
+        throw new StoreFullException("the disk is full: the index cannot be written");
       }
       throw new IOException("the index could not be written: " + e.getCause(), e);
     } catch (InterruptedException e) {
@@ -161,6 +170,11 @@ final class Index implements AutoCloseable {
     db.close();
     options.close();
     bloom.close();
+  }
+
+  private static boolean isNoSpace(RocksDBException e) {
+    Status status = e.getStatus();
+    return status != null && status.getSubCode() == Status.SubCode.NoSpace;
   }
 
   /** Begins a use of the database, which is native: used after its end it would take us with it. */

@@ -68,7 +68,10 @@ record Layout(Path root) {
     return root.resolve("lock");
   }
 
-  /** Makes {@code written}, whose content is that of {@code digest}, the blob's file, durably. */
+  /**
+   * Makes {@code written}, whose content is that of {@code digest}, the blob's file, durably. It
+   * may be so already, by an earlier try after which the index could not be written.
+   */
   void commit(Path written, FileChannel channel, Digest digest) throws IOException {
     channel.force(false);
     Path directory = blobDirectory(digest);
@@ -76,7 +79,9 @@ record Layout(Path root) {
       Files.createDirectories(directory);
       sync(blobs(digest.algorithm()));
     }
-    Files.move(written, blob(digest), StandardCopyOption.ATOMIC_MOVE);
+    if (Files.exists(written) || !Files.exists(blob(digest))) {
+      Files.move(written, blob(digest), StandardCopyOption.ATOMIC_MOVE);
+    }
     sync(directory);
   }
 

@@ -99,13 +99,17 @@ public final class Repositories {
 
   /**
    * Notes that an upstream confirmed just now that the cached tag still points to {@code digest}.
+   * Does nothing if it does not any more, or is gone.
    */
   public void confirm(RepositoryName repository, Tag tag, Digest digest) throws IOException {
     Instant now = clock.instant();
     index.write(
         Index.Durability.VISIBLE,
         batch -> {
-          putTag(batch, repository, tag, new TagFact(digest, Origin.CACHED, now));
+          byte[] old = batch.get(Keys.tag(repository, tag));
+          if (old != null && TagFact.decode(old).digest().equals(digest)) {
+            putTag(batch, repository, tag, new TagFact(digest, Origin.CACHED, now));
+          }
           return true;
         });
     versions.changed(repository);
