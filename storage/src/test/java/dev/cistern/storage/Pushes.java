@@ -1,0 +1,67 @@
+package dev.cistern.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What clients and upstreams bring to a store, in few words. */
+final class Pushes {
+  private Pushes() {}
+
+  static byte[] bytes(String text) {
+    return text.getBytes(UTF_8);
+  }
+
+  static Digest blob(Store store, RepositoryName repository, byte[] content) throws IOException {
+    Digest digest = Digest.of(content);
+    Upload upload = store.uploads().start(repository, digest.algorithm());
+    upload.append(ByteBuffer.wrap(content));
+    upload.finish(digest);
+    return digest;
+  }
+
+  /** Brings a blob as a download does: stored, linked nowhere. */
+  static Digest fetched(Store store, byte[] content) throws IOException {
+    Digest digest = Digest.of(content);
+    try (PartialBlob partial = store.blobs().partial(digest)) {
+      partial.resume();
+      partial.append(ByteBuffer.wrap(content));
+      partial.commit();
+    }
+    return digest;
+  }
+
+  static Digest manifest(
+      Store store, RepositoryName repository, byte[] bytes, Origin origin, String... tags)
+      throws IOException {
+    Manifest manifest = Manifest.parse(bytes, Optional.empty());
+    var stored = new StoredManifest(Digest.of(bytes), manifest.mediaType(), bytes);
+    store
+        .repositories()
+        .put(repository, stored, manifest, Arrays.stream(tags).map(Tag::new).toList(), origin);
+    return stored.digest();
+  }
+
+  static byte[] image(String annotation, Optional<Digest> subject, Digest... blobs) {
+    return bytes(
+        "{\"schemaVersion\":2,\"config\":%s,\"layers\":[%s]%s,\"annotations\":{\"a\":\"%s\"}}"
+            .formatted(
+                descriptor(Digest.of(new byte[0])),
+                Stream.of(blobs).map(Pushes::descriptor).collect(Collectors.joining(",")),
+                subject.map(digest -> ",\"subject\":" + descriptor(digest)).orElse(""),
+                annotation));
+  }
+
+  private static String descriptor(Digest digest) {
+    return "{\"mediaType\":\"application/json\",\"digest\":\"%s\",\"size\":1}".formatted(digest);
+  }
+}

@@ -1,0 +1,191 @@
+package dev.cistern.storage;
+
+import static dev.cistern.storage.Pushes.bytes;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.RepositoryName;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class UploadsTest {
+  private static final RepositoryName NAME = new RepositoryName("a/b");
+  private static final RepositoryName OTHER = new RepositoryName("a/b-c");
+  private static final Duration DAY = Duration.ofDays(1);
+
+  /** Starts now, since the files' own times are the disk's. */
+  private final SetClock clock = new SetClock(Instant.now());
+
+  @TempDir private Path directory;
+  private Store store;
+
+  @BeforeEach
+  void open() throws IOException {
+    store = Store.open(directory, clock);
+  }
+
+  @AfterEach
+  void close() throws IOException {
+    store.close();
+  }
+
+  @Test
+  void anUploadBelongsToItsRepository() throws IOException {
+    Upload upload = start();
+
+    assertThat(upload.id()).matches("[0-9a-f]{32}");
+    assertThat(store.uploads().find(NAME, upload.id())).contains(upload);
+    assertThat(store.uploads().find(OTHER, upload.id())).isEmpty();
+    assertThat(store.uploads().find(NAME, "0".repeat(32))).isEmpty();
+  }
+
+  @Test
+  void anUploadIsGoneOnWithAfterAReopen() throws IOException {
+    String id = start("0123").id();
+    store.close();
+    open();
+
+    assertThat(store.uploads().find(OTHER, id)).isEmpty();
+    Upload upload = store.uploads().find(NAME, id).orElseThrow();
+    assertThat(upload.length()).isEqualTo(4);
+    upload.append(ByteBuffer.wrap(bytes("456789")));
+    Digest digest = Digest.of(bytes("0123456789"));
+    upload.finish(digest);
+
+    assertThat(content(digest)).isEqualTo(bytes("0123456789"));
+    assertThat(store.uploads().find(NAME, id)).isEmpty();
+    assertThat(files()).isZero();
+  }
+
+  @Test
+  void anUploadMayEndWithAnotherAlgorithmThanItBeganWith() throws IOException {
+    Upload upload = start("content");
+    Digest digest = Digest.of(Digest.Algorithm.SHA512, bytes("content"));
+
+    upload.finish(digest);
+
+    assertThat(content(digest)).isEqualTo(bytes("content"));
+  }
+
+  @Test
+  void anUploadThatEndsWithAWrongDigestIsRemoved() throws IOException {
+    Upload upload = start("content");
+
+    assertThatThrownBy(() -> upload.finish(Digest.of(bytes("other"))))
+        .isInstanceOfSatisfying(
+            OciException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DIGEST_INVALID));
+
+    assertThat(store.uploads().find(NAME, upload.id())).isEmpty();
+    assertThat(store.blobs().size(Digest.of(bytes("content")))).isEmpty();
+    assertThat(files()).isZero();
+  }
+
+  @Test
+  void anUploadThatIsCancelledIsRemovedForGood() throws IOException {
+    Upload upload = start("content");
+
+    upload.cancel();
+    store.close();
+    open();
+
+    assertThat(store.uploads().find(NAME, upload.id())).isEmpty();
+    assertThat(files()).isZero();
+  }
+
+  @Test
+  void onlyOneRequestHoldsAnUpload() throws IOException {
+    Upload upload = start();
+
+    try (Upload.Hold hold = upload.hold()) {
+      assertThatThrownBy(upload::hold)
+          .isInstanceOfSatisfying(OciException.class, e -> assertThat(e.status()).isEqualTo(409));
+    }
+    upload.hold().close();
+  }
+
+  @Test
+  void anUploadExpiresWhenNothingCameForAWhile() throws IOException {
+    String open = start("open").id();
+    store.close();
+    open();
+    String begun = start("begun").id();
+    clock.advance(DAY.minusMinutes(1));
+    assertThat(store.uploads().expire(DAY)).isZero();
+    assertThat(store.uploads().find(NAME, begun)).isPresent();
+
+    clock.advance(Duration.ofMinutes(2));
+    assertThat(store.uploads().expire(DAY)).isEqualTo(2);
+
+    assertThat(store.uploads().find(NAME, open)).isEmpty();
+    assertThat(store.uploads().find(NAME, begun)).isEmpty();
+    assertThat(files()).isZero();
+  }
+
+  @Test
+  void anUploadThatIsHeldDoesNotExpire() throws IOException {
+    Upload upload = start("content");
+    clock.advance(DAY.multipliedBy(2));
+
+    try (Upload.Hold hold = upload.hold()) {
+      assertThat(store.uploads().expire(DAY)).isZero();
+    }
+    assertThat(store.uploads().expire(DAY)).isEqualTo(1);
+  }
+
+  @Test
+  void aFileThatBelongsToNoUploadIsSweptAndTheOthersStay() throws IOException {
+    Upload upload = start("content");
+    Path leftover = Files.write(new Layout(directory).upload("f".repeat(32)), bytes("x"));
+
+    store.uploads().expire(DAY);
+
+    assertThat(leftover).doesNotExist();
+    assertThat(store.uploads().find(NAME, upload.id())).isPresent();
+    assertThat(files()).isEqualTo(1);
+  }
+
+  @Test
+  void anUploadWhoseFileWasMovedBeforeTheIndexKnewIsFinishedByTheNextTry() throws IOException {
+    Upload upload = start("content");
+    Digest digest = Digest.of(bytes("content"));
+    var layout = new Layout(directory);
+    Files.createDirectories(layout.blob(digest).getParent());
+    Files.move(layout.upload(upload.id()), layout.blob(digest));
+
+    upload.finish(digest);
+
+    assertThat(content(digest)).isEqualTo(bytes("content"));
+  }
+
+  private Upload start(String... parts) throws IOException {
+    Upload upload = store.uploads().start(NAME, Digest.Algorithm.SHA256);
+    for (String part : parts) {
+      upload.append(ByteBuffer.wrap(bytes(part)));
+    }
+    return upload;
+  }
+
+  private byte[] content(Digest digest) throws IOException {
+    try (Blob blob = store.blobs().open(digest).orElseThrow()) {
+      return blob.readAll();
+    }
+  }
+
+  private long files() throws IOException {
+    try (Stream<Path> files = Files.list(directory.resolve("uploads"))) {
+      return files.count();
+    }
+  }
+}
