@@ -44,7 +44,7 @@ final class Skopeo {
     return skopeo("delete", "--tls-verify=false", reference);
   }
 
-  private Command skopeo(String... words) {
+  Command skopeo(String... words) {
     return Command.of("skopeo", "--insecure-policy")
         .and(words)
         .with("REGISTRY_AUTH_FILE", logins.toString());
