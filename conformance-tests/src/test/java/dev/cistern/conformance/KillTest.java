@@ -60,11 +60,11 @@ class KillTest {
       prepare(data, upstream);
       for (int kill = 1; kill <= kills; kill++) {
         int bytes = addImage(upstream, kill);
-        long most = random.nextBoolean() ? Long.MAX_VALUE : 1 + random.nextInt(bytes);
-        var fuse = new Fuse(1L + random.nextInt(random.nextInt(1, LARGEST_FUSE)));
+        boolean isPull = random.nextBoolean();
+        int most = 1 + random.nextInt(isPull ? bytes : random.nextInt(1, LARGEST_FUSE));
         CisternServer server = start(data, upstream);
         try {
-          work(server, upstream, fuse, most);
+          work(server, upstream, isPull, most);
         } catch (AssertionError | RuntimeException e) {
           throw new AssertionError(report(kill, server), e);
         } finally {
@@ -106,13 +106,20 @@ class KillTest {
   }
 
   /**
-   * Lets the clients work until the fuse has burnt, and kills the server. The upstream sends {@code
-   * most} bytes until then.
+   * Lets the clients work until enough bytes have moved, and kills the server. In the midst of a
+   * pull the upstream stops after {@code most} bytes, and the kill comes when half as many have
+   * reached the clients.
    */
-  private void work(CisternServer server, SeededUpstream upstream, Fuse fuse, long most) {
-    upstream.burn(fuse, most);
+  private void work(CisternServer server, SeededUpstream upstream, boolean isPull, int most) {
+    var fuse = new Fuse(isPull ? most / 2 : most);
+    if (isPull) {
+      upstream.limit(fuse, most);
+    } else {
+      upstream.burn(fuse);
+    }
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-        HttpCalls calls = new HttpCalls(server, fuse)) {
+        HttpCalls pulls = new HttpCalls(server, fuse);
+        HttpCalls calls = new HttpCalls(server, isPull ? Fuse.endless() : fuse)) {
       var clients = new ArrayList<Future<?>>();
       for (Ledger ledger : ledgers) {
         var client = new PushingClient(random.split(), ledger, calls, pool, BASE);
@@ -120,7 +127,7 @@ class KillTest {
       }
       for (int i = 0; i < PULLING; i++) {
         SplittableRandom own = random.split();
-        clients.add(threads.submit(() -> untilKilled(fuse, () -> pull(calls, own))));
+        clients.add(threads.submit(() -> untilKilled(fuse, () -> pull(pulls, own))));
       }
       fuse.awaitBurnt();
       server.kill();
@@ -134,7 +141,7 @@ class KillTest {
       Thread.currentThread().interrupt();
       throw new AssertionError(e);
     } finally {
-      upstream.burn(Fuse.endless(), Long.MAX_VALUE);
+      upstream.burn(Fuse.endless());
     }
   }
 

@@ -28,6 +28,7 @@ final class SeededUpstream implements AutoCloseable {
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final HttpServer server;
   private final AtomicLong left = new AtomicLong(Long.MAX_VALUE);
+  private volatile boolean isLimited;
   private volatile Fuse fuse = Fuse.endless();
 
   private SeededUpstream(HttpServer server) {
@@ -56,12 +57,17 @@ final class SeededUpstream implements AutoCloseable {
     return "http://127.0.0.1:" + server.getAddress().getPort();
   }
 
-  /**
-   * Lets what is sent from now on burn {@code now}; after {@code most} bytes it waits for the kill.
-   */
-  void burn(Fuse now, long most) {
+  /** Lets what is sent from now on burn {@code now}. */
+  void burn(Fuse now) {
+    isLimited = false;
+    fuse = now;
+  }
+
+  /** Sends {@code most} bytes from now on, and then waits until {@code now} tells of the kill. */
+  void limit(Fuse now, long most) {
     left.set(most);
     fuse = now;
+    isLimited = true;
   }
 
   /** Has an image of these layers under {@code tag} and its digest; returns the manifest. */
@@ -128,10 +134,11 @@ final class SeededUpstream implements AutoCloseable {
       int count = Math.min(PIECE, found.size() - at);
       body.write(found.bytes(), at, count);
       body.flush();
-      if (left.addAndGet(-count) <= 0) {
+      if (isLimited && left.addAndGet(-count) <= 0) {
         fuse.awaitKill();
+      } else if (!isLimited) {
+        fuse.burn(count);
       }
-      fuse.burn(count);
     }
   }
 }

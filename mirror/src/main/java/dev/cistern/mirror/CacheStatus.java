@@ -22,6 +22,8 @@ public record CacheStatus(
     STALE("fwd=stale"),
     /** It was fetched for this request. */
     MISS("fwd=uri-miss; stored"),
+    /** An upstream was asked for it, and nothing was fetched. */
+    ASKED("fwd=uri-miss"),
     /** It was being fetched already. */
     JOINED("fwd=uri-miss; collapsed");
 

@@ -86,17 +86,19 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Returns the size of a blob in bytes, or -1 if its upstream has it but does not say.
+   * Returns how long a blob is, without bringing it here.
    *
    * @throws OciException if it is not here and no upstream has it
    */
-  public long blobSize(Location location, Digest digest) throws IOException {
+  public BlobSize blobSize(Location location, Digest digest) throws IOException {
     OptionalLong size = store.blobs().size(digest);
     boolean isLinked = store.blobs().isLinked(location.repository(), digest);
     if (size.isPresent() && isLinked) {
-      return size.getAsLong();
+      return new BlobSize(size.getAsLong(), CacheStatus.HIT);
     }
-    return confirm(location, digest);
+    String upstream = source(location, digest).upstream();
+    return new BlobSize(
+        confirm(location, digest), CacheStatus.from(CacheStatus.Outcome.ASKED, upstream));
   }
 
   /** Returns how many downloads run. */

@@ -35,9 +35,14 @@ final class GrowingFile implements AutoCloseable {
   }
 
   static GrowingFile open(Path path, Space space, Digest.Algorithm algorithm) throws IOException {
-    FileChannel channel =
-        FileChannel.open(
-            path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    FileChannel channel;
+    try {
+      channel =
+          FileChannel.open(
+              path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw StoreFullException.orSame(e);
+    }
     return new GrowingFile(path, channel, space, algorithm, algorithm.newHash());
   }
 
@@ -74,7 +79,7 @@ final class GrowingFile implements AutoCloseable {
       }
     } catch (IOException e) {
       channel.truncate(length);
-      throw noSpaceLeft(e) ? new StoreFullException("the disk is full") : e;
+      throw StoreFullException.orSame(e);
     }
     hash.update(hashed);
     length = at;
@@ -122,10 +127,5 @@ final class GrowingFile implements AutoCloseable {
       at += n;
     }
     return size;
-  }
-
-  private static boolean noSpaceLeft(IOException e) {
-    String message = String.valueOf(e.getMessage());
-    return message.contains("No space left on device") || message.contains("Disk quota exceeded");
   }
 }

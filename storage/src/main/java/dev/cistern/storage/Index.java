@@ -257,7 +257,7 @@ final class Index implements AutoCloseable {
       try {
         result = change.apply(batch);
         batch.entries.popSavePoint();
-      } catch (RocksDBException | RuntimeException e) {
+      } catch (RocksDBException | RuntimeException | Error e) {
         batch.entries.rollbackToSavePoint();
         done.completeExceptionally(e);
       }

@@ -73,6 +73,14 @@ record Layout(Path root) {
    * may be so already, by an earlier try after which the index could not be written.
    */
   void commit(Path written, FileChannel channel, Digest digest) throws IOException {
+    try {
+      place(written, channel, digest);
+    } catch (IOException e) {
+      throw StoreFullException.orSame(e);
+    }
+  }
+
+  private void place(Path written, FileChannel channel, Digest digest) throws IOException {
     channel.force(false);
     Path directory = blobDirectory(digest);
     if (!Files.isDirectory(directory)) {

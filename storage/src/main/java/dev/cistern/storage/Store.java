@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Order of durability: file synced, renamed, directory synced, then the facts with their log
  * synced; never a fact before its content. So after a kill at any instant all that was acknowledged
  * is there and whole, and what was not leaves at most a file in {@code fills} or {@code uploads},
- * which is gone on with or expires. Opening reads none of the content.
+ * which is gone on with or expires, or a blob's file that no fact names, which is replaced when the
+ * blob comes again. Opening reads none of the content.
  */
 public final class Store implements AutoCloseable {
   private final Layout layout;

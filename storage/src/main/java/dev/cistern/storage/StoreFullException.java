@@ -9,4 +9,12 @@ public final class StoreFullException extends IOException {
   StoreFullException(String message) {
     super(message);
   }
+
+  /** Returns {@code e}, or what it means if it says that there is no space left. */
+  static IOException orSame(IOException e) {
+    String message = String.valueOf(e.getMessage());
+    boolean isFull =
+        message.contains("No space left on device") || message.contains("Disk quota exceeded");
+    return isFull ? new StoreFullException("the disk is full") : e;
+  }
 }

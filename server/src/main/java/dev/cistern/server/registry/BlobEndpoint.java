@@ -1,6 +1,7 @@
 package dev.cistern.server.registry;
 
 import dev.cistern.mirror.BlobAnswer;
+import dev.cistern.mirror.BlobSize;
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.mirror.Fill;
 import dev.cistern.mirror.Mirror;
@@ -69,10 +70,11 @@ final class BlobEndpoint {
   }
 
   private Reply head(Route.Blob route, Location location, Request request) throws IOException {
-    long size = mirror.blobSize(location, route.digest());
+    BlobSize size = mirror.blobSize(location, route.digest());
     var content =
-        new Content(route.digest(), MediaType.OCTET_STREAM, size, new Content.Source.HeadOnly());
-    return named(content.reply(request), location);
+        new Content(
+            route.digest(), MediaType.OCTET_STREAM, size.bytes(), new Content.Source.HeadOnly());
+    return named(content.reply(request).cache(size.status()), location);
   }
 
   private static Reply following(

@@ -53,6 +53,9 @@ final class ByteRanges {
         ranges.add(new Range(from, last - from + 1));
       }
     }
+    if (ranges.size() > 1 && ranges.stream().mapToLong(Range::count).sum() > size) {
+      return List.of(); // more than the whole, so the whole (RFC 9110 section 17.15)
+    }
     if (ranges.isEmpty()) {
       throw unsatisfiable("the content has " + size + " bytes");
     }

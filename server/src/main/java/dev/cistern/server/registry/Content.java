@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -25,8 +26,6 @@ import java.util.stream.Stream;
  * @param size bytes; -1 if that is not known yet
  */
 record Content(Digest digest, MediaType mediaType, long size, Source source) {
-  private static final String BOUNDARY = "cistern-0f5b7e1c9d2a4836";
-
   /** Where the bytes are. */
   sealed interface Source {
     /** In memory. */
@@ -72,9 +71,10 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
           .header("Content-Range", range.contentRange(size))
           .body(part(range.from(), range.count()));
     }
+    String boundary = Long.toHexString(ThreadLocalRandom.current().nextLong());
     return reply
-        .header("Content-Type", "multipart/byteranges; boundary=" + BOUNDARY)
-        .body(parts(ranges));
+        .header("Content-Type", "multipart/byteranges; boundary=" + boundary)
+        .body(parts(ranges, boundary));
   }
 
   private Reply described(Reply reply, String tag) {
@@ -128,7 +128,7 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
     };
   }
 
-  private ReplyBody parts(List<ByteRanges.Range> ranges) {
+  private ReplyBody parts(List<ByteRanges.Range> ranges, String boundary) {
     if (!(source instanceof Source.File(Blob blob))) {
       throw new IllegalStateException("only files are sent in several parts");
     }
@@ -137,7 +137,7 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
     for (ByteRanges.Range range : ranges) {
       String head =
           "\r\n--"
-              + BOUNDARY
+              + boundary
               + "\r\nContent-Type: "
               + mediaType
               + "\r\nContent-Range: "
@@ -145,7 +145,7 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
               + "\r\n\r\n";
       parts.add(new ReplyBody.Part(head.getBytes(US_ASCII), range.from(), range.count()));
     }
-    String end = "\r\n--" + BOUNDARY + "--\r\n";
+    String end = "\r\n--" + boundary + "--\r\n";
     return new ReplyBody.FileParts(blob, parts, end.getBytes(US_ASCII));
   }
 

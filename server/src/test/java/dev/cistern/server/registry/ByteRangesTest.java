@@ -63,6 +63,12 @@ class ByteRangesTest {
   }
 
   @Test
+  void rangesThatAreMoreThanTheWholeAreTheWhole() {
+    assertThat(ByteRanges.parse("bytes=0-99,0-99", 100)).isEmpty();
+    assertThat(ByteRanges.parse("bytes=0-49,50-99", 100)).hasSize(2);
+  }
+
+  @Test
   void tooManyRangesAreRefused() {
     String header = "bytes=" + "0-1,".repeat(40) + "0-1";
 
