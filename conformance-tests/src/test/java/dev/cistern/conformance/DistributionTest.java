@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -26,5 +28,20 @@ class DistributionTest {
     assertThat(said)
         .containsPattern("dev\\.cistern\\.server\\.cli\\.Main source: shared objects file")
         .contains("cistern 0.");
+  }
+
+  @Test
+  void theLauncherFindsTheJdkThoughJavaHomeNamesNone() throws IOException, InterruptedException {
+    var builder = new ProcessBuilder("../cistern", "jdk");
+    builder.environment().put("JAVA_HOME", "/none");
+    builder
+        .environment()
+        .compute("PATH", (name, path) -> System.getProperty("java.home") + "/bin:" + path);
+
+    Process process = builder.redirectErrorStream(true).start();
+    String home = new String(process.getInputStream().readAllBytes(), UTF_8).strip();
+
+    assertThat(process.waitFor()).as(home).isZero();
+    assertThat(Files.readString(Path.of(home, "release"))).contains("JAVA_VERSION=\"25");
   }
 }
