@@ -4,8 +4,7 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The Range header (RFC 9110 section 14): which bytes of a content of known length are wanted. A
@@ -14,7 +13,10 @@ import java.util.regex.Pattern;
  */
 final class ByteRanges {
   private static final int MOST_RANGES = 32;
-  private static final Pattern RANGE = Pattern.compile("(\\d{0,18})-(\\d{0,18})");
+  private static final int MOST_DIGITS = 18;
+  private static final String UNIT = "bytes=";
+  private static final long ABSENT = -1;
+  private static final long NONSENSE = -2;
 
   private ByteRanges() {}
 
@@ -31,27 +33,25 @@ final class ByteRanges {
    * @throws OciException with status 416, if there is no byte in any
    */
   static List<Range> parse(String header, long size) {
-    if (!header.startsWith("bytes=")) {
+    if (!header.startsWith(UNIT)) {
       return List.of();
     }
-    String[] texts = header.substring("bytes=".length()).split(",", -1);
-    if (texts.length > MOST_RANGES) {
-      throw unsatisfiable("more than " + MOST_RANGES + " ranges");
+    var ranges = new ArrayList<Range>(1);
+    int count = 0;
+    for (int at = UNIT.length(); at <= header.length(); count++) {
+      int comma = header.indexOf(',', at);
+      int end = comma < 0 ? header.length() : comma;
+      Range range = range(header.substring(at, end).strip(), size);
+      if (range == null) {
+        return List.of();
+      }
+      if (range.count > 0) {
+        ranges.add(range);
+      }
+      at = end + 1;
     }
-    var ranges = new ArrayList<Range>();
-    for (String text : texts) {
-      Matcher matcher = RANGE.matcher(text.strip());
-      if (!matcher.matches() || text.strip().equals("-")) {
-        return List.of();
-      }
-      long from = first(matcher.group(1), matcher.group(2), size);
-      long last = last(matcher.group(1), matcher.group(2), size);
-      if (!matcher.group(1).isEmpty() && !matcher.group(2).isEmpty() && isReversed(matcher)) {
-        return List.of();
-      }
-      if (from <= last && from < size) {
-        ranges.add(new Range(from, last - from + 1));
-      }
+    if (count > MOST_RANGES) {
+      throw unsatisfiable("more than " + MOST_RANGES + " ranges");
     }
     if (ranges.size() > 1 && ranges.stream().mapToLong(Range::count).sum() > size) {
       return List.of(); // more than the whole, so the whole (RFC 9110 section 17.15)
@@ -62,16 +62,40 @@ final class ByteRanges {
     return ranges;
   }
 
-  private static boolean isReversed(Matcher matcher) {
-    return Long.parseLong(matcher.group(1)) > Long.parseLong(matcher.group(2));
+  /**
+   * Returns what {@code FROM-TO} means, an empty range if none of it is there; null for nonsense.
+   */
+  private static @Nullable Range range(String text, long size) {
+    int dash = text.indexOf('-');
+    if (dash < 0 || text.length() == 1) {
+      return null;
+    }
+    long from = number(text, 0, dash);
+    long to = number(text, dash + 1, text.length());
+    if (from == NONSENSE || to == NONSENSE || (from >= 0 && to >= 0 && from > to)) {
+      return null;
+    }
+    long first = from == ABSENT ? Math.max(0, size - to) : from;
+    long last = from == ABSENT || to == ABSENT ? size - 1 : Math.min(size - 1, to);
+    return new Range(first, Math.max(0, last - first + 1));
   }
 
-  private static long first(String from, String to, long size) {
-    return from.isEmpty() ? Math.max(0, size - Long.parseLong(to)) : Long.parseLong(from);
-  }
-
-  private static long last(String from, String to, long size) {
-    return from.isEmpty() || to.isEmpty() ? size - 1 : Math.min(size - 1, Long.parseLong(to));
+  private static long number(String text, int from, int to) {
+    if (from == to) {
+      return ABSENT;
+    }
+    if (to - from > MOST_DIGITS) {
+      return NONSENSE;
+    }
+    long number = 0;
+    for (int i = from; i < to; i++) {
+      int digit = text.charAt(i) - '0';
+      if (digit < 0 || digit > 9) {
+        return NONSENSE;
+      }
+      number = number * 10 + digit;
+    }
+    return number;
   }
 
   private static OciException unsatisfiable(String why) {
