@@ -38,7 +38,10 @@ final class ByteRanges {
     }
     var ranges = new ArrayList<Range>(1);
     int count = 0;
-    for (int at = UNIT.length(); at <= header.length(); count++) {
+    for (int at = UNIT.length(); at <= header.length(); ) {
+      if (++count > MOST_RANGES) {
+        throw unsatisfiable("more than " + MOST_RANGES + " ranges");
+      }
       int comma = header.indexOf(',', at);
       int end = comma < 0 ? header.length() : comma;
       Range range = range(header.substring(at, end).strip(), size);
@@ -49,9 +52,6 @@ final class ByteRanges {
         ranges.add(range);
       }
       at = end + 1;
-    }
-    if (count > MOST_RANGES) {
-      throw unsatisfiable("more than " + MOST_RANGES + " ranges");
     }
     if (ranges.size() > 1 && ranges.stream().mapToLong(Range::count).sum() > size) {
       return List.of(); // more than the whole, so the whole (RFC 9110 section 17.15)
