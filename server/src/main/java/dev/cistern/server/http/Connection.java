@@ -98,12 +98,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   private void begin(ChannelHandlerContext context, HttpRequest head) {
-    boolean hasBody =
-        head.headers().contains(HttpHeaderNames.CONTENT_LENGTH)
-            || HttpUtil.isTransferEncodingChunked(head);
+    OptionalLong length = length(head);
+    boolean hasBody = length.isPresent() || HttpUtil.isTransferEncodingChunked(head);
     var body =
         new RequestBody(
-            length(head),
+            length,
             HttpUtil.is100ContinueExpected(head) ? () -> sendContinue(context) : () -> {},
             () -> context.executor().execute(() -> updateReading(context)));
     var exchange = new Exchange(new Request(head, body, client), HttpUtil.isKeepAlive(head));

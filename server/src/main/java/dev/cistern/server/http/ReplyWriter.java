@@ -66,8 +66,7 @@ final class ReplyWriter {
               bytes.length,
               done);
       case ReplyBody.FilePart(Blob blob, long from, long count) -> {
-        release(context, blob, done);
-        NativeTransport.cork(context.channel(), true);
+        hold(context, blob, done);
         context.write(head(reply, isKeptAlive, count));
         context.write(new Tail.FileSection(blob.channel(), from, count));
         context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
@@ -92,7 +91,9 @@ final class ReplyWriter {
     }
   }
 
-  private static void release(ChannelHandlerContext context, Blob blob, ChannelPromise done) {
+  /** Corks the connection for what is read from {@code blob}, and lets both go when it is out. */
+  private static void hold(ChannelHandlerContext context, Blob blob, ChannelPromise done) {
+    NativeTransport.cork(context.channel(), true);
     done.addListener(ended -> {
       NativeTransport.cork(context.channel(), false);
       blob.release();
@@ -126,8 +127,7 @@ final class ReplyWriter {
       boolean isKeptAlive,
       ReplyBody.FileParts parts,
       ChannelPromise done) {
-    release(context, parts.blob(), done);
-    NativeTransport.cork(context.channel(), true);
+    hold(context, parts.blob(), done);
     long length = parts.end().length;
     for (ReplyBody.Part part : parts.parts()) {
       length += part.head().length + part.count();
