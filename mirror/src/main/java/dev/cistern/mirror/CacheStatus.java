@@ -11,19 +11,22 @@ import java.util.Optional;
  * @param upstream the upstream that was asked or stands behind the answer
  * @param reason why, where it is not plain
  * @param fresh how long the answer may be given without asking again
+ * @param isStored whether what was fetched for this answer is kept
  */
 public record CacheStatus(
-    Outcome outcome, Optional<String> upstream, Optional<String> reason, Optional<Duration> fresh) {
+    Outcome outcome,
+    Optional<String> upstream,
+    Optional<String> reason,
+    Optional<Duration> fresh,
+    boolean isStored) {
   /** What can happen. */
   public enum Outcome {
     /** It was here. */
     HIT("hit"),
     /** It was here, and is given although an upstream should have been asked and could not be. */
     STALE("fwd=stale"),
-    /** It was fetched for this request. */
-    MISS("fwd=uri-miss; stored"),
-    /** An upstream was asked for it, and nothing was fetched. */
-    ASKED("fwd=uri-miss"),
+    /** It was not here, and an upstream was asked for it. */
+    MISS("fwd=uri-miss"),
     /** It was being fetched already. */
     JOINED("fwd=uri-miss; collapsed");
 
@@ -39,30 +42,40 @@ public record CacheStatus(
     }
   }
 
-  static final CacheStatus HIT = of(Outcome.HIT);
+  static final CacheStatus HIT =
+      new CacheStatus(Outcome.HIT, Optional.empty(), Optional.empty(), Optional.empty(), false);
 
-  static CacheStatus of(Outcome outcome) {
-    return new CacheStatus(outcome, Optional.empty(), Optional.empty(), Optional.empty());
-  }
-
-  static CacheStatus from(Outcome outcome, String upstream) {
-    return new CacheStatus(outcome, Optional.of(upstream), Optional.empty(), Optional.empty());
-  }
-
-  static CacheStatus stale(String upstream, String reason) {
+  /** It was fetched from {@code upstream} and is kept. */
+  static CacheStatus miss(String upstream) {
     return new CacheStatus(
-        Outcome.STALE, Optional.of(upstream), Optional.of(reason), Optional.empty());
+        Outcome.MISS, Optional.of(upstream), Optional.empty(), Optional.empty(), true);
+  }
+
+  /** {@code upstream} was asked, and nothing of its answer is kept. */
+  static CacheStatus passed(String upstream) {
+    return of(Outcome.MISS, upstream);
+  }
+
+  static CacheStatus of(Outcome outcome, String upstream) {
+    return new CacheStatus(
+        outcome, Optional.of(upstream), Optional.empty(), Optional.empty(), false);
+  }
+
+  /** Returns the same, with the reason for it. */
+  CacheStatus because(String why) {
+    return new CacheStatus(outcome, upstream, Optional.of(why), fresh, isStored);
   }
 
   /** Returns the same, good for {@code time}. */
   public CacheStatus freshFor(Duration time) {
-    return new CacheStatus(outcome, upstream, reason, Optional.of(time));
+    return new CacheStatus(outcome, upstream, reason, Optional.of(time), isStored);
   }
 
   /** Returns the value of a Cache-Status header. */
   public String header() {
     return "cistern; "
         + outcome.parameters
+        + (isStored ? "; stored" : "")
         + fresh.map(time -> "; ttl=" + time.toSeconds()).orElse("")
         + reason
             .map(text -> "; detail=\"" + text.replaceAll("[^ -~]|[\"\\\\]", "'") + "\"")

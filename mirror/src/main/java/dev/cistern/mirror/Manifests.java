@@ -99,8 +99,13 @@ final class Manifests {
     return revalidate(location, tag, source, stored.get(), known.get().checked(), interval);
   }
 
+  private static ManifestAnswer stale(StoredManifest stored, String upstream, String reason) {
+    return new ManifestAnswer(
+        stored, CacheStatus.of(CacheStatus.Outcome.STALE, upstream).because(reason));
+  }
+
   private CacheStatus hit(PullSource source, Instant stale) {
-    return CacheStatus.from(CacheStatus.Outcome.HIT, source.upstream())
+    return CacheStatus.of(CacheStatus.Outcome.HIT, source.upstream())
         .freshFor(Duration.between(clock.instant(), stale));
   }
 
@@ -118,8 +123,7 @@ final class Manifests {
                     .orElseGet(() -> fetch(source, location.repository(), reference)));
     Answer<StoredManifest> answer = await(flight);
     if (answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
-      return new ManifestAnswer(
-          found, CacheStatus.from(CacheStatus.Outcome.MISS, source.upstream()));
+      return new ManifestAnswer(found, CacheStatus.miss(source.upstream()));
     }
     throw Failures.of(
         answer, source.upstream(), Failures.manifestUnknown(location.repository(), reference));
@@ -136,7 +140,7 @@ final class Manifests {
     String upstream = source.upstream();
     Optional<String> outage = outages.reason(upstream);
     if (outage.isPresent() && !outages.mayRetry(upstream)) {
-      return new ManifestAnswer(stored, CacheStatus.stale(upstream, outage.get()));
+      return stale(stored, upstream, outage.get());
     }
     CompletableFuture<Answer<StoredManifest>> flight =
         flights.join(
@@ -146,23 +150,23 @@ final class Manifests {
                     .<Answer<StoredManifest>>map(Answer.Found::new)
                     .orElseGet(() -> check(source, location.repository(), tag, stored)));
     if (outage.isPresent()) {
-      return new ManifestAnswer(stored, CacheStatus.stale(upstream, outage.get()));
+      return stale(stored, upstream, outage.get());
     }
     Answer<StoredManifest> answer;
     try {
       answer = flight.get(patience.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
       outages.begin(upstream, "no answer in " + patience.toMillis() + " ms", OUTAGE);
-      return new ManifestAnswer(stored, CacheStatus.stale(upstream, "no answer in time"));
+      return stale(stored, upstream, "no answer in time");
     } catch (ExecutionException e) {
       LOG.atWarn().addKeyValue("upstream", upstream).setCause(e).log("revalidation failed");
-      return new ManifestAnswer(stored, CacheStatus.stale(upstream, "it could not be checked"));
+      return stale(stored, upstream, "it could not be checked");
     } catch (InterruptedException e) {
       throw failed(e);
     }
     return answer instanceof Answer.Found<StoredManifest>(StoredManifest found)
         ? new ManifestAnswer(found, hit(source, clock.instant().plus(interval)))
-        : new ManifestAnswer(stored, CacheStatus.stale(upstream, Failures.reason(answer)));
+        : stale(stored, upstream, Failures.reason(answer));
   }
 
   /** Returns what a flight brought that ended just before this one began. */

@@ -97,8 +97,7 @@ public final class Mirror implements AutoCloseable {
       return new BlobSize(size.getAsLong(), CacheStatus.HIT);
     }
     String upstream = source(location, digest).upstream();
-    return new BlobSize(
-        confirm(location, digest), CacheStatus.from(CacheStatus.Outcome.ASKED, upstream));
+    return new BlobSize(confirm(location, digest), CacheStatus.passed(upstream));
   }
 
   /** Returns how many downloads run. */
@@ -184,11 +183,9 @@ public final class Mirror implements AutoCloseable {
         return Optional.of(
             new BlobAnswer.Filling(
                 fill,
-                CacheStatus.from(
-                    joined.get().wasRunning()
-                        ? CacheStatus.Outcome.JOINED
-                        : CacheStatus.Outcome.MISS,
-                    fill.upstream())));
+                joined.get().wasRunning()
+                    ? CacheStatus.of(CacheStatus.Outcome.JOINED, fill.upstream())
+                    : CacheStatus.miss(fill.upstream())));
       }
       return Optional.empty();
     } finally {

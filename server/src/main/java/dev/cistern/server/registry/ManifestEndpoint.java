@@ -58,7 +58,7 @@ final class ManifestEndpoint {
                   location.namespace(),
                   answer.status(),
                   content));
-      case MISS, ASKED, JOINED, STALE -> {}
+      case MISS, JOINED, STALE -> {}
     }
     Reply reply = content.reply(request).cache(answer.status());
     location.namespace().ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
