@@ -2,7 +2,7 @@ package dev.cistern.mirror;
 
 import dev.cistern.storage.Blob;
 
-/** What there is to send for a blob. The receiver releases the blob or the fill. */
+/** What there is to send for a blob. The receiver releases or closes what it gets. */
 public sealed interface BlobAnswer {
   /** Returns what the cache did. */
   CacheStatus status();
@@ -12,4 +12,7 @@ public sealed interface BlobAnswer {
 
   /** It is coming; its first bytes may be here. */
   record Filling(Fill fill, CacheStatus status) implements BlobAnswer {}
+
+  /** It is coming for this one request, and is not kept. */
+  record Passing(DirectBlob blob, CacheStatus status) implements BlobAnswer {}
 }

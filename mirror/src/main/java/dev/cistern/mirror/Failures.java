@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
@@ -23,8 +24,15 @@ final class Failures {
         ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository);
   }
 
-  /** Returns the error for an answer that is not found; {@code unknown} is the one for missing. */
-  static OciException of(Answer<?> answer, String upstream, OciException unknown) {
+  /**
+   * Returns the error for an answer of {@code source} that is not found; {@code unknown} is the one
+   * for missing.
+   */
+  static OciException of(Answer<?> answer, PullSource source, OciException unknown) {
+    return of(answer, source.name(), unknown);
+  }
+
+  private static OciException of(Answer<?> answer, String upstream, OciException unknown) {
     return switch (answer) {
       case Answer.Found<?> found -> throw new IllegalArgumentException("no failure: " + found);
       case Answer.Missing<?> missing -> unknown;
@@ -32,7 +40,7 @@ final class Failures {
           new OciException(
               ErrorCode.DENIED,
               "upstream " + upstream + " refuses: " + reason,
-              "check the credentials of this upstream in the configuration");
+              "check the credentials and the endpoint of this upstream in the configuration");
       case Answer.Throttled<?>(Optional<Duration> retryAfter) ->
           new OciException(
                   ErrorCode.TOOMANYREQUESTS,

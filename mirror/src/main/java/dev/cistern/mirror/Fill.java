@@ -2,19 +2,17 @@ package dev.cistern.mirror;
 
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
-import dev.cistern.mirror.upstream.RemoteBlob;
 import dev.cistern.oci.Digest;
 import dev.cistern.storage.PartialBlob;
 import dev.cistern.storage.StoreFullException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.LongFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,19 +27,27 @@ import org.slf4j.LoggerFactory;
  * <p>The last byte becomes available only after the digest of the whole is verified: a reader that
  * was given wrong bytes is left without the last, and sees its connection cut.
  *
- * <p>A connection that breaks is resumed where it broke. What came of a failed download stays in
- * the file for the next try, unless the digest was wrong.
+ * <p>A connection that breaks is resumed where it broke ({@link Delivery}). What came of a failed
+ * download stays in the file for the next try, unless the digest was wrong.
  */
 public final class Fill {
   private static final Logger LOG = LoggerFactory.getLogger(Fill.class);
-  private static final int BUFFER_BYTES = 256 << 10;
-  private static final int TRIES_WITHOUT_PROGRESS = 3;
-  private static final Duration PAUSE = Duration.ofMillis(200);
+  static final long LEAST_AHEAD_BYTES = 8L << 20;
 
   private enum State {
     RUNNING,
     VERIFIED,
     FAILED
+  }
+
+  /** How it ended. */
+  enum Outcome {
+    /** The blob is stored. */
+    STORED,
+    /** It did not come, or cannot be kept. */
+    FAILED,
+    /** What came has another digest. */
+    WRONG
   }
 
   /** What is known when the first byte can be sent, or that there will be none. */
@@ -58,29 +64,37 @@ public final class Fill {
     /** No upstream gives it. */
     record Failed(Answer<?> answer) implements Start {}
 
+    /** There is no room for it. */
+    record NoRoom() implements Start {}
+
     /** It cannot be kept here. */
     record Broken(IOException cause) implements Start {}
   }
 
   private final PartialBlob blob;
-  private final PullSource source;
-  private final LongFunction<Answer<RemoteBlob>> open;
+  private final List<PullSource> sources;
+  private final Delivery delivery;
   private final CompletableFuture<Start> start = new CompletableFuture<>();
   private final Set<Runnable> followers = ConcurrentHashMap.newKeySet();
   private final AtomicInteger holders = new AtomicInteger(1);
+  private volatile PullSource source;
   private volatile long size = -1;
   private volatile long available;
+  private volatile long resumedAt;
+  private volatile long begunNanos;
   private volatile State state = State.RUNNING;
   private volatile Start failure =
       new Start.Broken(new IOException("a download ended before its first byte"));
 
   /**
-   * @param open asks {@code source} for the blob from a position on
+   * @param sources those of the location that the fill was started for
+   * @param delivery not begun yet
    */
-  Fill(PartialBlob blob, PullSource source, LongFunction<Answer<RemoteBlob>> open) {
+  Fill(PartialBlob blob, List<PullSource> sources, Delivery delivery) {
     this.blob = blob;
-    this.source = source;
-    this.open = open;
+    this.sources = sources;
+    this.delivery = delivery;
+    this.source = delivery.source();
   }
 
   /** Returns the digest of what is being fetched. */
@@ -98,6 +112,16 @@ public final class Fill {
     return available;
   }
 
+  /**
+   * Returns up to which position it is likely to come within a second, and at least {@value
+   * #LEAST_AHEAD_BYTES} bytes beyond what is there.
+   */
+  long expected() {
+    long there = available;
+    long seconds = Math.max(1, (System.nanoTime() - begunNanos) / 1_000_000_000L);
+    return there + Math.max(LEAST_AHEAD_BYTES, (there - resumedAt) / seconds);
+  }
+
   /** Says whether all is there and verified. */
   public boolean isComplete() {
     return state == State.VERIFIED;
@@ -113,14 +137,19 @@ public final class Fill {
     return blob.channel();
   }
 
-  /** Returns the name of the upstream. */
-  public String upstream() {
-    return source.upstream();
-  }
-
-  /** Returns where it comes from. */
+  /** Returns the source that it comes from now. */
   PullSource source() {
     return source;
+  }
+
+  /** Returns where it may come from. */
+  List<PullSource> sources() {
+    return sources;
+  }
+
+  /** Returns who gave bytes; known when it has ended. */
+  Set<PullSource> givers() {
+    return delivery.givers();
   }
 
   /**
@@ -162,21 +191,24 @@ public final class Fill {
     start.complete(failure);
   }
 
-  /** Downloads, verifies and stores; returns whether the content was what it should be. */
-  boolean run() {
-    boolean isTrue = true;
-    try {
+  /** Downloads, verifies and stores. {@code buffer} is used while it runs. */
+  Outcome run(byte[] buffer) {
+    Outcome outcome = Outcome.FAILED;
+    try (delivery) {
       blob.resume();
       if (blob.length() > 0 && blob.isVerified()) {
         blob.commit();
         start.complete(new Start.AlreadyHere());
-        return true;
+        return Outcome.STORED;
       }
-      if (download()) {
-        isTrue = finish();
+      if (begin()) {
+        receive(buffer);
+        outcome = finish();
       }
+    } catch (Delivery.FailedException e) {
+      fail(new Start.Failed(e.answer()), String.valueOf(e.getMessage()));
     } catch (StoreFullException e) {
-      fail(new Start.Broken(e), String.valueOf(e.getMessage()));
+      fail(new Start.NoRoom(), String.valueOf(e.getMessage()));
     } catch (IOException e) {
       LOG.atError().addKeyValue("digest", digest()).setCause(e).log("fill failed");
       fail(new Start.Broken(e), String.valueOf(e.getMessage()));
@@ -187,93 +219,59 @@ public final class Fill {
       wake();
       removeIfEmpty();
     }
-    return isTrue;
+    return outcome;
   }
 
-  /** Brings all bytes, over as many connections as it takes; returns false if they do not come. */
-  private boolean download() throws IOException {
-    byte[] buffer = new byte[BUFFER_BYTES];
-    for (int idle = 0; ; idle++) {
-      long before = blob.length();
-      Answer<RemoteBlob> answer = open.apply(before);
-      String trouble;
-      if (answer instanceof Answer.Found<RemoteBlob>(RemoteBlob remote)) {
-        try (remote) {
-          if (size >= 0 && remote.size() != size) {
-            trouble = "it now says another size";
-          } else {
-            size = remote.size();
-            if (size != 0) {
-              start.complete(new Start.Sending(size));
-            }
-            trouble = receive(remote, buffer);
-          }
-        }
-      } else if (before > 0 && answer instanceof Answer.Unreachable<?> && idle == 0 && size < 0) {
-        blob.clear();
-        trouble = answer.toString();
-      } else if (!start.isDone() || !(answer instanceof Answer.Unreachable)) {
-        fail(new Start.Failed(answer), answer.toString());
-        return false;
-      } else {
-        trouble = answer.toString();
-      }
-      if (trouble.isEmpty()) {
-        return true;
-      }
-      if (blob.length() > before) {
-        idle = 0;
-      }
-      if (idle == TRIES_WITHOUT_PROGRESS) {
-        fail(new Start.Failed(new Answer.Unreachable<>(trouble)), trouble);
-        return false;
-      }
-      pause();
+  /** Finds a source, and room; returns false if there is no source. */
+  private boolean begin() throws IOException {
+    Answer<?> answer = delivery.begin(blob.length());
+    if (delivery.size() >= 0 && blob.length() >= delivery.size() && blob.length() > 0) {
+      blob.clear(); // it is no beginning of this blob: all of it is there, and is wrong
+      answer = delivery.begin(0);
     }
+    source = delivery.source();
+    if (!(answer instanceof Answer.Found)) {
+      fail(new Start.Failed(answer), Failures.reason(answer));
+      return false;
+    }
+    size = delivery.size();
+    begunNanos = System.nanoTime();
+    resumedAt = blob.length();
+    if (size != 0) {
+      publish(size < 0 ? blob.length() : Math.min(blob.length(), size - 1));
+      start.complete(new Start.Sending(size));
+    }
+    return true;
   }
 
-  /** Takes what one connection gives; returns what was wrong, or "" if all is there. */
-  private String receive(RemoteBlob remote, byte[] buffer) throws IOException {
-    long skip = blob.length() - remote.from();
-    if (skip < 0) {
-      return "it sent another range than was asked for";
-    }
-    while (true) {
-      int n;
-      try {
-        n = remote.read(buffer);
-      } catch (IOException e) {
-        return "the connection broke: " + e.getMessage();
-      }
-      if (n < 0) {
-        return size >= 0 && blob.length() < size ? "it sent too little" : "";
-      }
-      int from = (int) Math.min(skip, n);
-      skip -= from;
-      blob.append(ByteBuffer.wrap(buffer, from, n - from));
+  /** Writes what comes, to the end or one byte beyond it. */
+  private void receive(byte[] buffer) throws IOException {
+    for (int n = delivery.read(buffer); n >= 0; n = delivery.read(buffer)) {
+      source = delivery.source();
+      blob.append(ByteBuffer.wrap(buffer, 0, n));
       if (size >= 0 && blob.length() > size) {
-        return "";
+        return;
       }
       publish(size < 0 ? blob.length() : Math.min(blob.length(), size - 1));
     }
   }
 
-  private boolean finish() throws IOException {
+  private Outcome finish() throws IOException {
     if (!blob.isVerified()) {
       LOG.atWarn()
           .addKeyValue("digest", digest())
-          .addKeyValue("upstream", upstream())
+          .addKeyValue("upstream", source().name())
           .log("upstream sent wrong content");
       fail(new Start.Failed(new Answer.Unreachable<>("it sent wrong content")), "wrong content");
       blob.discard();
-      return false;
+      return Outcome.WRONG;
     }
     size = blob.length();
     state = State.VERIFIED;
     publish(size);
     blob.commit();
     start.complete(new Start.AlreadyHere());
-    return true;
+    return Outcome.STORED;
   }
 
   private void removeIfEmpty() {
@@ -300,19 +298,10 @@ public final class Fill {
       state = State.FAILED;
       LOG.atInfo()
           .addKeyValue("digest", digest())
-          .addKeyValue("upstream", upstream())
+          .addKeyValue("upstream", source().name())
           .addKeyValue("reason", reason)
           .log("fill ended");
     }
     failure = answer;
-  }
-
-  private static void pause() throws IOException {
-    try {
-      Thread.sleep(PAUSE);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("the server is stopping", e);
-    }
   }
 }

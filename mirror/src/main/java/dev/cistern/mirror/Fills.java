@@ -1,47 +1,73 @@
 package dev.cistern.mirror;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
-import dev.cistern.mirror.upstream.Answer;
-import dev.cistern.mirror.upstream.RemoteBlob;
 import dev.cistern.oci.Digest;
 import dev.cistern.storage.Blobs;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The downloads that run, one for each digest. A fill leaves this map only after its blob is in the
  * store (or it failed), so that who looks first here and then there misses none.
+ *
+ * <p>Of one upstream only so many run at a time; the others wait in the order they came, without
+ * memory or connection of their own.
  */
 final class Fills {
+  private static final int BUFFER_BYTES = 256 << 10;
+  private static final int MOST_SUSPECTS = 10_000;
+  private static final Duration SUSPICION = Duration.ofMinutes(10);
+
   private final Blobs blobs;
+  private final Asker asker;
+  private final int mostOfOneUpstream;
   private final Executor executor;
   private final ConcurrentHashMap<Digest, Fill> running = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<String, Semaphore> turns = new ConcurrentHashMap<>();
+  private final ConcurrentLinkedQueue<byte[]> buffers = new ConcurrentLinkedQueue<>();
+  private final Cache<Suspect, Boolean> suspects =
+      Caffeine.newBuilder().maximumSize(MOST_SUSPECTS).expireAfterWrite(SUSPICION).build();
   private final LongAdder started = new LongAdder();
   private final LongAdder wrong = new LongAdder();
 
-  Fills(Blobs blobs, Executor executor) {
+  /**
+   * @param mostOfOneUpstream how many downloads from one upstream run at a time
+   */
+  Fills(Blobs blobs, Asker asker, int mostOfOneUpstream, Executor executor) {
     this.blobs = blobs;
+    this.asker = asker;
+    this.mostOfOneUpstream = mostOfOneUpstream;
     this.executor = executor;
   }
 
   /** A fill that is held for the caller, and whether it was running before. */
   record Joined(Fill fill, boolean wasRunning) {}
 
+  /** A source that took part when a blob came wrong. */
+  private record Suspect(PullSource source, Digest digest) {}
+
   /**
    * Joins the fill of {@code digest}, started if none runs. The caller releases it. Empty if the
    * blob has come into the store meanwhile.
    *
-   * @param open asks {@code source} for the blob from a position on
+   * @param location whose sources it is to come from, at least one
    */
-  Optional<Joined> join(Digest digest, PullSource source, LongFunction<Answer<RemoteBlob>> open)
-      throws IOException {
+  Optional<Joined> join(Location location, Digest digest) throws IOException {
     try {
       while (true) {
         var mine = new AtomicReference<@Nullable Fill>();
@@ -49,7 +75,7 @@ final class Fills {
             running.computeIfAbsent(
                 digest,
                 absent -> {
-                  mine.set(create(digest, source, open));
+                  mine.set(create(location, digest));
                   return mine.get();
                 });
         if (fill == null) {
@@ -58,7 +84,7 @@ final class Fills {
         if (fill.retain()) {
           boolean isMine = fill == mine.get();
           if (isMine) {
-            executor.execute(() -> run(fill));
+            executor.execute(() -> runInTurn(fill));
           }
           return Optional.of(new Joined(fill, !isMine));
         }
@@ -68,29 +94,74 @@ final class Fills {
     }
   }
 
-  private @Nullable Fill create(
-      Digest digest, PullSource source, LongFunction<Answer<RemoteBlob>> open) {
+  /**
+   * Says whether a download of {@code digest} has the byte at {@code position}, or will soon; also
+   * one that an earlier try left the beginning of.
+   */
+  boolean reaches(Digest digest, long position) throws IOException {
+    Fill fill = running.get(digest);
+    long expected =
+        fill == null ? blobs.partialLength(digest) + Fill.LEAST_AHEAD_BYTES : fill.expected();
+    return position <= expected;
+  }
+
+  private @Nullable Fill create(Location location, Digest digest) {
     if (blobs.size(digest).isPresent()) {
       return null;
     }
     try {
-      return new Fill(blobs.partial(digest), source, open);
+      return new Fill(
+          blobs.partial(digest),
+          location.sources(),
+          new Delivery(
+              asker, location, ordered(location.sources(), digest), digest, OptionalLong.empty()));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private void run(Fill fill) {
-    started.increment();
+  /** Returns the sources with those last that took part when this blob came wrong. */
+  private List<PullSource> ordered(List<PullSource> sources, Digest digest) {
+    var ordered = new ArrayList<PullSource>(sources);
+    ordered.sort((one, other) -> Boolean.compare(isSuspect(one, digest), isSuspect(other, digest)));
+    return ordered;
+  }
+
+  private boolean isSuspect(PullSource source, Digest digest) {
+    return suspects.getIfPresent(new Suspect(source, digest)) != null;
+  }
+
+  private void runInTurn(Fill fill) {
+    Semaphore turn =
+        turns.computeIfAbsent(
+            fill.sources().getFirst().upstream(),
+            upstream -> new Semaphore(mostOfOneUpstream, true));
     try {
-      if (!fill.run()) {
-        wrong.increment();
+      turn.acquire();
+      try {
+        run(fill);
+      } finally {
+        turn.release();
       }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the server is stopping
     } finally {
       running.remove(fill.digest(), fill);
       fill.end();
       fill.release();
     }
+  }
+
+  private void run(Fill fill) {
+    started.increment();
+    byte[] used = buffers.poll();
+    byte[] buffer = used == null ? new byte[BUFFER_BYTES] : used;
+    if (fill.run(buffer) == Fill.Outcome.WRONG) {
+      wrong.increment();
+      fill.givers()
+          .forEach(source -> suspects.put(new Suspect(source, fill.digest()), Boolean.TRUE));
+    }
+    buffers.add(buffer);
   }
 
   /** Says whether a fill of this file ({@code sha256-HEX}) runs. */

@@ -3,6 +3,7 @@ package dev.cistern.mirror;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.mirror.upstream.Freshness;
 import dev.cistern.mirror.upstream.RemoteManifest;
 import dev.cistern.mirror.upstream.Upstream;
 import dev.cistern.oci.Digest;
@@ -27,6 +28,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,31 +42,52 @@ import org.slf4j.LoggerFactory;
  */
 final class Manifests {
   private static final Logger LOG = LoggerFactory.getLogger(Manifests.class);
-  private static final Duration OUTAGE = Duration.ofSeconds(10);
-  private static final Duration LONGEST_OUTAGE = Duration.ofMinutes(5);
+  private static final String GONE = "it answered 404";
 
   private final Repositories repositories;
   private final Upstreams upstreams;
+  private final Asker asker;
   private final Outages outages;
+  private final Absences absences;
   private final InstantSource clock;
   private final Duration patience;
-  private final SingleFlight<Flight, Answer<StoredManifest>> flights;
+  private final SingleFlight<Flight, Landing> flights;
 
   Manifests(
       Repositories repositories,
       Upstreams upstreams,
+      Asker asker,
+      Outages outages,
+      Absences absences,
       InstantSource clock,
       Duration patience,
       Executor executor) {
     this.repositories = repositories;
     this.upstreams = upstreams;
-    this.outages = new Outages(clock);
+    this.asker = asker;
+    this.outages = outages;
+    this.absences = absences;
     this.clock = clock;
     this.patience = patience;
     this.flights = new SingleFlight<>(executor);
   }
 
   private record Flight(RepositoryName repository, Reference reference) {}
+
+  /** What a flight brought, and from where; no source if an earlier flight had brought it. */
+  private record Landing(Optional<PullSource> source, Answer<StoredManifest> answer) {
+    Landing(Asker.Asked<StoredManifest> asked) {
+      this(Optional.of(asked.source()), asked.answer());
+    }
+
+    static Landing earlier(StoredManifest manifest) {
+      return new Landing(Optional.empty(), new Answer.Found<>(manifest));
+    }
+  }
+
+  /** A cached tag that is too old to be given without asking. */
+  private record OldTag(
+      Tag tag, StoredTag known, StoredManifest stored, List<PullSource> sources) {}
 
   ManifestAnswer manifest(Location location, Reference reference) throws IOException {
     return switch (reference) {
@@ -87,86 +110,118 @@ final class Manifests {
     if (known.isEmpty() || stored.isEmpty()) {
       return fetch(location, tag);
     }
-    if (known.get().origin() == Origin.PUSHED || location.sources().isEmpty()) {
+    List<PullSource> sources = location.sources(tag);
+    if (known.get().origin() == Origin.PUSHED || sources.isEmpty()) {
       return new ManifestAnswer(stored.get(), CacheStatus.HIT);
     }
-    PullSource source = location.sources().getFirst();
-    Duration interval = upstreams.get(source.upstream()).settings().freshness();
-    Instant stale = known.get().checked().plus(interval);
+    Freshness freshness = freshness(sources);
+    Instant stale = known.get().checked().plus(freshness.interval(tag));
     if (clock.instant().isBefore(stale)) {
-      return new ManifestAnswer(stored.get(), hit(source, stale));
+      return new ManifestAnswer(stored.get(), hit(sources.getFirst(), stale));
     }
-    return revalidate(location, tag, source, stored.get(), known.get().checked(), interval);
+    return revalidate(location, new OldTag(tag, known.get(), stored.get(), sources));
   }
 
-  private static ManifestAnswer stale(StoredManifest stored, String upstream, String reason) {
-    return new ManifestAnswer(
-        stored, CacheStatus.of(CacheStatus.Outcome.STALE, upstream).because(reason));
+  private Freshness freshness(List<PullSource> sources) {
+    return upstreams.settings(sources.getFirst()).freshness();
   }
 
   private CacheStatus hit(PullSource source, Instant stale) {
-    return CacheStatus.of(CacheStatus.Outcome.HIT, source.upstream())
+    return CacheStatus.of(CacheStatus.Outcome.HIT, source.name())
         .freshFor(Duration.between(clock.instant(), stale));
   }
 
   private ManifestAnswer fetch(Location location, Reference reference) throws IOException {
-    if (location.sources().isEmpty()) {
-      throw Failures.manifestUnknown(location.repository(), reference);
+    List<PullSource> sources = location.sources(reference);
+    OciException unknown = Failures.manifestUnknown(location.repository(), reference);
+    if (sources.isEmpty() || absences.isNoted(location, reference)) {
+      throw unknown;
     }
-    PullSource source = location.sources().getFirst();
-    CompletableFuture<Answer<StoredManifest>> flight =
+    var isMine = new AtomicBoolean();
+    CompletableFuture<Landing> flight =
         flights.join(
             new Flight(location.repository(), reference),
-            () ->
-                landed(location.repository(), reference, Instant.MIN)
-                    .<Answer<StoredManifest>>map(Answer.Found::new)
-                    .orElseGet(() -> fetch(source, location.repository(), reference)));
-    Answer<StoredManifest> answer = await(flight);
-    if (answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
-      return new ManifestAnswer(found, CacheStatus.miss(source.upstream()));
+            () -> {
+              isMine.set(true);
+              return landed(location.repository(), reference, Instant.MIN)
+                  .map(Landing::earlier)
+                  .orElseGet(() -> fetchFrom(location, sources, reference));
+            });
+    Landing landing = await(flight);
+    PullSource source = landing.source.orElse(sources.getFirst());
+    if (landing.answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
+      return new ManifestAnswer(
+          found,
+          isMine.get()
+              ? CacheStatus.miss(source.name())
+              : CacheStatus.of(CacheStatus.Outcome.JOINED, source.name()));
     }
-    throw Failures.of(
-        answer, source.upstream(), Failures.manifestUnknown(location.repository(), reference));
+    if (landing.answer instanceof Answer.Missing) {
+      absences.note(location, reference);
+    }
+    throw Failures.of(landing.answer, source, unknown);
   }
 
-  private ManifestAnswer revalidate(
-      Location location,
-      Tag tag,
-      PullSource source,
-      StoredManifest stored,
-      Instant checked,
-      Duration interval)
-      throws IOException {
-    String upstream = source.upstream();
-    Optional<String> outage = outages.reason(upstream);
-    if (outage.isPresent() && !outages.mayRetry(upstream)) {
-      return stale(stored, upstream, outage.get());
+  private ManifestAnswer revalidate(Location location, OldTag old) throws IOException {
+    Optional<String> outage = outages.reason(old.sources);
+    if (outage.isPresent() && !outages.mayRetry(old.sources)) {
+      return stale(old, new Answer.Unreachable<>(outage.get()), outage.get());
     }
-    CompletableFuture<Answer<StoredManifest>> flight =
+    if (absences.isNoted(location, old.tag)) {
+      return stale(old, new Answer.Missing<>(), GONE);
+    }
+    CompletableFuture<Landing> flight =
         flights.join(
-            new Flight(location.repository(), tag),
+            new Flight(location.repository(), old.tag),
             () ->
-                landed(location.repository(), tag, checked)
-                    .<Answer<StoredManifest>>map(Answer.Found::new)
-                    .orElseGet(() -> check(source, location.repository(), tag, stored)));
+                landed(location.repository(), old.tag, old.known.checked())
+                    .map(Landing::earlier)
+                    .orElseGet(() -> check(location, old)));
     if (outage.isPresent()) {
-      return stale(stored, upstream, outage.get());
+      return stale(old, new Answer.Unreachable<>(outage.get()), outage.get());
     }
-    Answer<StoredManifest> answer;
+    Landing landing;
     try {
-      answer = flight.get(patience.toMillis(), TimeUnit.MILLISECONDS);
+      landing = flight.get(patience.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
-      outages.begin(upstream, "no answer in " + patience.toMillis() + " ms", OUTAGE);
-      return stale(stored, upstream, "no answer in time");
+      outages.noteSilence(outages.ordered(old.sources).getFirst(), patience);
+      return stale(old, new Answer.Unreachable<>("no answer in time"), "no answer in time");
     } catch (ExecutionException e) {
-      LOG.atWarn().addKeyValue("upstream", upstream).setCause(e).log("revalidation failed");
-      return stale(stored, upstream, "it could not be checked");
+      LOG.atWarn().addKeyValue("tag", old.tag).setCause(e).log("revalidation failed");
+      String reason = "it could not be checked";
+      return stale(old, new Answer.Unreachable<>(reason), reason);
     } catch (InterruptedException e) {
       throw failed(e);
     }
-    return answer instanceof Answer.Found<StoredManifest>(StoredManifest found)
-        ? new ManifestAnswer(found, hit(source, clock.instant().plus(interval)))
-        : stale(stored, upstream, Failures.reason(answer));
+    return switch (landing.answer) {
+      case Answer.Found<StoredManifest>(StoredManifest found) -> {
+        Instant until = clock.instant().plus(freshness(old.sources).interval(old.tag));
+        yield new ManifestAnswer(found, hit(landing.source.orElse(old.sources.getFirst()), until));
+      }
+      case Answer.Missing<StoredManifest> missing -> missing(location, old);
+      default -> stale(old, landing.answer, Failures.reason(landing.answer));
+    };
+  }
+
+  /** No source has the tag any more: keeps or drops it, as the upstream's settings say. */
+  private ManifestAnswer missing(Location location, OldTag old) throws IOException {
+    if (freshness(old.sources).keepsMissing()) {
+      absences.note(location, old.tag);
+      return stale(old, new Answer.Missing<>(), GONE);
+    }
+    repositories.deleteTag(location.repository(), old.tag);
+    throw Failures.manifestUnknown(location.repository(), old.tag);
+  }
+
+  /** Gives an old answer since there is no new one, unless it is too old for its upstream. */
+  private ManifestAnswer stale(OldTag old, Answer<?> answer, String reason) {
+    PullSource source = old.sources.getFirst();
+    Optional<Duration> maxStale = freshness(old.sources).maxStale();
+    if (maxStale.isPresent() && clock.instant().isAfter(old.known.checked().plus(maxStale.get()))) {
+      throw Failures.of(answer, source, Failures.manifestUnknown(source.repository(), old.tag));
+    }
+    return new ManifestAnswer(
+        old.stored, CacheStatus.of(CacheStatus.Outcome.STALE, source.name()).because(reason));
   }
 
   /** Returns what a flight brought that ended just before this one began. */
@@ -182,39 +237,49 @@ final class Manifests {
     };
   }
 
-  /** Asks whether the tag still points to {@code stored}; fetches where it points to if not. */
-  private Answer<StoredManifest> check(
-      PullSource source, RepositoryName repository, Tag tag, StoredManifest stored) {
+  /** Asks whether the tag still points where it did; fetches where it points to if not. */
+  private Landing check(Location location, OldTag old) {
+    RepositoryName repository = location.repository();
     try {
-      Upstream upstream = upstreams.get(source.upstream());
-      Answer<Optional<Digest>> head = upstream.headManifest(source.repository(), tag);
-      note(source.upstream(), head);
-      return switch (head) {
-        case Answer.Found<Optional<Digest>>(Optional<Digest> digest)
-            when digest.equals(Optional.of(stored.digest())) -> {
-          repositories.confirm(repository, tag, stored.digest());
-          yield new Answer.Found<>(stored);
-        }
-        case Answer.Found<Optional<Digest>> moved -> fetch(source, repository, tag);
-        default -> Answer.failure(head);
-      };
+      return new Landing(
+          asker.ask(
+              location,
+              old.sources,
+              (upstream, source) -> {
+                Answer<Optional<Digest>> head = upstream.headManifest(source.repository(), old.tag);
+                if (!(head instanceof Answer.Found<Optional<Digest>>(Optional<Digest> digest))) {
+                  return Answer.failure(head);
+                }
+                if (digest.equals(Optional.of(old.stored.digest()))) {
+                  repositories.confirm(repository, old.tag, old.stored.digest());
+                  return new Answer.Found<>(old.stored);
+                }
+                return fetchFrom(upstream, source, repository, old.tag);
+              }));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  private Answer<StoredManifest> fetch(
-      PullSource source, RepositoryName repository, Reference reference) {
+  private Landing fetchFrom(Location location, List<PullSource> sources, Reference reference) {
     try {
-      Answer<RemoteManifest> answer =
-          upstreams.get(source.upstream()).manifest(source.repository(), reference);
-      note(source.upstream(), answer);
-      return answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote)
-          ? store(remote, repository, reference)
-          : Answer.failure(answer);
+      return new Landing(
+          asker.insist(
+              location,
+              sources,
+              (upstream, source) -> fetchFrom(upstream, source, location.repository(), reference)));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  private Answer<StoredManifest> fetchFrom(
+      Upstream upstream, PullSource source, RepositoryName repository, Reference reference)
+      throws IOException {
+    Answer<RemoteManifest> answer = upstream.manifest(source.repository(), reference);
+    return answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote)
+        ? store(remote, repository, reference)
+        : Answer.failure(answer);
   }
 
   private Answer<StoredManifest> store(
@@ -236,22 +301,6 @@ final class Manifests {
     List<Tag> tags = reference instanceof Tag tag ? List.of(tag) : List.of();
     repositories.put(repository, stored, manifest, tags, Origin.CACHED);
     return new Answer.Found<>(stored);
-  }
-
-  private void note(String upstream, Answer<?> answer) {
-    switch (answer) {
-      case Answer.Found<?> found -> outages.end(upstream);
-      case Answer.Missing<?> missing -> outages.end(upstream);
-      case Answer.Refused<?>(String reason) -> outages.begin(upstream, reason, OUTAGE);
-      case Answer.Unreachable<?>(String reason) -> outages.begin(upstream, reason, OUTAGE);
-      case Answer.Throttled<?>(Optional<Duration> retryAfter) -> {
-        Duration pause = retryAfter.orElse(OUTAGE);
-        outages.begin(
-            upstream,
-            "it throttles us",
-            pause.compareTo(LONGEST_OUTAGE) > 0 ? LONGEST_OUTAGE : pause);
-      }
-    }
   }
 
   private static <T> T await(CompletableFuture<T> flight) throws IOException {

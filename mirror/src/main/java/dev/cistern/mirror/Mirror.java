@@ -4,16 +4,13 @@ import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
-import dev.cistern.mirror.upstream.Upstream;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
-import dev.cistern.storage.StoreFullException;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -38,24 +35,50 @@ public final class Mirror implements AutoCloseable {
   private final Upstreams upstreams;
   private final MirrorRules rules;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+  private final Asker asker;
+  private final Absences absences;
   private final Fills fills;
   private final Manifests manifests;
 
-  /**
-   * @param patience how long a client waits for an upstream when what it wants is here but old
-   */
+  /** How patient the mirror is, and how much it does at once. */
   public Mirror(
-      Store store, Upstreams upstreams, MirrorRules rules, InstantSource clock, Duration patience) {
+      Store store,
+      Upstreams upstreams,
+      MirrorRules rules,
+      InstantSource clock,
+      MirrorSettings settings) {
     this.store = store;
     this.upstreams = upstreams;
     this.rules = rules;
-    this.fills = new Fills(store.blobs(), threads);
-    this.manifests = new Manifests(store.repositories(), upstreams, clock, patience, threads);
+    var outages = new Outages(clock);
+    this.asker = new Asker(upstreams, outages);
+    this.absences = new Absences(clock, settings.absence());
+    this.fills = new Fills(store.blobs(), asker, settings.fillsOfOneUpstream(), threads);
+    this.manifests =
+        new Manifests(
+            store.repositories(),
+            upstreams,
+            asker,
+            outages,
+            absences,
+            clock,
+            settings.patience(),
+            threads);
   }
 
-  /** Finds what a name in a request means; see {@link MirrorRules#locate}. */
-  public Location locate(RepositoryName name, Optional<String> namespace) {
-    return rules.locate(name, namespace);
+  /** Finds where what is pushed to {@code name} is kept; see {@link MirrorRules#locate}. */
+  public RepositoryName repository(RepositoryName name) {
+    return rules.locate(name, Optional.empty()).repository();
+  }
+
+  /**
+   * Finds what a name in a pull means; see {@link MirrorRules#locate}.
+   *
+   * @param namespace the parameter {@code ns}
+   * @param via the header Via
+   */
+  public Location locate(RepositoryName name, Optional<String> namespace, Optional<String> via) {
+    return rules.locate(name, namespace).via(via);
   }
 
   /**
@@ -70,17 +93,23 @@ public final class Mirror implements AutoCloseable {
   /**
    * Returns a blob, whole or coming.
    *
+   * @param wanted which bytes the request wants; bytes far ahead of a download are fetched by
+   *     themselves, without the blob if they are few
    * @throws OciException if it is not here and no upstream gives it
    */
-  public BlobAnswer blob(Location location, Digest digest) throws IOException {
+  public BlobAnswer blob(Location location, Digest digest, Wanted wanted) throws IOException {
     while (true) {
       Optional<Blob> stored = stored(location, digest);
       if (stored.isPresent()) {
         return new BlobAnswer.Stored(stored.get(), CacheStatus.HIT);
       }
-      Optional<BlobAnswer> filling = fill(location, digest);
-      if (filling.isPresent()) {
-        return filling.get();
+      requireSources(location, digest);
+      Optional<BlobAnswer> coming =
+          fills.reaches(digest, wanted.first())
+              ? fill(location, digest, wanted)
+              : ahead(location, digest, wanted);
+      if (coming.isPresent()) {
+        return coming.get();
       }
     }
   }
@@ -96,8 +125,8 @@ public final class Mirror implements AutoCloseable {
     if (size.isPresent() && isLinked) {
       return new BlobSize(size.getAsLong(), CacheStatus.HIT);
     }
-    String upstream = source(location, digest).upstream();
-    return new BlobSize(confirm(location, digest), CacheStatus.passed(upstream));
+    Asker.Asked<Long> asked = confirm(location, digest);
+    return new BlobSize(size(asked), CacheStatus.passed(asked.source().name()));
   }
 
   /** Returns how many downloads run. */
@@ -143,22 +172,56 @@ public final class Mirror implements AutoCloseable {
     return store.blobs().open(digest);
   }
 
-  /** Asks the repository's own upstream whether it has the blob; returns its size. */
-  private long confirm(Location location, Digest digest) throws IOException {
-    PullSource source = source(location, digest);
-    Answer<Long> answer = upstreams.get(source.upstream()).headBlob(source.repository(), digest);
-    if (answer instanceof Answer.Found<Long>(Long size)) {
-      return size;
+  /** Asks the repository's own sources whether they have the blob; one has. */
+  private Asker.Asked<Long> confirm(Location location, Digest digest) throws IOException {
+    requireSources(location, digest);
+    Asker.Asked<Long> asked =
+        asker.insist(
+            location,
+            location.sources(),
+            (upstream, source) -> upstream.headBlob(source.repository(), digest));
+    if (!(asked.answer() instanceof Answer.Found)) {
+      throw failed(location, digest, asked.source(), asked.answer());
     }
-    throw Failures.of(
-        answer, source.upstream(), Failures.blobUnknown(location.repository(), digest));
+    return asked;
   }
 
-  private static PullSource source(Location location, Digest digest) {
-    if (location.sources().isEmpty()) {
+  private static long size(Asker.Asked<Long> asked) {
+    return asked.answer() instanceof Answer.Found<Long>(Long size) ? size : -1;
+  }
+
+  /** Refuses what no source can be asked for, or was asked for a moment ago and had not. */
+  private void requireSources(Location location, Digest digest) {
+    if (location.sources().isEmpty() || absences.isNoted(location, digest)) {
       throw Failures.blobUnknown(location.repository(), digest);
     }
-    return location.sources().getFirst();
+  }
+
+  private OciException failed(
+      Location location, Digest digest, PullSource source, Answer<?> answer) {
+    if (answer instanceof Answer.Missing) {
+      absences.note(location, digest);
+    }
+    return Failures.of(answer, source, Failures.blobUnknown(location.repository(), digest));
+  }
+
+  /**
+   * Fetches bytes by themselves, and starts the download of the blob if they are many; empty if the
+   * sources cannot give a part.
+   */
+  private Optional<BlobAnswer> ahead(Location location, Digest digest, Wanted wanted)
+      throws IOException {
+    DirectBlob.Opened opened =
+        DirectBlob.open(asker, location, digest, wanted.first(), wanted.last());
+    if (!(opened instanceof DirectBlob.Opened.Coming(DirectBlob part))) {
+      return fill(location, digest, wanted);
+    }
+    if (!wanted.isLittle()) {
+      fills.join(location, digest).ifPresent(joined -> joined.fill().release());
+    }
+    return Optional.of(
+        new BlobAnswer.Passing(
+            part, CacheStatus.passed(part.source()).because("far ahead of what is here")));
   }
 
   /**
@@ -166,33 +229,65 @@ public final class Mirror implements AutoCloseable {
    * download that was joined came from another repository and failed, which says nothing of this
    * one.
    */
-  private Optional<BlobAnswer> fill(Location location, Digest digest) throws IOException {
-    PullSource source = source(location, digest);
-    Upstream upstream = upstreams.get(source.upstream());
-    Optional<Fills.Joined> joined =
-        fills.join(digest, source, from -> upstream.openBlob(source.repository(), digest, from));
+  private Optional<BlobAnswer> fill(Location location, Digest digest, Wanted wanted)
+      throws IOException {
+    Optional<Fills.Joined> joined = fills.join(location, digest);
     if (joined.isEmpty()) {
       return Optional.empty();
     }
     Fill fill = joined.get().fill();
     boolean isAnswered = false;
     try {
-      if (await(fill, source, location, digest)) {
-        link(location, digest, joined.get().wasRunning());
-        isAnswered = true;
-        return Optional.of(
-            new BlobAnswer.Filling(
-                fill,
-                joined.get().wasRunning()
-                    ? CacheStatus.of(CacheStatus.Outcome.JOINED, fill.upstream())
-                    : CacheStatus.miss(fill.upstream())));
+      switch (await(fill)) {
+        case Fill.Start.Sending sending -> {
+          link(location, digest, joined.get().wasRunning());
+          isAnswered = true;
+          return Optional.of(new BlobAnswer.Filling(fill, status(joined.get())));
+        }
+        case Fill.Start.AlreadyHere here -> {
+          return Optional.empty();
+        }
+        case Fill.Start.NoRoom full -> {
+          return Optional.of(pass(location, digest, wanted));
+        }
+        case Fill.Start.Failed(Answer<?> answer) -> {
+          if (fill.sources().equals(location.sources())) {
+            throw failed(location, digest, fill.source(), answer);
+          }
+          return Optional.empty();
+        }
+        case Fill.Start.Broken(IOException cause) -> throw cause;
       }
-      return Optional.empty();
     } finally {
       if (!isAnswered) {
         fill.release();
       }
     }
+  }
+
+  private static CacheStatus status(Fills.Joined joined) {
+    String upstream = joined.fill().source().name();
+    return joined.wasRunning()
+        ? CacheStatus.of(CacheStatus.Outcome.JOINED, upstream)
+        : CacheStatus.miss(upstream);
+  }
+
+  /** Gives what there is no room for. */
+  private BlobAnswer pass(Location location, Digest digest, Wanted wanted) throws IOException {
+    DirectBlob.Opened opened =
+        DirectBlob.open(asker, location, digest, wanted.first(), wanted.last());
+    if (opened instanceof DirectBlob.Opened.Rangeless) {
+      opened = DirectBlob.open(asker, location, digest, 0, OptionalLong.empty());
+    }
+    return switch (opened) {
+      case DirectBlob.Opened.Coming(DirectBlob blob) ->
+          new BlobAnswer.Passing(
+              blob, CacheStatus.passed(blob.source()).because("there is no room to keep it"));
+      case DirectBlob.Opened.Failed(PullSource source, Answer<?> answer) ->
+          throw failed(location, digest, source, answer);
+      case DirectBlob.Opened.Rangeless rangeless ->
+          throw new IllegalStateException("the whole is no range");
+    };
   }
 
   /** Whoever started the fill has proof that the upstream gives it; who joined may need it. */
@@ -205,29 +300,15 @@ public final class Mirror implements AutoCloseable {
     }
   }
 
-  /** Waits until bytes come; returns false if the store or the own source is to be asked. */
-  private static boolean await(Fill fill, PullSource own, Location location, Digest digest)
-      throws IOException {
-    Fill.Start start;
+  /** Waits until the first bytes come, or will not. */
+  private static Fill.Start await(Fill fill) throws IOException {
     try {
-      start = fill.start().get();
+      return fill.start().get();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("the server is stopping", e);
     } catch (ExecutionException e) {
       throw new IOException("a download did not start", e);
     }
-    return switch (start) {
-      case Fill.Start.Sending sending -> true;
-      case Fill.Start.AlreadyHere here -> false;
-      case Fill.Start.Failed failed when !fill.source().equals(own) -> false;
-      case Fill.Start.Failed(Answer<?> answer) ->
-          throw Failures.of(
-              answer, fill.upstream(), Failures.blobUnknown(location.repository(), digest));
-      case Fill.Start.Broken(StoreFullException cause) ->
-          throw new OciException(
-              ErrorCode.INSUFFICIENT_STORAGE, String.valueOf(cause.getMessage()));
-      case Fill.Start.Broken(IOException cause) -> throw cause;
-    };
   }
 }

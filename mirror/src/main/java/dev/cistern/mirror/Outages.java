@@ -1,45 +1,110 @@
 package dev.cistern.mirror;
 
+import dev.cistern.mirror.rules.PullSource;
+import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.oci.RepositoryName;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Which upstreams did not answer lately, and why. It only ever shortens waiting for what is here;
- * it never keeps anybody from asking for what is not.
+ * Which upstreams did not answer lately, and why. It only ever shortens waiting for what is here,
+ * and lets another source be asked first; it never keeps anybody from asking for what is not here.
+ *
+ * <p>An upstream that refuses may do so for one repository only, so that is kept by repository.
  */
 final class Outages {
+  private static final Duration USUAL = Duration.ofSeconds(10);
+  private static final Duration LONGEST = Duration.ofMinutes(5);
+
   private final InstantSource clock;
-  private final Map<String, Outage> outages = new ConcurrentHashMap<>();
+  private final Map<Place, Outage> outages = new ConcurrentHashMap<>();
 
   Outages(InstantSource clock) {
     this.clock = clock;
   }
 
-  private record Outage(Instant retry, String reason) {}
+  private record Place(String upstream, int endpoint, Optional<RepositoryName> repository) {
+    static Place whole(PullSource source) {
+      return new Place(source.upstream(), source.endpoint(), Optional.empty());
+    }
 
-  void begin(String upstream, String reason, Duration pause) {
-    outages.put(upstream, new Outage(clock.instant().plus(pause), reason));
+    static Place part(PullSource source) {
+      return new Place(source.upstream(), source.endpoint(), Optional.of(source.repository()));
+    }
   }
 
-  void end(String upstream) {
-    outages.remove(upstream);
+  private record Outage(Instant retry, String reason) {}
+
+  /** Takes note of how a source answered. */
+  void note(PullSource source, Answer<?> answer) {
+    switch (answer) {
+      case Answer.Found<?> found -> end(source);
+      case Answer.Missing<?> missing -> end(source);
+      case Answer.Refused<?>(String reason) -> begin(Place.part(source), reason, USUAL);
+      case Answer.Unreachable<?>(String reason) -> begin(Place.whole(source), reason, USUAL);
+      case Answer.Throttled<?>(Optional<Duration> retryAfter) -> {
+        Duration pause = retryAfter.orElse(USUAL);
+        begin(
+            Place.whole(source), "it throttles us", pause.compareTo(LONGEST) > 0 ? LONGEST : pause);
+      }
+    }
+  }
+
+  /** Takes note that a source did not answer in the time that a client waits. */
+  void noteSilence(PullSource source, Duration waited) {
+    begin(Place.whole(source), "no answer in " + waited.toMillis() + " ms", USUAL);
+  }
+
+  private void begin(Place place, String reason, Duration pause) {
+    outages.put(place, new Outage(clock.instant().plus(pause), reason));
+  }
+
+  private void end(PullSource source) {
+    outages.remove(Place.whole(source));
+    outages.remove(Place.part(source));
   }
 
   /**
-   * Returns why the upstream is out; it may be asked again meanwhile, but nobody should wait for
-   * it.
+   * Returns why none of the sources works; empty if one may work. They may be asked again
+   * meanwhile, but nobody should wait for it.
    */
-  Optional<String> reason(String upstream) {
-    return Optional.ofNullable(outages.get(upstream)).map(Outage::reason);
+  Optional<String> reason(List<PullSource> sources) {
+    Optional<String> reason = Optional.empty();
+    for (PullSource source : sources) {
+      Optional<Outage> outage = outage(source);
+      if (outage.isEmpty()) {
+        return Optional.empty();
+      }
+      reason = reason.or(() -> outage.map(Outage::reason));
+    }
+    return reason;
   }
 
-  /** Says whether it is time to ask an upstream that is out again. */
-  boolean mayRetry(String upstream) {
-    Outage outage = outages.get(upstream);
-    return outage == null || !clock.instant().isBefore(outage.retry());
+  /** Says whether it is time to ask one of the sources, all of which are out, again. */
+  boolean mayRetry(List<PullSource> sources) {
+    return sources.stream().anyMatch(source -> !isAvoided(source));
+  }
+
+  /** Returns the sources with those last that failed a short time ago. */
+  List<PullSource> ordered(List<PullSource> sources) {
+    var ordered = new ArrayList<PullSource>(sources.size());
+    sources.stream().filter(source -> !isAvoided(source)).forEach(ordered::add);
+    sources.stream().filter(source -> !ordered.contains(source)).forEach(ordered::add);
+    return ordered;
+  }
+
+  private boolean isAvoided(PullSource source) {
+    return outage(source).filter(outage -> clock.instant().isBefore(outage.retry())).isPresent();
+  }
+
+  private Optional<Outage> outage(PullSource source) {
+    return Optional.ofNullable(outages.get(Place.whole(source)))
+        .or(() -> Optional.ofNullable(outages.get(Place.part(source))));
   }
 }

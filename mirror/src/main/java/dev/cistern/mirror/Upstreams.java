@@ -1,6 +1,7 @@
 package dev.cistern.mirror;
 
 import dev.cistern.mirror.rules.MirrorRules;
+import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Upstream;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.io.IOException;
@@ -14,7 +15,7 @@ import java.util.Optional;
 /** The configured upstreams by name, each opened when it is first needed. */
 public final class Upstreams implements AutoCloseable {
   private final Map<String, UpstreamSettings> settings = new LinkedHashMap<>();
-  private final Map<String, Upstream> open = new HashMap<>();
+  private final Map<Endpoint, Upstream> open = new HashMap<>();
   private final InstantSource clock;
 
   public Upstreams(Collection<UpstreamSettings> settings, InstantSource clock) {
@@ -24,20 +25,32 @@ public final class Upstreams implements AutoCloseable {
 
   /** Returns the rules by which names lead to these upstreams. */
   public MirrorRules rules(Optional<String> defaultUpstream) {
-    var names = new HashMap<String, String>();
-    settings.values().forEach(one -> names.put(one.registry(), one.name()));
-    return new MirrorRules(names, defaultUpstream);
+    return new MirrorRules(
+        settings.values().stream()
+            .map(one ->
+                new MirrorRules.Registry(
+                    one.registry(), one.name(), 1 + one.alternatives().size(), one.isDigestOnly()))
+            .toList(),
+        defaultUpstream);
   }
 
-  synchronized Upstream get(String name) throws IOException {
-    Upstream found = open.get(name);
+  private record Endpoint(String upstream, int number) {}
+
+  /** Returns the settings of the upstream that a source belongs to. */
+  UpstreamSettings settings(PullSource source) {
+    UpstreamSettings found = settings.get(source.upstream());
     if (found == null) {
-      UpstreamSettings wanted = settings.get(name);
-      if (wanted == null) {
-        throw new IllegalArgumentException("no upstream " + name);
-      }
-      found = Upstream.open(wanted, clock);
-      open.put(name, found);
+      throw new IllegalArgumentException("no upstream " + source.upstream());
+    }
+    return found;
+  }
+
+  synchronized Upstream get(PullSource source) throws IOException {
+    var endpoint = new Endpoint(source.upstream(), source.endpoint());
+    Upstream found = open.get(endpoint);
+    if (found == null) {
+      found = Upstream.open(settings(source).at(source.endpoint()), clock);
+      open.put(endpoint, found);
     }
     return found;
   }

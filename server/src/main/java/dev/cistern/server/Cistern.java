@@ -49,7 +49,7 @@ public final class Cistern implements AutoCloseable {
     var upstreams = new Upstreams(config.upstreams(), clock);
     var mirror =
         new Mirror(
-            store, upstreams, upstreams.rules(config.defaultUpstream()), clock, config.patience());
+            store, upstreams, upstreams.rules(config.defaultUpstream()), clock, config.mirror());
     var registry = new Registry(store, mirror, clock);
     var traffic = new Traffic();
     var service =

@@ -105,6 +105,15 @@ public final class Blobs {
         this, digest, GrowingFile.open(layout.fill(digest), space, digest.algorithm()));
   }
 
+  /** Returns how many bytes an unfinished download of {@code digest} has left; 0 for none. */
+  public long partialLength(Digest digest) throws IOException {
+    try {
+      return Files.size(layout.fill(digest));
+    } catch (NoSuchFileException e) {
+      return 0;
+    }
+  }
+
   /** Makes a whole and verified file the blob, durably, and links it. */
   void commit(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
       throws IOException {

@@ -4,10 +4,13 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Texts;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,16 +21,35 @@ import org.jspecify.annotations.Nullable;
 public final class MirrorRules {
   private static final String HUB = "docker.io";
 
-  private final Map<String, String> nameByRegistry;
-  private final Optional<String> defaultUpstream;
+  private final Map<String, Registry> byHost = new HashMap<>();
+  private final Map<String, Registry> byName = new HashMap<>();
+  private final Optional<Registry> defaultRegistry;
 
   /**
-   * @param nameByRegistry for each upstream its name, by the host that clients know it by
    * @param defaultUpstream the name of the upstream of all names without one
    */
-  public MirrorRules(Map<String, String> nameByRegistry, Optional<String> defaultUpstream) {
-    this.nameByRegistry = Map.copyOf(nameByRegistry);
-    this.defaultUpstream = defaultUpstream;
+  public MirrorRules(Collection<Registry> registries, Optional<String> defaultUpstream) {
+    for (Registry registry : registries) {
+      byHost.put(registry.host(), registry);
+      byName.put(registry.name(), registry);
+    }
+    this.defaultRegistry = defaultUpstream.map(byName::get);
+  }
+
+  /**
+   * A registry that is mirrored.
+   *
+   * @param host by which clients know it
+   * @param name under which it is kept here
+   * @param endpoints how many there are to pull from
+   * @param isDigestOnly whether its tags are never asked for
+   */
+  public record Registry(String host, String name, int endpoints, boolean isDigestOnly) {
+    List<PullSource> sources(RepositoryName repository) {
+      return IntStream.range(0, endpoints)
+          .mapToObj(endpoint -> new PullSource(name, endpoint, repository, isDigestOnly))
+          .toList();
+    }
   }
 
   /** Returns the one name of a registry host that has several. */
@@ -47,40 +69,42 @@ public final class MirrorRules {
    */
   public Location locate(RepositoryName name, Optional<String> namespace) {
     if (namespace.isPresent()) {
-      String upstream = nameByRegistry.get(canonicalHost(namespace.get()));
-      if (upstream == null) {
+      Registry registry = byHost.get(canonicalHost(namespace.get()));
+      if (registry == null) {
         throw new OciException(
             ErrorCode.NAME_UNKNOWN,
             "no upstream is configured for ns=" + Texts.shown(namespace.get()),
             "add it under upstreams in the configuration, with registry: and its host");
       }
-      return below(upstream, name, namespace);
+      return below(registry, name, namespace);
     }
-    @Nullable String upstream = nameOf(name.first());
-    if (upstream != null && name.first().length() < name.path().length()) {
+    @Nullable Registry registry = named(name.first());
+    if (registry != null && name.first().length() < name.path().length()) {
       String rest = name.path().substring(name.first().length() + 1);
-      return below(upstream, new RepositoryName(rest), namespace);
+      return below(registry, new RepositoryName(rest), namespace);
     }
     List<PullSource> sources =
-        defaultUpstream.map(found -> new PullSource(found, at(found, name))).stream().toList();
+        defaultRegistry.map(found -> found.sources(at(found, name))).orElse(List.of());
     return new Location(name, sources, namespace);
   }
 
-  private @Nullable String nameOf(String first) {
-    return nameByRegistry.containsValue(first) ? first : nameByRegistry.get(canonicalHost(first));
+  private @Nullable Registry named(String first) {
+    Registry named = byName.get(first);
+    return named == null ? byHost.get(canonicalHost(first)) : named;
   }
 
-  private static Location below(String upstream, RepositoryName name, Optional<String> namespace) {
-    RepositoryName repository = at(upstream, name);
+  private static Location below(
+      Registry registry, RepositoryName name, Optional<String> namespace) {
+    RepositoryName repository = at(registry, name);
     return new Location(
-        new RepositoryName(upstream + "/" + repository),
-        List.of(new PullSource(upstream, repository)),
+        new RepositoryName(registry.name() + "/" + repository),
+        registry.sources(repository),
         namespace);
   }
 
   /** At Docker Hub a name of one component is short for one below library/. */
-  private static RepositoryName at(String upstream, RepositoryName name) {
-    boolean isShort = upstream.equals(HUB) && name.path().indexOf('/') < 0;
+  private static RepositoryName at(Registry registry, RepositoryName name) {
+    boolean isShort = registry.name().equals(HUB) && name.path().indexOf('/') < 0;
     return isShort ? new RepositoryName("library/" + name) : name;
   }
 }

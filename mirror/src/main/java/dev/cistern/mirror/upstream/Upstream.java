@@ -18,6 +18,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -34,18 +35,27 @@ public final class Upstream implements AutoCloseable {
           MediaType.OCI_IMAGE.name(),
           MediaType.DOCKER_LIST.name(),
           MediaType.DOCKER_IMAGE.name());
+  private static final int LOOP = 508;
+  private static final int RANGE_NOT_SATISFIABLE = 416;
   private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d+)-\\d+/(\\d+|\\*)");
 
   private final UpstreamSettings settings;
   private final Transport transport;
   private final Tokens tokens;
   private final InstantSource clock;
+  private final Optional<String> via;
 
-  private Upstream(UpstreamSettings settings, Transport transport, InstantSource clock) {
+  private Upstream(
+      UpstreamSettings settings,
+      Transport transport,
+      Tokens tokens,
+      InstantSource clock,
+      Optional<String> via) {
     this.settings = settings;
     this.transport = transport;
-    this.tokens = new Tokens(settings, transport, clock);
+    this.tokens = tokens;
     this.clock = clock;
+    this.via = via;
   }
 
   /**
@@ -54,7 +64,14 @@ public final class Upstream implements AutoCloseable {
    * @throws IOException if the CA file cannot be used
    */
   public static Upstream open(UpstreamSettings settings, InstantSource clock) throws IOException {
-    return new Upstream(settings, new Transport(settings), clock);
+    var transport = new Transport(settings);
+    return new Upstream(
+        settings, transport, new Tokens(settings, transport, clock), clock, Optional.empty());
+  }
+
+  /** Returns the same upstream, asked with this value of the header Via. */
+  public Upstream via(String proxies) {
+    return new Upstream(settings, transport, tokens, clock, Optional.of(proxies));
   }
 
   public UpstreamSettings settings() {
@@ -98,13 +115,27 @@ public final class Upstream implements AutoCloseable {
 
   /** Opens a blob from byte {@code from} on; the caller closes what is found. */
   public Answer<RemoteBlob> openBlob(RepositoryName repository, Digest digest, long from) {
-    Map<String, String> headers = new HashMap<>(Map.of("Accept-Encoding", "identity"));
-    if (from > 0) {
-      headers.put("Range", "bytes=" + from + "-");
+    return openBlob(repository, digest, from, OptionalLong.empty());
+  }
+
+  /**
+   * Opens a blob from byte {@code from} on, up to {@code last} (inclusive); the caller closes what
+   * is found. It begins at 0 if the upstream knows no ranges, or has fewer bytes than that.
+   */
+  public Answer<RemoteBlob> openBlob(
+      RepositoryName repository, Digest digest, long from, OptionalLong last) {
+    var headers = new HashMap<>(Map.of("Accept-Encoding", "identity"));
+    if (from > 0 || last.isPresent()) {
+      String to = last.isPresent() ? Long.toString(last.getAsLong()) : "";
+      headers.put("Range", "bytes=" + from + "-" + to);
     }
     try {
       Transport.Response response = authorised("GET", repository, "/blobs/" + digest, headers);
       try {
+        if (response.status() == RANGE_NOT_SATISFIABLE && headers.containsKey("Range")) {
+          response.close();
+          return openBlob(repository, digest, 0);
+        }
         Answer<RemoteBlob> answer =
             switch (response.status()) {
               case 200 -> new Answer.Found<>(new RemoteBlob(response, 0, contentLength(response)));
@@ -153,6 +184,15 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
+  private Map<String, String> withVia(Map<String, String> headers) {
+    if (via.isEmpty()) {
+      return headers;
+    }
+    var all = new HashMap<>(headers);
+    all.put("Via", via.get());
+    return all;
+  }
+
   /** Sends a request; a 401 is met once, and once more with a fresh token if one was refused. */
   private Transport.Response authorised(
       String method, RepositoryName repository, String path, Map<String, String> headers)
@@ -161,7 +201,7 @@ public final class Upstream implements AutoCloseable {
     @Nullable String authorization = tokens.known(repository).orElse(null);
     boolean wasKnown = authorization != null;
     for (int tries = 0; ; tries++) {
-      Transport.Response response = transport.send(method, uri, headers, authorization);
+      Transport.Response response = transport.send(method, uri, withVia(headers), authorization);
       Optional<Challenge> challenge =
           response.status() == 401
               ? Challenge.choose(response.headers("WWW-Authenticate"), "bearer", "basic")
@@ -197,6 +237,7 @@ public final class Upstream implements AutoCloseable {
     return switch (status) {
       case 404 -> new Answer.Missing<>();
       case 401, 403 -> new Answer.Refused<>("it answered " + status);
+      case LOOP -> new Answer.Refused<>("it answered 508: the mirrors point at each other");
       case 429 -> new Answer.Throttled<>(response.header("Retry-After").flatMap(this::delay));
       default -> new Answer.Unreachable<>("it answered " + status);
     };

@@ -3,7 +3,7 @@ package dev.cistern.mirror.upstream;
 import dev.cistern.auth.credentials.Keyring;
 import java.net.URI;
 import java.nio.file.Path;
-import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -19,7 +19,8 @@ import java.util.Set;
  *     credentials
  * @param trusted hosts ({@code host[:port]}) that may be on private addresses, for token services
  *     and redirects
- * @param freshness how long a tag is served without asking again
+ * @param alternatives more endpoints that have the same content, to be asked when this one fails
+ * @param isDigestOnly whether tags are never asked for
  */
 public record UpstreamSettings(
     String name,
@@ -30,9 +31,30 @@ public record UpstreamSettings(
     boolean insecure,
     Set<String> realms,
     Set<String> trusted,
-    Duration freshness) {
+    Freshness freshness,
+    List<URI> alternatives,
+    boolean isDigestOnly) {
   public UpstreamSettings {
     realms = Set.copyOf(realms);
     trusted = Set.copyOf(trusted);
+    alternatives = List.copyOf(alternatives);
+  }
+
+  /** Returns the settings of one of the endpoints, counted from 0. */
+  public UpstreamSettings at(int number) {
+    return number == 0
+        ? this
+        : new UpstreamSettings(
+            name,
+            registry,
+            alternatives.get(number - 1),
+            keyring,
+            caFile,
+            insecure,
+            realms,
+            trusted,
+            freshness,
+            List.of(),
+            isDigestOnly);
   }
 }

@@ -3,11 +3,12 @@ package dev.cistern.mirror.rules;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,8 +16,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MirrorRulesTest {
-  private static final Map<String, String> UPSTREAMS =
-      Map.of("docker.io", "docker.io", "quay.io", "quay.io", "localhost:5000", "near");
+  private static final List<MirrorRules.Registry> UPSTREAMS =
+      List.of(
+          new MirrorRules.Registry("docker.io", "docker.io", 1, false),
+          new MirrorRules.Registry("quay.io", "quay.io", 1, false),
+          new MirrorRules.Registry("localhost:5000", "near", 1, false),
+          new MirrorRules.Registry("many.example", "many", 2, true));
 
   private final MirrorRules rules = new MirrorRules(UPSTREAMS, Optional.empty());
 
@@ -92,11 +97,20 @@ class MirrorRulesTest {
         .isEqualTo(location("quay.io/app", "quay.io", "app", Optional.empty()));
   }
 
+  @Test
+  void anUpstreamWithSeveralEndpointsHasASourceForEach() {
+    Location location = rules.locate(new RepositoryName("many/team/app"), Optional.empty());
+
+    assertThat(location.sources()).extracting(PullSource::name).containsExactly("many", "many#2");
+    assertThat(location.sources(Digest.of(new byte[0]))).isEqualTo(location.sources());
+    assertThat(location.sources(new Tag("v1"))).as("it is for digests only").isEmpty();
+  }
+
   private static Location location(
       String kept, String upstream, String repository, Optional<String> namespace) {
     return new Location(
         new RepositoryName(kept),
-        List.of(new PullSource(upstream, new RepositoryName(repository))),
+        List.of(new PullSource(upstream, 0, new RepositoryName(repository), false)),
         namespace);
   }
 }

@@ -1,9 +1,9 @@
 package dev.cistern.server.config;
 
+import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -13,14 +13,13 @@ import java.util.Set;
  *
  * @param data the directory of the store
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
- * @param patience how long a client waits for an upstream when what it wants is here but old
  */
 public record Config(
     InetSocketAddress listen,
     Path data,
     List<UpstreamSettings> upstreams,
     Optional<String> defaultUpstream,
-    Duration patience,
+    MirrorSettings mirror,
     LogFormat logFormat,
     boolean accessLog) {
   public Config {

@@ -1,12 +1,12 @@
 package dev.cistern.server.config;
 
+import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +43,7 @@ public final class ConfigDraft {
       new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
   private Path data = Path.of("cistern-data");
   private Optional<String> defaultUpstream = Optional.empty();
-  private Duration patience = Duration.ofSeconds(2);
+  private MirrorSettings mirror = MirrorSettings.USUAL;
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
   private boolean accessLog = true;
 
@@ -75,7 +75,11 @@ public final class ConfigDraft {
     root.section("storage").ifPresent(this::readStorage);
     root.sections("upstreams").forEach(section -> add(UpstreamSection.read(section)));
     root.text("defaultUpstream").ifPresent(this::defaultUpstream);
-    patience = root.duration("patience").orElse(patience);
+    mirror =
+        new MirrorSettings(
+            root.duration("patience").orElse(mirror.patience()),
+            root.duration("absence").orElse(mirror.absence()),
+            mirror.fillsOfOneUpstream());
     root.section("logs").ifPresent(this::readLogs);
     root.end();
   }
@@ -140,7 +144,7 @@ public final class ConfigDraft {
         data,
         List.copyOf(upstreams.values()),
         defaultUpstream,
-        patience,
+        mirror,
         logFormat,
         accessLog);
   }

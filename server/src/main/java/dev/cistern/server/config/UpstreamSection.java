@@ -4,6 +4,7 @@ import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.auth.credentials.DockerConfig;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.mirror.rules.MirrorRules;
+import dev.cistern.mirror.upstream.Freshness;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
@@ -11,6 +12,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -18,7 +20,6 @@ import java.util.regex.Pattern;
 
 /** One entry of {@code upstreams:}, and the upstreams that need no entry. */
 final class UpstreamSection {
-  private static final Duration FRESHNESS = Duration.ofMinutes(1);
   private static final Pattern HOST = Pattern.compile("[a-z0-9][a-z0-9.-]*(?::\\d{1,5})?");
   private static final String HUB = "docker.io";
 
@@ -35,7 +36,9 @@ final class UpstreamSection {
         false,
         usualRealms(host),
         Set.of(),
-        FRESHNESS);
+        Freshness.USUAL,
+        List.of(),
+        false);
   }
 
   /** Reads {@code [NAME=]URL}; plain http in it is taken as meant. */
@@ -67,7 +70,9 @@ final class UpstreamSection {
         "http".equals(endpoint.getScheme()),
         Set.of(),
         Set.of(),
-        FRESHNESS);
+        Freshness.USUAL,
+        List.of(),
+        false);
   }
 
   /** Reads an entry. */
@@ -84,37 +89,66 @@ final class UpstreamSection {
           "a repository's name cannot begin with " + name + "; give name: with a-z 0-9 . _ -");
     }
     boolean isInsecure = section.flag("insecure").orElse(false);
+    List<URI> endpoints = endpoints(section, isInsecure);
     List<String> realms = section.texts("realms");
     var settings =
         new UpstreamSettings(
             name,
             registry,
-            endpoint(section, registry, isInsecure),
+            endpoints.isEmpty() ? usualEndpoint(registry) : endpoints.getFirst(),
             section.text("credentials").map(path -> keyring(section, path)).orElse(Keyring.EMPTY),
             section.text("caFile").map(path -> file(section, "caFile", path)),
             isInsecure,
             realms.isEmpty() ? usualRealms(registry) : Set.copyOf(realms),
             Set.copyOf(section.texts("trustedHosts")),
-            section.duration("freshness").orElse(FRESHNESS));
+            freshness(section),
+            endpoints.isEmpty() ? List.of() : endpoints.subList(1, endpoints.size()),
+            section.flag("digestOnly").orElse(false));
     section.end();
     return settings;
   }
 
-  private static URI endpoint(Section section, String registry, boolean isInsecure) {
-    Optional<String> text = section.text("endpoint");
-    if (text.isEmpty()) {
-      return usualEndpoint(registry);
+  /** Reads {@code endpoint}, or {@code endpoints} in the order they are tried; none if neither. */
+  private static List<URI> endpoints(Section section, boolean isInsecure) {
+    Optional<String> only = section.text("endpoint");
+    List<String> several = section.texts("endpoints");
+    if (only.isPresent() && !several.isEmpty()) {
+      throw section.wrong("endpoints", "give endpoint or endpoints, not both");
     }
-    URI endpoint =
-        web(text.get())
-            .orElseThrow(() ->
-                section.wrong(
-                    "endpoint",
-                    "a URL without a path, such as https://registry.example.com, is expected"));
-    if ("http".equals(endpoint.getScheme()) && !isInsecure) {
-      throw section.wrong("endpoint", "plain http needs insecure: true");
+    String key = only.isPresent() ? "endpoint" : "endpoints";
+    var endpoints = new ArrayList<URI>();
+    for (String text : only.map(List::of).orElse(several)) {
+      URI endpoint =
+          web(text)
+              .orElseThrow(() ->
+                  section.wrong(
+                      key,
+                      "a URL without a path, such as https://registry.example.com, is expected"));
+      if ("http".equals(endpoint.getScheme()) && !isInsecure) {
+        throw section.wrong(key, "plain http needs insecure: true");
+      }
+      endpoints.add(endpoint);
     }
-    return endpoint;
+    return endpoints;
+  }
+
+  private static Freshness freshness(Section section) {
+    Duration interval = section.duration("freshness").orElse(Freshness.USUAL.interval());
+    boolean keepsMissing =
+        section
+            .text("onMissing")
+            .map(text ->
+                switch (text) {
+                  case "keep" -> true;
+                  case "drop" -> false;
+                  default -> throw section.wrong("onMissing", "keep or drop is expected");
+                })
+            .orElse(Freshness.USUAL.keepsMissing());
+    return new Freshness(
+        interval,
+        section.duration("versionFreshness").orElse(interval),
+        section.duration("maxStale"),
+        keepsMissing);
   }
 
   private static Optional<URI> web(String text) {

@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.mirror.DirectBlob;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
@@ -172,6 +173,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
           parts.parts().stream().mapToLong(ReplyBody.Part::count).sum();
       case ReplyBody.Following following ->
           (following.end() < 0 ? following.fill().size() : following.end()) - following.from();
+      case ReplyBody.Direct(DirectBlob blob) -> Math.max(0, blob.count());
     };
   }
 

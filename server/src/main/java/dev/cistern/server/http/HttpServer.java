@@ -42,7 +42,7 @@ public final class HttpServer implements AutoCloseable {
     var loops =
         new MultiThreadIoEventLoopGroup(Runtime.getRuntime().availableProcessors(), transport.io());
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-    var writer = new ReplyWriter(clock);
+    var writer = new ReplyWriter(clock, threads);
     ChannelFuture bound =
         new ServerBootstrap()
             .group(loops)

@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.mirror.DirectBlob;
 import dev.cistern.mirror.Fill;
 import dev.cistern.storage.Blob;
 import java.util.List;
@@ -32,4 +33,7 @@ public sealed interface ReplyBody {
    * -1 is the end of a blob whose length is not known yet.
    */
   record Following(Fill fill, long from, long end) implements ReplyBody {}
+
+  /** What comes from an upstream for this reply alone. */
+  record Direct(DirectBlob blob) implements ReplyBody {}
 }

@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.mirror.DirectBlob;
 import dev.cistern.storage.Blob;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -21,10 +22,12 @@ import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
+import java.util.concurrent.Executor;
 
 /**
  * The one place that writes replies. Runs on the connection's event loop: bytes from memory, files
- * by the kernel ({@code sendfile}), growing files by a {@link Tail}.
+ * by the kernel ({@code sendfile}), growing files by a {@link Tail}, what is not kept by a {@link
+ * Relay}.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
 final class ReplyWriter {
@@ -35,10 +38,15 @@ final class ReplyWriter {
           .withZone(ZoneOffset.UTC);
 
   private final InstantSource clock;
+  private final Executor threads;
   private volatile Date date = new Date(Long.MIN_VALUE, "");
 
-  ReplyWriter(InstantSource clock) {
+  /**
+   * @param threads for what has to wait
+   */
+  ReplyWriter(InstantSource clock, Executor threads) {
     this.clock = clock;
+    this.threads = threads;
   }
 
   private record Date(long second, String text) {}
@@ -77,6 +85,10 @@ final class ReplyWriter {
         context.writeAndFlush(head(reply, isKeptAlive, length));
         new Tail(context, following.fill(), following.from(), following.end(), done).begin();
       }
+      case ReplyBody.Direct(DirectBlob blob) -> {
+        context.writeAndFlush(head(reply, isKeptAlive, blob.count()));
+        new Relay(context, blob, done).begin(threads);
+      }
     }
   }
 
@@ -86,6 +98,7 @@ final class ReplyWriter {
       case ReplyBody.FilePart part -> part.blob().release();
       case ReplyBody.FileParts parts -> parts.blob().release();
       case ReplyBody.Following following -> following.fill().release();
+      case ReplyBody.Direct(DirectBlob blob) -> blob.close();
       case ReplyBody.None none -> {}
       case ReplyBody.Bytes bytes -> {}
     }

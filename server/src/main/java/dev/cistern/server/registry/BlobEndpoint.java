@@ -3,18 +3,23 @@ package dev.cistern.server.registry;
 import dev.cistern.mirror.BlobAnswer;
 import dev.cistern.mirror.BlobSize;
 import dev.cistern.mirror.CacheStatus;
+import dev.cistern.mirror.DirectBlob;
 import dev.cistern.mirror.Fill;
 import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.Wanted;
 import dev.cistern.mirror.rules.Location;
+import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.MediaType;
 import dev.cistern.oci.OciException;
+import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Store;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Optional;
 
 /** {@code /v2/NAME/blobs/DIGEST}: GET, HEAD, DELETE (end-2, end-10). */
@@ -32,12 +37,13 @@ final class BlobEndpoint {
   }
 
   Reply get(Route.Blob route, Request request) throws IOException {
-    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    Location location = Registry.location(mirror, route.repository(), request);
     if (request.isHead()) {
       return head(route, location, request);
     }
+    Wanted wanted = Content.wanted(request, route.digest(), () -> size(location, route.digest()));
     long version = store.repositories().version(location.repository());
-    return switch (mirror.blob(location, route.digest())) {
+    return switch (mirror.blob(location, route.digest(), wanted)) {
       case BlobAnswer.Stored(Blob blob, CacheStatus status) -> {
         try (blob) {
           Content content = content(blob);
@@ -56,15 +62,24 @@ final class BlobEndpoint {
       }
       case BlobAnswer.Filling(Fill fill, CacheStatus status) ->
           following(fill, request, status, location);
+      case BlobAnswer.Passing(DirectBlob blob, CacheStatus status) ->
+          passing(blob, request, status, location);
     };
   }
 
+  private long size(Location location, Digest digest) {
+    try {
+      return mirror.blobSize(location, digest).bytes();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   Reply delete(Route.Blob route) throws IOException {
-    Location location = mirror.locate(route.repository(), Optional.empty());
-    if (!store.blobs().unlink(location.repository(), route.digest())) {
+    RepositoryName repository = mirror.repository(route.repository());
+    if (!store.blobs().unlink(repository, route.digest())) {
       throw new OciException(
-          ErrorCode.BLOB_UNKNOWN,
-          "no blob " + route.digest() + " in repository " + location.repository());
+          ErrorCode.BLOB_UNKNOWN, "no blob " + route.digest() + " in repository " + repository);
     }
     return Reply.status(202);
   }
@@ -90,6 +105,23 @@ final class BlobEndpoint {
     } finally {
       if (!isTaken) {
         fill.release();
+      }
+    }
+  }
+
+  private static Reply passing(
+      DirectBlob blob, Request request, CacheStatus status, Location location) {
+    boolean isTaken = false;
+    try {
+      var content =
+          new Content(
+              blob.digest(), MediaType.OCTET_STREAM, blob.size(), new Content.Source.Direct(blob));
+      Reply reply = named(content.reply(request).cache(status), location);
+      isTaken = reply.body() instanceof ReplyBody.Direct;
+      return reply;
+    } finally {
+      if (!isTaken) {
+        blob.close();
       }
     }
   }

@@ -1,9 +1,12 @@
 package dev.cistern.server.registry;
 
+import dev.cistern.mirror.Wanted;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,6 +63,30 @@ final class ByteRanges {
       throw unsatisfiable("the content has " + size + " bytes");
     }
     return ranges;
+  }
+
+  /**
+   * Returns what a header with one range wants; all for several, and for one that is to be ignored.
+   *
+   * @param size the length of the content, asked only for {@code bytes=-N}; -1 if it is not known
+   */
+  static Wanted wanted(String header, LongSupplier size) {
+    int dash = header.indexOf('-');
+    if (!header.startsWith(UNIT) || dash < 0 || header.indexOf(',') >= 0) {
+      return Wanted.ALL;
+    }
+    long from = number(header, UNIT.length(), dash);
+    long to = number(header, dash + 1, header.length());
+    if (from == ABSENT && to > 0) {
+      long all = size.getAsLong();
+      return all < 0
+          ? Wanted.ALL
+          : new Wanted(Math.max(0, all - to), OptionalLong.of(Math.max(0, all - 1)));
+    }
+    if (from < 0 || to == NONSENSE || (to >= 0 && from > to)) {
+      return Wanted.ALL;
+    }
+    return new Wanted(from, to == ABSENT ? OptionalLong.empty() : OptionalLong.of(to));
   }
 
   /**

@@ -2,7 +2,9 @@ package dev.cistern.server.registry;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import dev.cistern.mirror.DirectBlob;
 import dev.cistern.mirror.Fill;
+import dev.cistern.mirror.Wanted;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.MediaType;
@@ -16,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
@@ -36,6 +39,9 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
 
     /** In a file that grows. A reply takes over the hold. */
     record Growing(Fill fill) implements Source {}
+
+    /** At an upstream, and not to be kept. A reply takes it over. */
+    record Direct(DirectBlob blob) implements Source {}
 
     /** Nowhere: only the head is wanted. */
     record HeadOnly() implements Source {}
@@ -84,6 +90,20 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
         .header("Accept-Ranges", "bytes");
   }
 
+  /**
+   * Returns which bytes of a blob a request wants, as far as that can be told before its length is
+   * known.
+   *
+   * @param size the length, which only {@code bytes=-N} needs; -1 if that is not to be had
+   */
+  static Wanted wanted(Request request, Digest digest, LongSupplier size) {
+    Optional<String> header = request.header("Range");
+    boolean isWanted =
+        header.isPresent()
+            && request.header("If-Range").map(("\"" + digest + "\"")::equals).orElse(true);
+    return isWanted ? ByteRanges.wanted(header.get(), size) : Wanted.ALL;
+  }
+
   private static Stream<String> tags(Request request, String header) {
     return request.headers(header).stream()
         .flatMap(value -> Arrays.stream(value.split(",", -1)))
@@ -108,7 +128,15 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
       return List.of();
     }
     List<ByteRanges.Range> ranges = ByteRanges.parse(header.get(), size);
-    return ranges.size() > 1 && !(source instanceof Source.File) ? List.of() : ranges;
+    boolean isPossible =
+        switch (source) {
+          case Source.File file -> true;
+          case Source.Direct(DirectBlob blob) -> blob.isPart();
+          case Source.Memory memory -> ranges.size() == 1;
+          case Source.Growing growing -> ranges.size() == 1;
+          case Source.HeadOnly head -> ranges.size() == 1;
+        };
+    return isPossible ? ranges : List.of();
   }
 
   private ReplyBody part(long from, long count) {
@@ -124,6 +152,7 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
       }
       case Source.Growing(Fill fill) ->
           new ReplyBody.Following(fill, from, count < 0 ? -1 : from + count);
+      case Source.Direct(DirectBlob blob) -> new ReplyBody.Direct(blob);
       case Source.HeadOnly head -> new ReplyBody.None(count);
     };
   }

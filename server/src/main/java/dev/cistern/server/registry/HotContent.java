@@ -104,6 +104,7 @@ final class HotContent {
           case Content.Source.Memory(byte[] bytes) -> bytes.length;
           case Content.Source.File file -> OPEN_FILE_BYTES;
           case Content.Source.Growing growing -> 0;
+          case Content.Source.Direct direct -> 0;
           case Content.Source.HeadOnly head -> 0;
         };
   }

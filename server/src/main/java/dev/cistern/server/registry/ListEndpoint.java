@@ -35,7 +35,7 @@ final class ListEndpoint {
 
   Reply tags(Route.Tags route, Request request) {
     Page page = Page.of(request, USUAL_TAGS);
-    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    Location location = Registry.location(mirror, route.repository(), request);
     if (!repositories.exists(location.repository())) {
       throw new OciException(
           ErrorCode.NAME_UNKNOWN, "nothing is here of repository " + location.repository());
@@ -56,7 +56,7 @@ final class ListEndpoint {
 
   Reply referrers(Route.Referrers route, Request request) {
     Page page = Page.of(request, USUAL_REFERRERS);
-    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    Location location = Registry.location(mirror, route.repository(), request);
     Optional<Digest> last =
         page.last().isEmpty() ? Optional.empty() : Optional.of(Digest.parse(page.last()));
     List<Descriptor> found =

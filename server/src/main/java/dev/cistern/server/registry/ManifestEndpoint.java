@@ -9,6 +9,7 @@ import dev.cistern.oci.Manifest;
 import dev.cistern.oci.MediaType;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
+import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
@@ -19,7 +20,6 @@ import java.io.IOException;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /** {@code /v2/NAME/manifests/REFERENCE}: GET, HEAD, PUT, DELETE (end-3, end-7, end-9). */
 final class ManifestEndpoint {
@@ -36,7 +36,7 @@ final class ManifestEndpoint {
   }
 
   Reply get(Route.Manifest route, Request request) throws IOException {
-    Location location = mirror.locate(route.repository(), request.query().first("ns"));
+    Location location = Registry.location(mirror, route.repository(), request);
     long version = repositories.version(location.repository());
     ManifestAnswer answer = mirror.manifest(location, route.reference());
     StoredManifest manifest = answer.manifest();
@@ -66,7 +66,7 @@ final class ManifestEndpoint {
   }
 
   Reply put(Route.Manifest route, Request request) throws IOException {
-    Location location = mirror.locate(route.repository(), Optional.empty());
+    RepositoryName repository = mirror.repository(route.repository());
     List<Tag> tags = new ArrayList<>();
     List<String> tagParameters = request.query().all("tag");
     tagParameters.forEach(tag -> tags.add(new Tag(tag)));
@@ -77,14 +77,14 @@ final class ManifestEndpoint {
       tags.add(tag);
     }
     repositories.put(
-        location.repository(),
+        repository,
         new StoredManifest(digest, manifest.mediaType(), bytes),
         manifest,
         tags,
         Origin.PUSHED);
     Reply reply =
         Reply.status(201)
-            .header("Location", "/v2/" + location.repository() + "/manifests/" + digest)
+            .header("Location", "/v2/" + repository + "/manifests/" + digest)
             .header("Docker-Content-Digest", digest.toString());
     manifest.subject().ifPresent(subject -> reply.header("OCI-Subject", subject.toString()));
     tagParameters.forEach(tag -> reply.header("OCI-Tag", tag));
@@ -92,16 +92,16 @@ final class ManifestEndpoint {
   }
 
   Reply delete(Route.Manifest route) throws IOException {
-    Location location = mirror.locate(route.repository(), Optional.empty());
+    RepositoryName repository = mirror.repository(route.repository());
     boolean deleted =
         switch (route.reference()) {
-          case Tag tag -> repositories.deleteTag(location.repository(), tag);
-          case Digest digest -> repositories.deleteManifest(location.repository(), digest);
+          case Tag tag -> repositories.deleteTag(repository, tag);
+          case Digest digest -> repositories.deleteManifest(repository, digest);
         };
     if (!deleted) {
       throw new OciException(
           ErrorCode.MANIFEST_UNKNOWN,
-          "no manifest " + route.reference() + " in repository " + location.repository());
+          "no manifest " + route.reference() + " in repository " + repository);
     }
     return Reply.status(202);
   }

@@ -1,13 +1,17 @@
 package dev.cistern.server.registry;
 
 import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.rules.Location;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
+import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Store;
 import java.io.IOException;
 import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** {@code /v2/}: from a request to the endpoint that answers it. */
@@ -111,6 +115,15 @@ public final class Registry {
         };
       }
     };
+  }
+
+  /** Returns what the name in a pull means. */
+  static Location location(Mirror mirror, RepositoryName name, Request request) {
+    List<String> via = request.headers("Via");
+    return mirror.locate(
+        name,
+        request.query().first("ns"),
+        via.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", via)));
   }
 
   private static Reply notAllowed(Request request, String allowed) {

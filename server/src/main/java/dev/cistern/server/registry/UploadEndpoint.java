@@ -36,7 +36,7 @@ final class UploadEndpoint {
 
   /** Opens a session, or takes the whole blob at once, or mounts it from another repository. */
   Reply start(Route.Uploads route, Request request) throws IOException {
-    RepositoryName repository = mirror.locate(route.repository(), Optional.empty()).repository();
+    RepositoryName repository = mirror.repository(route.repository());
     Optional<Digest> mounted = request.query().first("mount").map(Digest::parse);
     if (mounted.isPresent() && mount(repository, mounted.get(), request)) {
       return created(repository, mounted.get());
@@ -93,7 +93,7 @@ final class UploadEndpoint {
   }
 
   private Upload find(Route.UploadSession route) throws IOException {
-    RepositoryName repository = mirror.locate(route.repository(), Optional.empty()).repository();
+    RepositoryName repository = mirror.repository(route.repository());
     return store
         .uploads()
         .find(repository, route.id())
@@ -109,10 +109,7 @@ final class UploadEndpoint {
     Blobs blobs = store.blobs();
     Optional<String> from = request.query().first("from");
     boolean isReachable =
-        from.isEmpty()
-            || blobs.isLinked(
-                mirror.locate(new RepositoryName(from.get()), Optional.empty()).repository(),
-                digest);
+        from.isEmpty() || blobs.isLinked(mirror.repository(new RepositoryName(from.get())), digest);
     if (!isReachable || blobs.size(digest).isEmpty()) {
       return false;
     }

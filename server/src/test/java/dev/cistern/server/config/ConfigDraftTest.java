@@ -71,7 +71,7 @@ class ConfigDraftTest {
     assertThat(config.listen().getPort()).isEqualTo(5001);
     assertThat(config.data()).isEqualTo(Path.of("/var/lib/cistern"));
     assertThat(config.defaultUpstream()).contains("example");
-    assertThat(config.patience()).isEqualTo(Duration.ofMillis(500));
+    assertThat(config.mirror().patience()).isEqualTo(Duration.ofMillis(500));
     assertThat(config.logFormat()).isEqualTo(Config.LogFormat.JSON);
     assertThat(config.accessLog()).isFalse();
     UpstreamSettings example = upstream(config, "example");
@@ -80,7 +80,7 @@ class ConfigDraftTest {
     assertThat(example.caFile()).isEqualTo(Optional.of(ca));
     assertThat(example.realms()).containsExactly("sso.example.com");
     assertThat(example.trusted()).containsExactly("blobs.example.com");
-    assertThat(example.freshness()).isEqualTo(Duration.ofMinutes(5));
+    assertThat(example.freshness().interval()).isEqualTo(Duration.ofMinutes(5));
     assertThat(upstream(config, "local").insecure()).isTrue();
   }
 
@@ -95,7 +95,7 @@ class ConfigDraftTest {
             """);
 
     UpstreamSettings hub = upstream(config, "docker.io");
-    assertThat(hub.freshness()).isEqualTo(Duration.ofHours(1));
+    assertThat(hub.freshness().interval()).isEqualTo(Duration.ofHours(1));
     assertThat(hub.endpoint()).isEqualTo(URI.create("https://registry-1.docker.io"));
     assertThat(hub.realms()).containsExactly("auth.docker.io");
   }

@@ -1,0 +1,119 @@
+package dev.cistern.mirror;
+
+import dev.cistern.mirror.rules.Location;
+import dev.cistern.mirror.rules.PullSource;
+import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.mirror.upstream.Upstream;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks the pull sources of a location one after the other until one has what is wanted. Those that
+ * failed lately come last.
+ *
+ * <p>Each question carries the header Via (RFC 9110 section 7.6.3) with whom it came through. One
+ * that came through this very server before is not asked again: mirrors that point at each other
+ * would ask for ever.
+ */
+final class Asker {
+  private static final int MOST_ROUNDS = 3;
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(200);
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private final Upstreams upstreams;
+  private final Outages outages;
+  private final String own = "cistern-" + UUID.randomUUID();
+
+  Asker(Upstreams upstreams, Outages outages) {
+    this.upstreams = upstreams;
+    this.outages = outages;
+  }
+
+  /** What is asked of one source. */
+  interface Question<T> {
+    Answer<T> ask(Upstream upstream, PullSource source) throws IOException;
+  }
+
+  /** An answer, and whose it is. */
+  record Asked<T>(PullSource source, Answer<T> answer) {}
+
+  /**
+   * Asks each source once, until one has it. If none has, returns the answer that says most: that
+   * one source has nothing does not count if another could not be asked.
+   *
+   * @param sources at least one
+   */
+  <T> Asked<T> ask(Location location, List<PullSource> sources, Question<T> question)
+      throws IOException {
+    String via = location.via().map(proxies -> proxies + ", ").orElse("");
+    if (via.contains(own)) {
+      return new Asked<>(
+          sources.getFirst(),
+          new Answer.Refused<>("it would ask this server: mirrors in a circle"));
+    }
+    @Nullable Asked<T> telling = null;
+    for (PullSource source : outages.ordered(sources)) {
+      Upstream upstream = upstreams.get(source).via(via + "1.1 " + own);
+      var asked = new Asked<>(source, question.ask(upstream, source));
+      outages.note(source, asked.answer);
+      if (asked.answer instanceof Answer.Found) {
+        return asked;
+      }
+      if (telling == null || weight(asked.answer) > weight(telling.answer)) {
+        telling = asked;
+      }
+    }
+    if (telling == null) {
+      throw new IllegalArgumentException("no sources to ask");
+    }
+    return telling;
+  }
+
+  /**
+   * Asks as {@link #ask} does, and again a few times within a client's patience if the failure may
+   * pass by itself.
+   */
+  <T> Asked<T> insist(Location location, List<PullSource> sources, Question<T> question)
+      throws IOException {
+    boolean wasOut = outages.reason(sources).isPresent();
+    long begin = System.nanoTime();
+    Duration pause = FIRST_PAUSE;
+    for (int round = 1; ; round++) {
+      Asked<T> asked = ask(location, sources, question);
+      Optional<Duration> wait = wasOut ? Optional.empty() : wait(asked.answer, pause);
+      boolean isLate = System.nanoTime() - begin > PATIENCE.toNanos();
+      if (wait.isEmpty() || isLate || round == MOST_ROUNDS) {
+        return asked;
+      }
+      Pause.sleep(wait.get());
+      pause = pause.multipliedBy(2);
+    }
+  }
+
+  /** Returns how long to wait before asking again; empty if that would not help. */
+  private static Optional<Duration> wait(Answer<?> answer, Duration usual) {
+    return switch (answer) {
+      case Answer.Throttled<?>(Optional<Duration> retryAfter) ->
+          Optional.of(retryAfter.orElse(usual)).filter(wait -> wait.compareTo(LONGEST_PAUSE) <= 0);
+      case Answer.Unreachable<?> unreachable -> Optional.of(usual);
+      case Answer.Refused<?> refused -> Optional.empty();
+      case Answer.Missing<?> missing -> Optional.empty();
+      case Answer.Found<?> found -> Optional.empty();
+    };
+  }
+
+  private static int weight(Answer<?> answer) {
+    return switch (answer) {
+      case Answer.Missing<?> missing -> 0;
+      case Answer.Refused<?> refused -> 1;
+      case Answer.Unreachable<?> unreachable -> 2;
+      case Answer.Throttled<?> throttled -> 3;
+      case Answer.Found<?> found -> 4;
+    };
+  }
+}
