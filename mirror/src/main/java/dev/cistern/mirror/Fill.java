@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -75,6 +76,7 @@ public final class Fill {
   private final List<PullSource> sources;
   private final Delivery delivery;
   private final CompletableFuture<Start> start = new CompletableFuture<>();
+  private final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
   private final Set<Runnable> followers = ConcurrentHashMap.newKeySet();
   private final AtomicInteger holders = new AtomicInteger(1);
   private volatile PullSource source;
@@ -184,11 +186,15 @@ public final class Fill {
     return start;
   }
 
-  /**
-   * Tells those who wait for the first byte that none comes; called when this fill is forgotten.
-   */
+  /** Is fulfilled when it has ended, well or not. */
+  CompletableFuture<@Nullable Void> ended() {
+    return ended;
+  }
+
+  /** Tells those who wait that no more comes; called when this fill is forgotten. */
   void end() {
     start.complete(failure);
+    ended.complete(null);
   }
 
   /** Downloads, verifies and stores. {@code buffer} is used while it runs. */

@@ -1,11 +1,13 @@
 package dev.cistern.mirror;
 
+import dev.cistern.auth.credentials.Credentials;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.Freshness;
 import dev.cistern.mirror.upstream.RemoteManifest;
 import dev.cistern.mirror.upstream.Upstream;
+import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
 import dev.cistern.oci.OciException;
@@ -21,6 +23,7 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -94,6 +97,69 @@ final class Manifests {
       case Digest digest -> byDigest(location, digest);
       case Tag tag -> byTag(location, tag);
     };
+  }
+
+  Why why(Location location, Reference reference) throws IOException {
+    var sources = new ArrayList<Why.Source>();
+    for (PullSource source : outages.ordered(location.sources(reference))) {
+      UpstreamSettings settings = upstreams.settings(source).at(source.endpoint());
+      sources.add(
+          new Why.Source(
+              source.name(),
+              settings.endpoint(),
+              source.repository(),
+              settings
+                  .keyring()
+                  .find(settings.registry(), source.repository().path())
+                  .map(Credentials::toString),
+              outages.reason(List.of(source))));
+    }
+    return new Why(location.repository(), location.rule(), here(location, reference), sources);
+  }
+
+  private Optional<Why.Here> here(Location location, Reference reference) {
+    RepositoryName repository = location.repository();
+    return switch (reference) {
+      case Digest digest ->
+          repositories
+              .manifest(repository, digest)
+              .map(found -> new Why.Here(digest, false, Optional.empty(), Optional.empty()));
+      case Tag tag -> {
+        List<PullSource> sources = location.sources(tag);
+        yield repositories
+            .tag(repository, tag)
+            .map(known -> {
+              boolean isPushed = known.origin() == Origin.PUSHED;
+              Optional<Instant> fresh =
+                  isPushed || sources.isEmpty()
+                      ? Optional.empty()
+                      : Optional.of(known.checked().plus(freshness(sources).interval(tag)));
+              return new Why.Here(known.digest(), isPushed, Optional.of(known.checked()), fresh);
+            });
+      }
+    };
+  }
+
+  /** Asks the sources now; a tag that was pushed, and a digest that is here, are not asked for. */
+  ManifestAnswer refresh(Location location, Reference reference) throws IOException {
+    if (!(reference instanceof Tag tag) || location.sources(tag).isEmpty()) {
+      return manifest(location, reference);
+    }
+    Optional<StoredTag> known = repositories.tag(location.repository(), tag);
+    Optional<StoredManifest> stored =
+        known.flatMap(found -> repositories.manifest(location.repository(), found.digest()));
+    if (known.isEmpty() || stored.isEmpty() || known.get().origin() == Origin.PUSHED) {
+      return manifest(location, tag);
+    }
+    List<PullSource> sources = location.sources(tag);
+    var old = new OldTag(tag, known.get(), stored.get(), sources);
+    Landing landing =
+        await(flights.join(new Flight(location.repository(), tag), () -> check(location, old)));
+    PullSource source = landing.source.orElse(sources.getFirst());
+    if (landing.answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
+      return new ManifestAnswer(found, CacheStatus.of(CacheStatus.Outcome.MISS, source.name()));
+    }
+    throw Failures.of(landing.answer, source, Failures.manifestUnknown(location.repository(), tag));
   }
 
   private ManifestAnswer byDigest(Location location, Digest digest) throws IOException {

@@ -6,6 +6,7 @@ import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.OciException;
+import dev.cistern.oci.Platform;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Blob;
@@ -14,6 +15,7 @@ import dev.cistern.storage.Store;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ExecutionException;
@@ -127,6 +129,32 @@ public final class Mirror implements AutoCloseable {
     }
     Asker.Asked<Long> asked = confirm(location, digest);
     return new BlobSize(size(asked), CacheStatus.passed(asked.source().name()));
+  }
+
+  /** Tells how a pull would be answered; asks no upstream. */
+  public Why why(Location location, Reference reference) throws IOException {
+    return manifests.why(location, reference);
+  }
+
+  /**
+   * Asks the sources now, however fresh the tag is here, and remembers nothing of earlier failures.
+   *
+   * @throws OciException if none of them gives it
+   */
+  public ManifestAnswer refresh(Location location, Reference reference) throws IOException {
+    absences.forget(location, reference);
+    return manifests.refresh(location, reference);
+  }
+
+  /**
+   * Starts to bring images here.
+   *
+   * @param platforms of an index only these are brought; all if the list is empty
+   */
+  public Preheat preheat(List<Preheat.Wish> wishes, List<Platform> platforms) {
+    var preheat = new Preheat(this, wishes, platforms);
+    threads.execute(preheat::run);
+    return preheat;
   }
 
   /** Returns how many downloads run. */

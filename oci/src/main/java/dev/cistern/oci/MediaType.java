@@ -47,6 +47,15 @@ public record MediaType(String name) {
     return isImage() || isIndex();
   }
 
+  /**
+   * Says whether this is the type of a layer that is not to be distributed: registries do not have
+   * it (image specification, "Non-Distributable Layers"; Docker's "foreign" layers).
+   */
+  public boolean isNonDistributable() {
+    return name.startsWith("application/vnd.oci.image.layer.nondistributable.")
+        || name.startsWith("application/vnd.docker.image.rootfs.foreign.");
+  }
+
   @Override
   public String toString() {
     return name;

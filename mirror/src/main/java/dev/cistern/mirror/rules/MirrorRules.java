@@ -76,16 +76,21 @@ public final class MirrorRules {
             "no upstream is configured for ns=" + Texts.shown(namespace.get()),
             "add it under upstreams in the configuration, with registry: and its host");
       }
-      return below(registry, name, namespace);
+      return below(registry, name, namespace, "the parameter ns is " + namespace.get());
     }
     @Nullable Registry registry = named(name.first());
     if (registry != null && name.first().length() < name.path().length()) {
       String rest = name.path().substring(name.first().length() + 1);
-      return below(registry, new RepositoryName(rest), namespace);
+      return below(
+          registry, new RepositoryName(rest), namespace, "the name begins with " + name.first());
     }
     List<PullSource> sources =
         defaultRegistry.map(found -> found.sources(at(found, name))).orElse(List.of());
-    return new Location(name, sources, namespace);
+    String rule =
+        defaultRegistry
+            .map(found -> "the default upstream is " + found.name())
+            .orElse("no upstream's name or host is its beginning: it is what was pushed here");
+    return new Location(name, sources, namespace, rule);
   }
 
   private @Nullable Registry named(String first) {
@@ -94,12 +99,13 @@ public final class MirrorRules {
   }
 
   private static Location below(
-      Registry registry, RepositoryName name, Optional<String> namespace) {
+      Registry registry, RepositoryName name, Optional<String> namespace, String rule) {
     RepositoryName repository = at(registry, name);
     return new Location(
         new RepositoryName(registry.name() + "/" + repository),
         registry.sources(repository),
-        namespace);
+        namespace,
+        rule);
   }
 
   /** At Docker Hub a name of one component is short for one below library/. */

@@ -1,19 +1,30 @@
 package dev.cistern.server.admin;
 
 import dev.cistern.mirror.Mirror;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Store;
+import java.io.IOException;
+import java.net.InetAddress;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** {@code /healthz}, {@code /readyz} and {@code /metrics}, by GET. */
+/**
+ * {@code /healthz}, {@code /readyz} and {@code /metrics}, by GET; {@code /admin/...} for those on
+ * this machine.
+ */
 public final class Admin {
   private static final String TEXT = "text/plain; charset=utf-8";
   private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
   private static final String HEALTH = "/healthz";
   private static final String READY = "/readyz";
+  private static final String QUESTIONS = "/admin/";
+  private static final String JSON = "application/json";
+  private static final Set<String> LOCAL_HOSTS = Set.of("localhost", "127.0.0.1", "[::1]");
   private static final String METRICS = "/metrics";
   private static final List<String> PATHS = List.of(HEALTH, READY, METRICS);
   private static final RepositoryName ANY = new RepositoryName("cistern");
@@ -21,16 +32,22 @@ public final class Admin {
   private final Traffic traffic;
   private final Store store;
   private final Mirror mirror;
+  private final Questions questions;
   private @Nullable Metrics metrics;
 
   public Admin(Traffic traffic, Store store, Mirror mirror) {
     this.traffic = traffic;
     this.store = store;
     this.mirror = mirror;
+    this.questions = new Questions(mirror);
   }
 
   /** Returns the reply; 404 for a path that is none of ours. */
-  public Reply answer(Request request) {
+  public Reply answer(Request request) throws IOException {
+    if (request.path().startsWith(QUESTIONS)) {
+      requireAdministrator(request);
+      return question(request);
+    }
     boolean isOurs = PATHS.contains(request.path());
     if (isOurs && !request.isGetOrHead()) {
       return Reply.status(405).header("Allow", "GET, HEAD").body(TEXT, "only GET and HEAD\n");
@@ -43,6 +60,49 @@ public final class Admin {
           Reply.status(404)
               .body(TEXT, "nothing here; the registry is at /v2/, then there are " + PATHS + "\n");
     };
+  }
+
+  private Reply question(Request request) throws IOException {
+    return switch (request.method() + " " + request.path().substring(QUESTIONS.length())) {
+      case "GET why" -> questions.why(request);
+      case "POST refresh" -> questions.refresh(request);
+      case "POST preheat" -> questions.preheat(request);
+      case "GET preheat" -> questions.preheated(request);
+      default ->
+          throw new OciException(
+                  ErrorCode.UNSUPPORTED,
+                  "no such question: " + request.method() + " " + request.path(),
+                  "GET /admin/why?ref=REF, POST /admin/refresh, POST /admin/preheat, GET"
+                      + " /admin/preheat?id=ID")
+              .withStatus(404);
+    };
+  }
+
+  /**
+   * Lets only those ask who are on this machine, and none of the web pages that they look at: a
+   * page can have its browser send what it likes, but not under our name (DNS rebinding), and not
+   * as JSON.
+   */
+  private static void requireAdministrator(Request request) {
+    String host = request.header("Host").orElse("").replaceFirst(":\\d+$", "");
+    boolean isJson =
+        request.isGetOrHead()
+            || request.header("Content-Type").filter(JSON::equalsIgnoreCase).isPresent();
+    if (!isLoopback(request.client()) || !LOCAL_HOSTS.contains(host) || !isJson) {
+      throw new OciException(
+          ErrorCode.DENIED,
+          "administrators only",
+          "ask from the machine that the server runs on, at localhost, 127.0.0.1 or [::1], and POST"
+              + " with Content-Type: application/json");
+    }
+  }
+
+  private static boolean isLoopback(String address) {
+    try {
+      return InetAddress.ofLiteral(address).isLoopbackAddress();
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
   }
 
   /** Ready is who can read the index; no upstream is asked. */

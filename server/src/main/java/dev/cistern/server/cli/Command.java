@@ -13,6 +13,11 @@ interface Command {
   /** Returns what it does, in a line. */
   String summary();
 
+  /** Returns what it wants besides options: nothing, one thing, or ({@code ...}) one or more. */
+  default String operands() {
+    return "";
+  }
+
   Options options();
 
   /**

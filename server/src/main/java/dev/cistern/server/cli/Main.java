@@ -15,7 +15,13 @@ public final class Main {
   private static final int FAILED = 1;
   private static final int MISUSED = 2;
   private static final List<Command> COMMANDS =
-      List.of(new ServeCommand(), new CheckCommand(), new TrainCommand());
+      List.of(
+          new ServeCommand(),
+          new CheckCommand(),
+          new WhyCommand(),
+          new RefreshCommand(),
+          new PreheatCommand(),
+          new TrainCommand());
 
   private Main() {}
 
@@ -69,8 +75,13 @@ public final class Main {
   static CommandLine parse(Command command, List<String> rest) throws ParseException {
     CommandLine line =
         new DefaultParser(false).parse(command.options(), rest.toArray(String[]::new), false);
-    if (!line.getArgList().isEmpty()) {
-      throw new ParseException("Unexpected argument: " + line.getArgList().getFirst());
+    String operands = command.operands();
+    int most = operands.isEmpty() ? 0 : operands.endsWith("...") ? Integer.MAX_VALUE : 1;
+    if (line.getArgList().size() > most) {
+      throw new ParseException("Unexpected argument: " + line.getArgList().get(most));
+    }
+    if (line.getArgList().isEmpty() && most > 0) {
+      throw new ParseException("Missing argument: " + operands);
     }
     return line;
   }
@@ -88,10 +99,11 @@ public final class Main {
   }
 
   private static String help(Command command) {
-    var help = new StringBuilder("cistern " + command.name() + ": " + command.summary() + "\n\n");
+    String usage = ("cistern " + command.name() + " " + command.operands()).strip();
+    var help = new StringBuilder(usage + ": " + command.summary() + "\n\n");
     for (Option option : command.options().getOptions()) {
-      String usage = "--" + option.getLongOpt() + " " + option.getArgName();
-      help.append(String.format("  %-26s %s%n", usage, option.getDescription()));
+      String name = "--" + option.getLongOpt() + " " + option.getArgName();
+      help.append(String.format("  %-26s %s%n", name, option.getDescription()));
     }
     return help.append(String.format("  %-26s %s%n", "--help", "this text")).toString();
   }

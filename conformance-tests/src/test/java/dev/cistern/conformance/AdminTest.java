@@ -1,0 +1,235 @@
+package dev.cistern.conformance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class AdminTest {
+  private static final int LAYER_BYTES = 300_000;
+
+  private static UpstreamRegistry upstream;
+  private static CisternServer server;
+
+  @BeforeAll
+  static void start(@TempDir Path directory) {
+    upstream = UpstreamRegistry.start();
+    String credentials =
+        TestConfig.credentials(
+            directory,
+            "secret.json",
+            "\"" + upstream.host() + "\":{\"auth\":\"cm9ib3Q6aGlkZGVu\"}");
+    server =
+        new TestConfig(directory).upstream("up", upstream, "insecure: true", credentials).start();
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+    upstream.close();
+  }
+
+  @BeforeEach
+  void forget() {
+    upstream.heal();
+    upstream.forget();
+  }
+
+  private record Ran(int status, String out) {}
+
+  @Test
+  void whySaysWhereFromByWhichRuleAndWhoseCredentialsAndAsksNobody() {
+    Ran why = run("why", "up/team/app:v1");
+
+    assertThat(why.status).isZero();
+    assertThat(why.out)
+        .contains("repository: up/team/app\n")
+        .contains("rule: the name begins with up\n")
+        .contains("here: no\n")
+        .contains("source 1: team/app at " + upstream.url() + ", credentials robot:***\n")
+        .doesNotContain("hidden");
+    assertThat(upstream.requests()).isEmpty();
+  }
+
+  @Test
+  void whySaysWhatIsHereAndHowFresh() {
+    String digest = image("known", 1, "v1");
+    assertThat(pull("/v2/up/known/manifests/v1").statusCode()).isEqualTo(200);
+
+    assertThat(run("why", "up/known:v1").out)
+        .containsPattern("here: " + digest + ", cached, checked 20\\S+, fresh until 20\\S+\n");
+    assertThat(run("why", "up/known@" + digest, "-o", "json").out)
+        .contains("\"here\":{\"digest\":\"" + digest + "\"");
+    assertThat(run("why", "pushed/here:v1").out).contains("it is what was pushed here");
+  }
+
+  @Test
+  void refreshAsksNowAndTellsWhatChanged() {
+    String first = image("moving", 2, "v1");
+    assertThat(run("refresh", "up/moving:v1").out).isEqualTo(first + ", new here\n");
+    assertThat(run("refresh", "up/moving:v1").out).isEqualTo(first + ", as before\n");
+
+    String second = image("moving", 3, "v1");
+    assertThat(run("refresh", "up/moving:v1").out).isEqualTo(second + ", before " + first + "\n");
+    assertThat(pull("/v2/up/moving/manifests/v1").headers().firstValue("Docker-Content-Digest"))
+        .contains(second);
+  }
+
+  @Test
+  void refreshForgetsThatSomethingWasMissing() {
+    assertThat(pull("/v2/up/late/manifests/v1").statusCode()).isEqualTo(404);
+    String digest = image("late", 4, "v1");
+
+    assertThat(run("refresh", "up/late:v1").out).isEqualTo(digest + ", new here\n");
+  }
+
+  @Test
+  void preheatBringsTheWantedPlatformsWithTheirLayers() {
+    byte[] amd64 = layer(5);
+    byte[] arm64 = layer(6);
+    String wanted = upstream.addManifest("many", manifest("many", amd64));
+    String other = upstream.addManifest("many", manifest("many", arm64));
+    String index =
+        """
+        {"schemaVersion":2,"mediaType":"%s","manifests":[
+          {"mediaType":"%s","digest":"%s","size":1,"platform":{"os":"linux","architecture":"amd64"}},
+          {"mediaType":"%s","digest":"%s","size":1,"platform":{"os":"linux","architecture":"arm64"}}]}
+        """
+            .formatted(Samples.INDEX, Samples.IMAGE, wanted, Samples.IMAGE, other);
+    upstream.addManifest("many", index.getBytes(UTF_8), "v1");
+    upstream.always("GET", "many/manifests/v1", new Answer.With("Content-Type", Samples.INDEX));
+
+    Ran preheat = run("preheat", "up/many:v1", "--platform", "linux/amd64");
+    assertThat(preheat.out).contains("\"state\":\"done\",\"images\":1,\"wanted\":1");
+    assertThat(preheat.status).isZero();
+
+    upstream.always("GET", "", Answer.status(503));
+    assertThat(pull("/v2/up/many/manifests/" + wanted).statusCode()).isEqualTo(200);
+    assertThat(pull("/v2/up/many/blobs/" + Samples.digest(amd64)).body()).isEqualTo(amd64);
+    assertThat(pull("/v2/up/many/manifests/" + other).statusCode()).isEqualTo(502);
+  }
+
+  @Test
+  void aPreheatThatFailsSaysWhy() {
+    Ran preheat = run("preheat", "up/nothing:v1");
+
+    assertThat(preheat.status).isEqualTo(1);
+    assertThat(preheat.out)
+        .contains("\"state\":\"failed\"")
+        .contains("error: preheat failed: no manifest v1 in repository up/nothing");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "why|2|Missing argument: REF",
+        "why a b|2|Unexpected argument: b",
+        "why UP/x|1|not a repository name",
+        "why up/x -o yaml|2|text or json is expected",
+        "why up/x --server ftp://a|2|a URL such as",
+        "preheat|2|Missing argument: REF...",
+        "preheat up/x --platform linux|1|not a platform",
+        "refresh up/nothing-at-all:v1|1|no manifest v1"
+      })
+  void wrongQuestionsAreAnsweredWithWhatWouldBeRight(String line, int status, String text) {
+    Ran ran = run(line.split(" "));
+
+    assertThat(ran.out).contains(text);
+    assertThat(ran.status).isEqualTo(status);
+  }
+
+  @Test
+  void whoIsNotOnThisMachineOrComesFromAWebPageIsRefused() throws Exception {
+    URI refresh = server.uri("/admin/refresh");
+    assertThat(post(refresh, "text/plain", "{\"reference\":\"up/x:v1\"}").statusCode())
+        .as("a form of a web page can send this")
+        .isEqualTo(403);
+    assertThat(post(refresh, "application/json", "{").statusCode()).isEqualTo(400);
+    assertThat(post(refresh, "application/json", "{\"reference\":5}").statusCode()).isEqualTo(400);
+    assertThat(post(server.uri("/admin/preheat"), "application/json", "{}").statusCode())
+        .isEqualTo(400);
+    assertThat(pull("/admin/preheat?id=77").statusCode()).isEqualTo(404);
+    assertThat(pull("/admin/nothing").statusCode()).isEqualTo(404);
+    assertThat(pull("/admin/why").statusCode()).isEqualTo(400);
+    try (RawConnection connection = RawConnection.to(server)) {
+      connection.send("GET /admin/why?ref=up/x HTTP/1.1\r\nHost: evil.example:5000\r\n\r\n");
+      assertThat(connection.reply().status()).isEqualTo(403);
+    }
+  }
+
+  private static byte[] layer(int seed) {
+    byte[] layer = Samples.bytes(LAYER_BYTES, seed);
+    upstream.addBlob("many", layer);
+    return layer;
+  }
+
+  private static String image(String repository, int seed, String... tags) {
+    byte[] layer = Samples.bytes(LAYER_BYTES, seed);
+    upstream.addBlob(repository, layer);
+    return upstream.addManifest(repository, manifest(repository, layer), tags);
+  }
+
+  private static byte[] manifest(String repository, byte[] layer) {
+    byte[] config = "{}".getBytes(UTF_8);
+    upstream.addBlob(repository, config);
+    return """
+    {"schemaVersion":2,"mediaType":"%s",
+     "config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s","size":2},
+     "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"%s","size":%d}]}
+    """
+        .formatted(Samples.IMAGE, Samples.digest(config), Samples.digest(layer), layer.length)
+        .getBytes(UTF_8);
+  }
+
+  private static HttpResponse<byte[]> pull(String path) {
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(
+          HttpRequest.newBuilder(server.uri(path)).build(), BodyHandlers.ofByteArray());
+    } catch (IOException | InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static HttpResponse<String> post(URI uri, String type, String body) throws Exception {
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(
+          HttpRequest.newBuilder(uri)
+              .header("Content-Type", type)
+              .POST(BodyPublishers.ofString(body))
+              .build(),
+          BodyHandlers.ofString());
+    }
+  }
+
+  private static Ran run(String... words) {
+    var arguments = new ArrayList<>(List.of(words));
+    if (!arguments.contains("--server")) {
+      arguments.addAll(List.of("--server", "http://" + server.host()));
+    }
+    try {
+      Process process =
+          new ProcessBuilder(CisternServer.command(arguments)).redirectErrorStream(true).start();
+      String out = new String(process.getInputStream().readAllBytes(), UTF_8);
+      return new Ran(process.waitFor(), out);
+    } catch (IOException | InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+}

@@ -1,0 +1,158 @@
+package dev.cistern.mirror;
+
+import dev.cistern.mirror.rules.Location;
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Platform;
+import dev.cistern.oci.Reference;
+import dev.cistern.storage.Blob;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Images that are brought here before anybody pulls them, one after the other, on a thread of its
+ * own. What is here already costs nothing; layers that are never distributed are left out.
+ */
+public final class Preheat {
+  private static final Logger LOG = LoggerFactory.getLogger(Preheat.class);
+
+  private final Mirror mirror;
+  private final List<Wish> wishes;
+  private final List<Platform> platforms;
+  private final Set<Digest> counted = new HashSet<>();
+  private final Map<Digest, Fill> running = new ConcurrentHashMap<>();
+  private final AtomicLong total = new AtomicLong();
+  private final AtomicLong done = new AtomicLong();
+  private final AtomicInteger images = new AtomicInteger();
+  private volatile State state = State.RUNNING;
+  private volatile Optional<String> failure = Optional.empty();
+
+  /**
+   * @param platforms of an index only these are brought; all if the list is empty
+   */
+  Preheat(Mirror mirror, List<Wish> wishes, List<Platform> platforms) {
+    this.mirror = mirror;
+    this.wishes = List.copyOf(wishes);
+    this.platforms = List.copyOf(platforms);
+  }
+
+  /** One image that is wanted here. */
+  public record Wish(Location location, Reference reference) {}
+
+  /** How it goes. */
+  public enum State {
+    RUNNING,
+    DONE,
+    FAILED
+  }
+
+  /**
+   * How far it is.
+   *
+   * @param images how many of the {@code wanted} are here
+   * @param doneBytes of the {@code totalBytes} that are known to be wanted so far
+   * @param failure why it failed
+   */
+  public record Progress(
+      State state,
+      int images,
+      int wanted,
+      long doneBytes,
+      long totalBytes,
+      Optional<String> failure) {}
+
+  /** Returns how far it is; for any thread. */
+  public Progress progress() {
+    long coming = running.values().stream().mapToLong(Fill::available).sum();
+    return new Progress(
+        state,
+        images.get(),
+        wishes.size(),
+        Math.min(total.get(), done.get() + coming),
+        total.get(),
+        failure);
+  }
+
+  void run() {
+    try {
+      for (Wish wish : wishes) {
+        bring(wish.location(), wish.reference());
+        images.incrementAndGet();
+      }
+      state = State.DONE;
+    } catch (IOException | OciException e) {
+      LOG.atWarn().addKeyValue("reason", e.getMessage()).log("preheat failed");
+      failure = Optional.of(String.valueOf(e.getMessage()));
+      state = State.FAILED;
+    }
+  }
+
+  private void bring(Location location, Reference reference) throws IOException {
+    var stored = mirror.manifest(location, reference).manifest();
+    Manifest manifest = Manifest.parse(stored.bytes(), Optional.of(stored.mediaType()));
+    List<Descriptor> blobs =
+        manifest.blobs().filter(blob -> !blob.mediaType().isNonDistributable()).toList();
+    var wanted = new ArrayList<Descriptor>();
+    for (Descriptor blob : blobs) {
+      if (counted.add(blob.digest())) {
+        wanted.add(blob);
+        total.addAndGet(blob.size());
+      }
+    }
+    for (Descriptor blob : wanted) {
+      bringBlob(location, blob);
+    }
+    for (Descriptor child : manifest.children().filter(this::isWanted).toList()) {
+      bring(location, child.digest());
+    }
+  }
+
+  private boolean isWanted(Descriptor child) {
+    return platforms.isEmpty()
+        || child.platform().isEmpty()
+        || platforms.stream().anyMatch(child.platform().get()::is);
+  }
+
+  private void bringBlob(Location location, Descriptor blob) throws IOException {
+    switch (mirror.blob(location, blob.digest(), Wanted.ALL)) {
+      case BlobAnswer.Stored(Blob stored, CacheStatus status) -> stored.release();
+      case BlobAnswer.Filling(Fill fill, CacheStatus status) -> await(fill);
+      case BlobAnswer.Passing(DirectBlob direct, CacheStatus status) -> {
+        direct.close();
+        throw new IOException("there is no room for " + blob.digest());
+      }
+    }
+    done.addAndGet(blob.size());
+  }
+
+  private void await(Fill fill) throws IOException {
+    running.put(fill.digest(), fill);
+    try {
+      fill.ended().get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("the server is stopping", e);
+    } catch (ExecutionException e) {
+      throw new IOException("a download broke", e);
+    } finally {
+      running.remove(fill.digest());
+      fill.release();
+    }
+    if (!fill.isComplete()) {
+      throw new IOException("the download of " + fill.digest() + " failed");
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package dev.cistern.server.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import org.apache.commons.cli.CommandLine;
+import org.apache.commons.cli.Options;
+import org.apache.commons.cli.ParseException;
+import tools.jackson.databind.JsonNode;
+
+/** Says where an image would be pulled from, and what is here of it. */
+final class WhyCommand implements Command {
+  @Override
+  public String name() {
+    return "why";
+  }
+
+  @Override
+  public String summary() {
+    return "says where an image would be pulled from, by which rule, and what is here of it";
+  }
+
+  @Override
+  public String operands() {
+    return "REF";
+  }
+
+  @Override
+  public Options options() {
+    return AdminClient.options();
+  }
+
+  @Override
+  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+    boolean isJson = AdminClient.isJson(line);
+    JsonNode why = AdminClient.of(line).get("/admin/why", "ref", line.getArgList().getFirst());
+    if (isJson) {
+      out.println(why);
+      return 0;
+    }
+    out.println("repository: " + why.path("repository").asString());
+    out.println("rule: " + why.path("rule").asString());
+    out.println("here: " + here(why.path("here")));
+    int number = 1;
+    for (JsonNode source : why.path("sources")) {
+      out.println(
+          "source "
+              + number++
+              + ": "
+              + source.path("repository").asString()
+              + " at "
+              + source.path("endpoint").asString()
+              + ", credentials "
+              + source.path("credentials").asString()
+              + (source.has("outage") ? ", out: " + source.path("outage").asString() : ""));
+    }
+    return 0;
+  }
+
+  private static String here(JsonNode here) {
+    if (here.isMissingNode()) {
+      return "no";
+    }
+    String text = here.path("digest").asString() + ", " + here.path("origin").asString();
+    String checked = here.path("checked").asString("");
+    String fresh = here.path("freshUntil").asString("");
+    return text
+        + (checked.isEmpty() ? "" : ", checked " + checked)
+        + (fresh.isEmpty() ? "" : ", fresh until " + fresh);
+  }
+}
