@@ -14,6 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -172,7 +173,7 @@ class FullDiskTest {
   }
 
   @Test
-  void aPullThroughAFullDiskIsRefusedAndWorksWhenThereIsSpace() throws IOException {
+  void aPullThroughAFullDiskIsPassedOnAndIsKeptWhenThereIsSpace() throws IOException {
     try (SeededUpstream upstream = SeededUpstream.start();
         CisternServer server = CisternServer.start(data(), "--upstream", "up=" + upstream.url());
         HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
@@ -180,30 +181,52 @@ class FullDiskTest {
       Sample manifest = upstream.add("v1", List.of(layer));
       fillCompletely();
 
-      assertRefused(calls.send("GET", "/v2/up/image/manifests/v1"));
-      assertThat(blobFails(calls, layer)).isTrue();
+      assertThat(calls.send("GET", "/v2/up/image/manifests/v1").body()).isEqualTo(manifest.bytes());
+      HttpCalls.Reply passed = calls.send("GET", "/v2/up/image/blobs/" + layer.digest());
+      assertThat(Sample.digest(passed.body())).isEqualTo(layer.digest());
+      assertThat(passed.header("Cache-Status")).startsWith("cistern; fwd=uri-miss");
+      HttpCalls.Reply part =
+          calls.send(
+              "GET",
+              "/v2/up/image/blobs/" + layer.digest(),
+              new byte[0],
+              "Range",
+              "bytes=1000000-");
+      assertThat(part.status()).isEqualTo(206);
+      assertThat(part.body()).isEqualTo(layer.part(1_000_000, layer.size()));
 
       emptyFiller();
       await()
           .atMost(RECOVERY)
-          .untilAsserted(() ->
-              assertThat(calls.send("GET", "/v2/up/image/manifests/v1").body())
-                  .isEqualTo(manifest.bytes()));
-      HttpCalls.Reply reply = calls.send("GET", "/v2/up/image/blobs/" + layer.digest());
-      assertThat(Sample.digest(reply.body())).isEqualTo(layer.digest());
+          .untilAsserted(() -> {
+            HttpCalls.Reply reply = calls.send("GET", "/v2/up/image/blobs/" + layer.digest());
+            assertThat(Sample.digest(reply.body())).isEqualTo(layer.digest());
+            assertThat(reply.header("Cache-Status")).isEqualTo("cistern; hit");
+          });
       await().atMost(RECOVERY).untilAsserted(() -> assertThat(files("fills")).isEmpty());
     }
   }
 
-  /** Says whether a pull fails visibly: by an error, or by a connection that ends too early. */
-  private static boolean blobFails(HttpCalls calls, Sample layer) {
-    try {
-      HttpCalls.Reply reply = calls.send("GET", "/v2/up/image/blobs/" + layer.digest());
-      assertRefused(reply);
-    } catch (IOException cut) {
-      return true;
+  @Test
+  void aDownloadThatFillsTheDiskGoesOnForThoseWhoFollowIt() throws IOException {
+    byte[] layer = Samples.bytes(16 * MEBIBYTE, 5);
+    var gate = new CountDownLatch(1);
+    try (UpstreamRegistry upstream = UpstreamRegistry.start();
+        CisternServer server = CisternServer.start(data(), "--upstream", "up=" + upstream.url())) {
+      String digest = upstream.addBlob("image", layer);
+      upstream.next("GET", digest, new Answer.HeldInBody(MEBIBYTE, gate));
+      try (Download first = Download.begin(server, "/v2/up/image/blobs/" + digest);
+          Download second = Download.begin(server, "/v2/up/image/blobs/" + digest)) {
+        first.first(MEBIBYTE / 2);
+        second.first(MEBIBYTE / 2);
+        fillCompletely();
+        gate.countDown();
+
+        assertThat(first.finish(layer)).matches(Download.Outcome::isExact);
+        assertThat(second.finish(layer)).matches(Download.Outcome::isExact);
+      }
+      await().atMost(RECOVERY).untilAsserted(() -> assertThat(files("fills")).isEmpty());
     }
-    return true;
   }
 
   private Path data() {

@@ -56,6 +56,11 @@ final class Delivery implements AutoCloseable {
     this.source = sources.getFirst();
   }
 
+  /** Returns one of the same content that is not begun. */
+  Delivery another() {
+    return new Delivery(asker, location, sources, digest, last);
+  }
+
   /** Bytes did not come, though all was tried. */
   static final class FailedException extends IOException {
     private static final long serialVersionUID = 1L;

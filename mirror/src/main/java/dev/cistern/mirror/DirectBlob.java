@@ -26,12 +26,17 @@ public final class DirectBlob implements AutoCloseable {
   private boolean isHolding;
   private boolean isEnded;
 
-  private DirectBlob(Delivery delivery, Digest digest, long from, OptionalLong last) {
+  private DirectBlob(
+      Delivery delivery,
+      Digest digest,
+      long from,
+      OptionalLong last,
+      @Nullable MessageDigest hash) {
     this.delivery = delivery;
     this.digest = digest;
     this.from = from;
     this.last = last;
-    this.hash = from == 0 && last.isEmpty() ? digest.algorithm().newHash() : null;
+    this.hash = hash;
   }
 
   /** What came of opening one. */
@@ -57,7 +62,26 @@ public final class DirectBlob implements AutoCloseable {
       delivery.close();
       return new Opened.Rangeless();
     }
-    return new Opened.Coming(new DirectBlob(delivery, digest, from, last));
+    boolean isWhole = from == 0 && last.isEmpty();
+    return new Opened.Coming(
+        new DirectBlob(
+            delivery, digest, from, last, isWhole ? digest.algorithm().newHash() : null));
+  }
+
+  /**
+   * Opens the rest of a blob.
+   *
+   * @param delivery not begun yet
+   * @param before the hash of all bytes before {@code from}
+   * @throws IOException if no source gives it
+   */
+  static DirectBlob rest(Delivery delivery, Digest digest, long from, MessageDigest before)
+      throws IOException {
+    Answer<?> answer = delivery.begin(from);
+    if (!(answer instanceof Answer.Found)) {
+      throw new IOException("the rest does not come: " + Failures.reason(answer));
+    }
+    return new DirectBlob(delivery, digest, from, OptionalLong.empty(), before);
   }
 
   /** Returns the name of the source that it comes from. */

@@ -8,6 +8,7 @@ import dev.cistern.storage.StoreFullException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.security.MessageDigest;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -85,6 +86,7 @@ public final class Fill {
   private volatile long resumedAt;
   private volatile long begunNanos;
   private volatile State state = State.RUNNING;
+  private volatile @Nullable MessageDigest overflow;
   private volatile Start failure =
       new Start.Broken(new IOException("a download ended before its first byte"));
 
@@ -132,6 +134,33 @@ public final class Fill {
   /** Says whether no more will come, though not all is there. */
   public boolean isFailed() {
     return state == State.FAILED;
+  }
+
+  /** Says whether no more will come because there was no room for it; see {@link #rest}. */
+  public boolean isOverflown() {
+    return overflow != null;
+  }
+
+  /**
+   * Opens what there was no room for: the blob from {@link #available} on, for one reader. Blocks.
+   *
+   * @throws IOException if it does not come
+   * @throws IllegalStateException if there was room
+   */
+  public DirectBlob rest() throws IOException {
+    MessageDigest before = overflow;
+    if (before == null) {
+      throw new IllegalStateException("there was room for all of " + digest());
+    }
+    return DirectBlob.rest(delivery.another(), digest(), available, copy(before));
+  }
+
+  private static MessageDigest copy(MessageDigest hash) {
+    try {
+      return (MessageDigest) hash.clone();
+    } catch (CloneNotSupportedException e) {
+      throw new AssertionError("the JDK's hashes can be cloned", e);
+    }
   }
 
   /** Returns the file; read it at positions below {@link #available} only. */
@@ -214,6 +243,7 @@ public final class Fill {
     } catch (Delivery.FailedException e) {
       fail(new Start.Failed(e.answer()), String.valueOf(e.getMessage()));
     } catch (StoreFullException e) {
+      overflow();
       fail(new Start.NoRoom(), String.valueOf(e.getMessage()));
     } catch (IOException e) {
       LOG.atError().addKeyValue("digest", digest()).setCause(e).log("fill failed");
@@ -259,6 +289,17 @@ public final class Fill {
         return;
       }
       publish(size < 0 ? blob.length() : Math.min(blob.length(), size - 1));
+    }
+  }
+
+  /** Lets the followers go on without the store, and gives back the room that was used in vain. */
+  private void overflow() {
+    try {
+      overflow = blob.hash();
+      publish(blob.length());
+      blob.discard();
+    } catch (IOException e) {
+      LOG.atWarn().addKeyValue("digest", digest()).setCause(e).log("file not removed");
     }
   }
 

@@ -16,6 +16,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Repositories;
+import dev.cistern.storage.StoreFullException;
 import dev.cistern.storage.StoredManifest;
 import dev.cistern.storage.StoredTag;
 import java.io.IOException;
@@ -317,13 +318,21 @@ final class Manifests {
                   return Answer.failure(head);
                 }
                 if (digest.equals(Optional.of(old.stored.digest()))) {
-                  repositories.confirm(repository, old.tag, old.stored.digest());
+                  confirm(repository, old);
                   return new Answer.Found<>(old.stored);
                 }
                 return fetchFrom(upstream, source, repository, old.tag);
               }));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  private void confirm(RepositoryName repository, OldTag old) throws IOException {
+    try {
+      repositories.confirm(repository, old.tag, old.stored.digest());
+    } catch (StoreFullException e) {
+      LOG.atDebug().addKeyValue("repository", repository).log("no room for the time of a check");
     }
   }
 
@@ -365,7 +374,11 @@ final class Manifests {
     }
     var stored = new StoredManifest(wanted, manifest.mediaType(), remote.bytes());
     List<Tag> tags = reference instanceof Tag tag ? List.of(tag) : List.of();
-    repositories.put(repository, stored, manifest, tags, Origin.CACHED);
+    try {
+      repositories.put(repository, stored, manifest, tags, Origin.CACHED);
+    } catch (StoreFullException e) {
+      LOG.atWarn().addKeyValue("repository", repository).log("no room for a manifest");
+    }
     return new Answer.Found<>(stored);
   }
 

@@ -12,6 +12,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
+import dev.cistern.storage.StoreFullException;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -22,6 +23,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Answers from the store, or fills it while answering. Blocking; called from virtual threads.
@@ -31,6 +34,7 @@ import java.util.concurrent.TimeUnit;
  * it. That another repository has the content is never enough.
  */
 public final class Mirror implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Mirror.class);
   private static final int GRACE_SECONDS = 2;
 
   private final Store store;
@@ -195,7 +199,7 @@ public final class Mirror implements AutoCloseable {
     }
     if (!store.blobs().isLinked(location.repository(), digest)) {
       confirm(location, digest);
-      store.blobs().link(location.repository(), digest, Origin.CACHED);
+      link(location.repository(), digest);
     }
     return store.blobs().open(digest);
   }
@@ -259,7 +263,12 @@ public final class Mirror implements AutoCloseable {
    */
   private Optional<BlobAnswer> fill(Location location, Digest digest, Wanted wanted)
       throws IOException {
-    Optional<Fills.Joined> joined = fills.join(location, digest);
+    Optional<Fills.Joined> joined;
+    try {
+      joined = fills.join(location, digest);
+    } catch (StoreFullException e) {
+      return Optional.of(pass(location, digest, wanted));
+    }
     if (joined.isEmpty()) {
       return Optional.empty();
     }
@@ -324,7 +333,16 @@ public final class Mirror implements AutoCloseable {
       if (hasJoined) {
         confirm(location, digest);
       }
-      store.blobs().link(location.repository(), digest, Origin.CACHED);
+      link(location.repository(), digest);
+    }
+  }
+
+  /** Notes that a repository reaches a blob; without room for that it will be asked again. */
+  private void link(RepositoryName repository, Digest digest) throws IOException {
+    try {
+      store.blobs().link(repository, digest, Origin.CACHED);
+    } catch (StoreFullException e) {
+      LOG.atDebug().addKeyValue("repository", repository).log("no room for a link");
     }
   }
 

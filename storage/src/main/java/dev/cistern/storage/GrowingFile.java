@@ -95,15 +95,20 @@ final class GrowingFile implements AutoCloseable {
   /** Returns the digest of the content; the running hash goes on from here as it was. */
   Digest digest(Digest.Algorithm wanted) throws IOException {
     if (wanted == algorithm) {
-      try {
-        return Digest.ofHash(algorithm, ((MessageDigest) hash.clone()).digest());
-      } catch (CloneNotSupportedException e) {
-        throw new AssertionError("the JDK's hashes can be cloned", e);
-      }
+      return Digest.ofHash(algorithm, hash().digest());
     }
     MessageDigest other = wanted.newHash();
     readInto(other, channel);
     return Digest.ofHash(wanted, other.digest());
+  }
+
+  /** Returns the hash of the content as it is now, to go on with. */
+  MessageDigest hash() {
+    try {
+      return (MessageDigest) hash.clone();
+    } catch (CloneNotSupportedException e) {
+      throw new AssertionError("the JDK's hashes can be cloned", e);
+    }
   }
 
   @Override

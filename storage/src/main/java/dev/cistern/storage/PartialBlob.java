@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.security.MessageDigest;
 import java.util.Optional;
 
 /**
@@ -52,6 +53,11 @@ public final class PartialBlob implements AutoCloseable {
    */
   public void append(ByteBuffer bytes) throws IOException {
     file.append(bytes);
+  }
+
+  /** Returns the hash of what is there, to go on with elsewhere. */
+  public MessageDigest hash() {
+    return file.hash();
   }
 
   /** Says whether the content has the digest it must have. */

@@ -83,7 +83,8 @@ final class ReplyWriter {
       case ReplyBody.Following following -> {
         long length = following.end() < 0 ? -1 : following.end() - following.from();
         context.writeAndFlush(head(reply, isKeptAlive, length));
-        new Tail(context, following.fill(), following.from(), following.end(), done).begin();
+        new Tail(context, following.fill(), following.from(), following.end(), threads, done)
+            .begin();
       }
       case ReplyBody.Direct(DirectBlob blob) -> {
         context.writeAndFlush(head(reply, isKeptAlive, blob.count()));

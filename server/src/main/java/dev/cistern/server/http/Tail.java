@@ -7,18 +7,25 @@ import io.netty.channel.DefaultFileRegion;
 import io.netty.handler.codec.http.LastHttpContent;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One client's way along a file that grows: sends what is available beyond what it sent, at the
- * socket's pace, until the end; cuts the connection if the fill fails. Runs on the connection's
- * event loop; only {@link #wake} is called from the fill's thread.
+ * socket's pace, until the end; cuts the connection if the fill fails, and goes on as a {@link
+ * Relay} if there was no room for the rest. Runs on the connection's event loop; only {@link #wake}
+ * is called from the fill's thread.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
 final class Tail {
+  private static final Logger LOG = LoggerFactory.getLogger(Tail.class);
+
   private final ChannelHandlerContext context;
   private final Fill fill;
   private final long end;
+  private final Executor threads;
   private final ChannelPromise done;
   private final AtomicBoolean isScheduled = new AtomicBoolean();
   private final Runnable wake = this::wake;
@@ -27,10 +34,18 @@ final class Tail {
 
   /**
    * @param end where it ends, exclusive; -1 for the end of the blob
+   * @param threads for what has to wait
    * @param done is fulfilled when all is sent
    */
-  Tail(ChannelHandlerContext context, Fill fill, long from, long end, ChannelPromise done) {
+  Tail(
+      ChannelHandlerContext context,
+      Fill fill,
+      long from,
+      long end,
+      Executor threads,
+      ChannelPromise done) {
     this.context = context;
+    this.threads = threads;
     this.fill = fill;
     this.sent = from;
     this.end = end;
@@ -70,9 +85,27 @@ final class Tail {
       write(limit - sent);
     } else if (sent == end || (isComplete && sent == fill.size())) {
       context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
+    } else if (isFailed && fill.isOverflown() && (end < 0 || end == fill.size())) {
+      goOn();
     } else if (isFailed) {
       context.close();
     }
+  }
+
+  /** There was no room for the rest: it comes straight from the upstream. */
+  private void goOn() {
+    isWriting = true;
+    threads.execute(() -> {
+      try {
+        new Relay(context, fill.rest(), done).begin(threads);
+      } catch (IOException e) {
+        LOG.atWarn()
+            .addKeyValue("digest", fill.digest())
+            .addKeyValue("reason", e.getMessage())
+            .log("reply cut");
+        context.close();
+      }
+    });
   }
 
   private void write(long count) {
