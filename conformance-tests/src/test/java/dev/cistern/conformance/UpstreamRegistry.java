@@ -27,6 +27,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +39,8 @@ import org.jspecify.annotations.Nullable;
  * <p>One virtual thread a connection; its methods are safe for all threads.
  */
 final class UpstreamRegistry implements AutoCloseable {
+  private static final Pattern LIST = Pattern.compile("/v2/(.+)/(?:tags/list|referrers/([^/]+))");
+
   private final Optional<TestIdentity> identity;
   private final Map<String, Content> contents = new ConcurrentHashMap<>();
   private final ConcurrentLinkedDeque<Rule> rules = new ConcurrentLinkedDeque<>();
@@ -46,6 +50,7 @@ final class UpstreamRegistry implements AutoCloseable {
   private final AtomicInteger accepted = new AtomicInteger();
   private final TokenService tokens = new TokenService();
   private final InetAddress address;
+  private volatile int mostTagsAPage = 1000;
   private volatile ServerSocket listener;
   private volatile Thread acceptor;
 
@@ -109,13 +114,27 @@ final class UpstreamRegistry implements AutoCloseable {
 
   /** Puts a manifest into a repository, under its digest and {@code tags}; returns its digest. */
   String addManifest(String repository, byte[] bytes, String... tags) {
+    return addManifest(Samples.IMAGE, repository, bytes, tags);
+  }
+
+  /** Puts an index into a repository, under its digest and {@code tags}; returns its digest. */
+  String addIndex(String repository, byte[] bytes, String... tags) {
+    return addManifest(Samples.INDEX, repository, bytes, tags);
+  }
+
+  private String addManifest(String mediaType, String repository, byte[] bytes, String... tags) {
     String digest = Samples.digest(bytes);
-    var content = new Content(Samples.IMAGE, digest, bytes);
+    var content = new Content(mediaType, digest, bytes);
     contents.put("/v2/" + repository + "/manifests/" + digest, content);
     for (String tag : tags) {
       contents.put("/v2/" + repository + "/manifests/" + tag, content);
     }
     return digest;
+  }
+
+  /** Lists at most {@code most} tags a page, whatever is asked for. */
+  void limitPages(int most) {
+    mostTagsAPage = most;
   }
 
   /** Answers the next requests that fit with these, one each, and the later ones as before. */
@@ -283,7 +302,7 @@ final class UpstreamRegistry implements AutoCloseable {
     }
     @Nullable Content content = contents.get(request.path());
     if (content == null) {
-      return tags(request.path());
+      return list(request);
     }
     var headers =
         Map.of("Content-Type", content.mediaType(), "Docker-Content-Digest", content.digest());
@@ -292,22 +311,32 @@ final class UpstreamRegistry implements AutoCloseable {
     return range.isPresent() ? whole.from(range.get()) : whole;
   }
 
-  private UpstreamReply tags(String path) {
-    if (!path.endsWith("/tags/list")) {
+  private UpstreamReply list(Received request) {
+    Matcher list = LIST.matcher(request.path());
+    if (!list.matches()) {
       return UpstreamReply.missing();
     }
-    String repository = path.substring("/v2/".length(), path.length() - "/tags/list".length());
+    String repository = list.group(1);
     String prefix = "/v2/" + repository + "/manifests/";
-    List<String> tags =
+    if (list.group(2) != null) {
+      return UpstreamLists.referrers(
+          contents.entrySet().stream()
+              .filter(entry -> entry.getKey().startsWith(prefix + "sha256:"))
+              .map(entry -> entry.getValue().bytes())
+              .toList(),
+          list.group(2));
+    }
+    List<String> references =
         contents.keySet().stream()
-            .filter(key -> key.startsWith(prefix) && key.indexOf(':') < 0)
-            .map(key -> '"' + key.substring(prefix.length()) + '"')
+            .filter(key -> key.startsWith(prefix))
+            .map(key -> key.substring(prefix.length()))
             .sorted()
             .toList();
-    String json = "{\"name\":\"" + repository + "\",\"tags\":" + tags + "}";
-    return tags.isEmpty()
+    List<String> tags =
+        references.stream().filter(reference -> reference.indexOf(':') < 0).toList();
+    return references.isEmpty()
         ? UpstreamReply.missing()
-        : UpstreamReply.of(200, Map.of("Content-Type", "application/json"), json.getBytes(UTF_8));
+        : UpstreamLists.tags(repository, tags, mostTagsAPage, request);
   }
 
   private static @Nullable Received read(InputStream in) throws IOException {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +51,24 @@ final class Asker {
    */
   <T> Asked<T> ask(Location location, List<PullSource> sources, Question<T> question)
       throws IOException {
+    return ask(location, sources, question, outages::note);
+  }
+
+  /**
+   * Asks as {@link #ask} does for what is not an image's content: a failure says nothing of how the
+   * sources give that.
+   */
+  <T> Asked<T> askAside(Location location, List<PullSource> sources, Question<T> question)
+      throws IOException {
+    return ask(location, sources, question, outages::noteAside);
+  }
+
+  private <T> Asked<T> ask(
+      Location location,
+      List<PullSource> sources,
+      Question<T> question,
+      BiConsumer<PullSource, Answer<T>> note)
+      throws IOException {
     String via = location.via().map(proxies -> proxies + ", ").orElse("");
     if (via.contains(own)) {
       return new Asked<>(
@@ -60,7 +79,7 @@ final class Asker {
     for (PullSource source : outages.ordered(sources)) {
       Upstream upstream = upstreams.get(source).via(via + "1.1 " + own);
       var asked = new Asked<>(source, question.ask(upstream, source));
-      outages.note(source, asked.answer);
+      note.accept(source, asked.answer);
       if (asked.answer instanceof Answer.Found) {
         return asked;
       }

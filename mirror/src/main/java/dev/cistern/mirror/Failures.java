@@ -24,6 +24,10 @@ final class Failures {
         ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository);
   }
 
+  static OciException nameUnknown(RepositoryName repository) {
+    return new OciException(ErrorCode.NAME_UNKNOWN, "nothing is here of repository " + repository);
+  }
+
   /**
    * Returns the error for an answer of {@code source} that is not found; {@code unknown} is the one
    * for missing.

@@ -4,6 +4,7 @@ import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
@@ -45,6 +46,7 @@ public final class Mirror implements AutoCloseable {
   private final Absences absences;
   private final Fills fills;
   private final Manifests manifests;
+  private final Lists lists;
 
   /** How patient the mirror is, and how much it does at once. */
   public Mirror(
@@ -70,6 +72,9 @@ public final class Mirror implements AutoCloseable {
             clock,
             settings.patience(),
             threads);
+    this.lists =
+        new Lists(
+            store.repositories(), upstreams, asker, outages, clock, settings.patience(), threads);
   }
 
   /** Finds where what is pushed to {@code name} is kept; see {@link MirrorRules#locate}. */
@@ -159,6 +164,28 @@ public final class Mirror implements AutoCloseable {
     var preheat = new Preheat(this, wishes, platforms);
     threads.execute(preheat::run);
     return preheat;
+  }
+
+  /**
+   * Returns up to {@code most} tags after {@code last} ("" for the first): what the upstream lists
+   * and what was pushed here, or what is here if the upstream fails.
+   *
+   * @throws OciException if no such repository is here or upstream, or none is here and the
+   *     upstream fails
+   */
+  public ListAnswer<String> tags(Location location, String last, int most) throws IOException {
+    return lists.tags(location, last, most);
+  }
+
+  /**
+   * Returns up to {@code most} of what refers to {@code subject}, in the order of digests, put
+   * together like {@link #tags}.
+   *
+   * @throws OciException if no referrer is here and the upstream fails
+   */
+  public ListAnswer<Descriptor> referrers(
+      Location location, Digest subject, Optional<Digest> last, int most) throws IOException {
+    return lists.referrers(location, subject, last, most);
   }
 
   /** Returns how many downloads run. */

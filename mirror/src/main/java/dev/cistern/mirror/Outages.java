@@ -56,6 +56,17 @@ final class Outages {
     }
   }
 
+  /**
+   * Takes note of how a source answered to something else than content: that it answers again is
+   * believed only when it was to be tried again.
+   */
+  void noteAside(PullSource source, Answer<?> answer) {
+    boolean isAnswered = answer instanceof Answer.Found || answer instanceof Answer.Missing;
+    if (isAnswered && !isAvoided(source)) {
+      end(source);
+    }
+  }
+
   /** Takes note that a source did not answer in the time that a client waits. */
   void noteSilence(PullSource source, Duration waited) {
     begin(Place.whole(source), "no answer in " + waited.toMillis() + " ms", USUAL);

@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.rocksdb.RocksDBException;
 
 /**
@@ -145,17 +146,46 @@ public final class Repositories {
    * Returns up to {@code most} tags after {@code last} ("" for the first), in the order of bytes.
    */
   public List<String> tags(RepositoryName repository, String last, int most) {
-    return names(Keys.tags(repository), last, most);
+    return names(Keys.tags(repository), last, most, value -> true);
+  }
+
+  /** Returns what {@link #tags} would if there were only those that were pushed. */
+  public List<String> pushedTags(RepositoryName repository, String last, int most) {
+    return names(
+        Keys.tags(repository),
+        last,
+        most,
+        value -> TagFact.decode(value).origin() == Origin.PUSHED);
   }
 
   /** Returns up to {@code most} repositories after {@code last} ("" for the first), in order. */
   public List<String> repositories(String last, int most) {
-    return names(Keys.repositories(), last, most);
+    return names(Keys.repositories(), last, most, value -> true);
   }
 
   /** Returns up to {@code most} of what refers to {@code subject}, in the order of digests. */
   public List<Descriptor> referrers(
       RepositoryName repository, Digest subject, Optional<Digest> last, int most) {
+    return referrers(repository, subject, last, most, digest -> true);
+  }
+
+  /** Returns what {@link #referrers} would if there were only those that were pushed. */
+  public List<Descriptor> pushedReferrers(
+      RepositoryName repository, Digest subject, Optional<Digest> last, int most) {
+    return referrers(repository, subject, last, most, digest -> isPushed(repository, digest));
+  }
+
+  private boolean isPushed(RepositoryName repository, Digest digest) {
+    byte[] link = index.get(Keys.manifestLink(repository, digest));
+    return link != null && LinkFact.decode(link).origin() == Origin.PUSHED;
+  }
+
+  private List<Descriptor> referrers(
+      RepositoryName repository,
+      Digest subject,
+      Optional<Digest> last,
+      int most,
+      Predicate<Digest> isWanted) {
     byte[] prefix = Keys.referrers(repository, subject);
     byte[] from =
         last.map(digest -> after(Keys.referrer(repository, subject, digest))).orElse(prefix);
@@ -165,14 +195,17 @@ public final class Repositories {
           prefix,
           from,
           (key, value) -> {
-            descriptors.add(Facts.decodeReferrer(Keys.digestAfter(prefix.length, key), value));
+            Digest digest = Keys.digestAfter(prefix.length, key);
+            if (isWanted.test(digest)) {
+              descriptors.add(Facts.decodeReferrer(digest, value));
+            }
             return descriptors.size() < most;
           });
     }
     return descriptors;
   }
 
-  private List<String> names(byte[] prefix, String last, int most) {
+  private List<String> names(byte[] prefix, String last, int most, Predicate<byte[]> isWanted) {
     var names = new ArrayList<String>();
     if (most > 0) {
       byte[] key = concat(prefix, last);
@@ -180,7 +213,9 @@ public final class Repositories {
           prefix,
           last.isEmpty() ? key : after(key),
           (found, value) -> {
-            names.add(Keys.textAfter(prefix.length, found));
+            if (isWanted.test(value)) {
+              names.add(Keys.textAfter(prefix.length, found));
+            }
             return names.size() < most;
           });
     }

@@ -229,6 +229,26 @@ class RepositoriesTest {
   }
 
   @Test
+  void whatWasPushedIsListedWithoutWhatIsCached() throws IOException {
+    Digest subject = Digest.of(bytes("subject"));
+    push("pushed", "a", "c");
+    fetch("cached", "b", "c", "d");
+    Digest pushed =
+        Pushes.manifest(
+            store, NAME, Pushes.image("pushed", Optional.of(subject)), Origin.PUSHED, "e");
+    Pushes.manifest(store, NAME, Pushes.image("cached", Optional.of(subject)), Origin.CACHED);
+
+    assertThat(repositories.pushedTags(NAME, "", 9)).containsExactly("a", "c", "e");
+    assertThat(repositories.pushedTags(NAME, "a", 1)).containsExactly("c");
+    assertThat(repositories.tags(NAME, "", 9)).containsExactly("a", "b", "c", "d", "e");
+    assertThat(repositories.pushedReferrers(NAME, subject, Optional.empty(), 9))
+        .extracting(Descriptor::digest)
+        .containsExactly(pushed);
+    assertThat(repositories.pushedReferrers(NAME, subject, Optional.of(pushed), 9)).isEmpty();
+    assertThat(referrers(NAME, subject)).hasSize(2).contains(pushed);
+  }
+
+  @Test
   void repositoriesAreListedInTheOrderOfBytes() throws IOException {
     for (String name : List.of("a/b", "a0", "a-b", "a", "a.b", "a_b")) {
       Pushes.manifest(

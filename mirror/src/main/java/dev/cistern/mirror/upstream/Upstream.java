@@ -1,11 +1,13 @@
 package dev.cistern.mirror.upstream;
 
+import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
 import dev.cistern.oci.MediaType;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
 import java.io.IOException;
 import java.net.URI;
 import java.net.UnknownHostException;
@@ -16,9 +18,11 @@ import java.time.InstantSource;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +41,12 @@ public final class Upstream implements AutoCloseable {
           MediaType.DOCKER_IMAGE.name());
   private static final int LOOP = 508;
   private static final int RANGE_NOT_SATISFIABLE = 416;
+  private static final int TAGS_A_PAGE = 1000;
+  private static final int LONGEST_TAG_HASH = 64;
   private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d+)-\\d+/(\\d+|\\*)");
+
+  /** How registries answer that do not know an endpoint, besides 404. */
+  private static final Set<Integer> UNKNOWN_ENDPOINT = Set.of(400, 405, 406);
 
   private final UpstreamSettings settings;
   private final Transport transport;
@@ -155,6 +164,28 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
+  /** Asks for all tags of a repository, over all pages; see {@link PagedList} for the bounds. */
+  public Answer<List<String>> tags(RepositoryName repository) {
+    URI first = uri(repository, "/tags/list?n=" + TAGS_A_PAGE);
+    return list(repository, PagedList.ofTags(first), Set.of());
+  }
+
+  /**
+   * Asks what refers to a manifest, over all pages: by the referrers endpoint, or where the
+   * upstream has none by the tag that stands for it (distribution specification, "Referrers Tag
+   * Schema"). Missing if it has neither.
+   */
+  public Answer<List<Descriptor>> referrers(RepositoryName repository, Digest subject) {
+    URI endpoint = uri(repository, "/referrers/" + subject);
+    Answer<List<Descriptor>> answer =
+        list(repository, PagedList.ofReferrers(endpoint), UNKNOWN_ENDPOINT);
+    if (!(answer instanceof Answer.Missing)) {
+      return answer;
+    }
+    URI tag = uri(repository, "/manifests/" + referrersTag(subject));
+    return list(repository, PagedList.ofReferrers(tag), Set.of());
+  }
+
   @Override
   public void close() throws IOException {
     transport.close();
@@ -184,6 +215,50 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
+  /** Fetches a list page by page; {@code absent} are statuses that mean what 404 does. */
+  private <T> Answer<List<T>> list(
+      RepositoryName repository, PagedList<T> list, Set<Integer> absent) {
+    Map<String, String> headers = Map.of("Accept", list.accept().name());
+    try {
+      for (Optional<URI> page = list.next(); page.isPresent(); page = list.next()) {
+        try (Transport.Response response = authorised("GET", repository, page.get(), headers)) {
+          if (response.status() != 200) {
+            boolean isAbsent = response.status() == 404 || absent.contains(response.status());
+            if (isAbsent && list.isBegun()) {
+              throw new IOException("its list ends with " + response.status());
+            }
+            return isAbsent ? new Answer.Missing<>() : failure(response);
+          }
+          add(response, list);
+        }
+      }
+      return new Answer.Found<>(list.entries());
+    } catch (IOException e) {
+      return failure(e);
+    }
+  }
+
+  private static void add(Transport.Response response, PagedList<?> list) throws IOException {
+    byte[] page =
+        response
+            .body(PagedList.MOST_PAGE_BYTES)
+            .orElseThrow(() -> new IOException("a page of its list is larger than 4 MiB"));
+    list.add(
+        page,
+        response.header("Content-Type").flatMap(Upstream::mediaType),
+        response.headers("Link"));
+  }
+
+  private static Tag referrersTag(Digest subject) {
+    String hash = subject.hex();
+    return new Tag(
+        subject.algorithm() + "-" + hash.substring(0, Math.min(hash.length(), LONGEST_TAG_HASH)));
+  }
+
+  private URI uri(RepositoryName repository, String path) {
+    return settings.endpoint().resolve("/v2/" + repository + path);
+  }
+
   private Map<String, String> withVia(Map<String, String> headers) {
     if (via.isEmpty()) {
       return headers;
@@ -197,7 +272,13 @@ public final class Upstream implements AutoCloseable {
   private Transport.Response authorised(
       String method, RepositoryName repository, String path, Map<String, String> headers)
       throws IOException {
-    URI uri = settings.endpoint().resolve("/v2/" + repository + path);
+    return authorised(method, repository, uri(repository, path), headers);
+  }
+
+  /** Sends a request; a 401 is met once, and once more with a fresh token if one was refused. */
+  private Transport.Response authorised(
+      String method, RepositoryName repository, URI uri, Map<String, String> headers)
+      throws IOException {
     @Nullable String authorization = tokens.known(repository).orElse(null);
     boolean wasKnown = authorization != null;
     for (int tries = 0; ; tries++) {

@@ -1,15 +1,15 @@
 package dev.cistern.server.registry;
 
+import dev.cistern.mirror.ListAnswer;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.MediaType;
-import dev.cistern.oci.OciException;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Repositories;
+import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import tools.jackson.databind.json.JsonMapper;
@@ -33,36 +33,29 @@ final class ListEndpoint {
     this.mirror = mirror;
   }
 
-  Reply tags(Route.Tags route, Request request) {
+  Reply tags(Route.Tags route, Request request) throws IOException {
     Page page = Page.of(request, USUAL_TAGS);
     Location location = Registry.location(mirror, route.repository(), request);
-    if (!repositories.exists(location.repository())) {
-      throw new OciException(
-          ErrorCode.NAME_UNKNOWN, "nothing is here of repository " + location.repository());
-    }
-    List<String> tags =
-        page.most() == 0
-            ? List.of()
-            : repositories.tags(location.repository(), page.last(), page.most() + 1);
-    return page.reply(request, tags, "\"name\":\"" + route.repository() + "\",\"tags\":");
+    ListAnswer<String> tags = mirror.tags(location, page.last(), page.wanted());
+    Reply reply =
+        page.reply(request, tags.entries(), "\"name\":\"" + route.repository() + "\",\"tags\":");
+    return told(reply, location, tags);
   }
 
   Reply catalog(Request request) {
     Page page = Page.of(request, USUAL_REPOSITORIES);
-    List<String> names =
-        page.most() == 0 ? List.of() : repositories.repositories(page.last(), page.most() + 1);
+    List<String> names = repositories.repositories(page.last(), page.wanted());
     return page.reply(request, names, "\"repositories\":");
   }
 
-  Reply referrers(Route.Referrers route, Request request) {
+  Reply referrers(Route.Referrers route, Request request) throws IOException {
     Page page = Page.of(request, USUAL_REFERRERS);
     Location location = Registry.location(mirror, route.repository(), request);
     Optional<Digest> last =
         page.last().isEmpty() ? Optional.empty() : Optional.of(Digest.parse(page.last()));
-    List<Descriptor> found =
-        page.most() == 0
-            ? List.of()
-            : repositories.referrers(location.repository(), route.subject(), last, page.most() + 1);
+    ListAnswer<Descriptor> answer =
+        mirror.referrers(location, route.subject(), last, page.wanted());
+    List<Descriptor> found = answer.entries();
     List<Descriptor> descriptors =
         found.size() > page.most() ? found.subList(0, page.most()) : found;
     Optional<String> type = request.query().first("artifactType");
@@ -72,7 +65,12 @@ final class ListEndpoint {
     if (found.size() > page.most() && !descriptors.isEmpty()) {
       reply.header("Link", page.link(request, descriptors.getLast().digest().toString()));
     }
-    return reply;
+    return told(reply, location, answer);
+  }
+
+  private static Reply told(Reply reply, Location location, ListAnswer<?> answer) {
+    location.namespace().ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
+    return reply.cache(answer.status());
   }
 
   private static ObjectNode index(List<Descriptor> descriptors, Optional<String> type) {

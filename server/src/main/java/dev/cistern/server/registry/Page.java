@@ -24,6 +24,11 @@ record Page(int most, String last) {
         request.query().first("last").orElse(""));
   }
 
+  /** Returns how many to look for: one more says that there is another page. */
+  int wanted() {
+    return most == 0 ? 0 : most + 1;
+  }
+
   private static int number(String text) {
     boolean isNumber = !text.isEmpty() && text.chars().allMatch(c -> c >= '0' && c <= '9');
     if (!isNumber) {
@@ -38,7 +43,7 @@ record Page(int most, String last) {
   /**
    * Returns the reply with the names of a page.
    *
-   * @param names up to one more than {@link #most}: the one more says that there is another page
+   * @param names up to {@link #wanted} of them
    * @param head what comes before the list of names in the JSON object
    */
   Reply reply(Request request, List<String> names, String head) {

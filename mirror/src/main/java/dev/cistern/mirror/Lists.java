@@ -1,0 +1,152 @@
+package dev.cistern.mirror;
+
+import dev.cistern.mirror.KeptLists.Heard;
+import dev.cistern.mirror.rules.Location;
+import dev.cistern.mirror.rules.PullSource;
+import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Repositories;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.Executor;
+import java.util.function.Function;
+
+/**
+ * Which tags there are, and what refers to a manifest.
+ *
+ * <p>Of a repository with an upstream it is the upstream's list and what was pushed here. If the
+ * upstream fails or knows nothing of it, it is all that is here. Of others it is what is here,
+ * which is read from the index page by page.
+ */
+final class Lists {
+  /** About how many bytes of memory a text takes besides its characters, and a descriptor. */
+  private static final int TEXT_BYTES = 96;
+
+  private static final int DESCRIPTOR_BYTES = 512;
+
+  private final Repositories repositories;
+  private final KeptLists<RepositoryName, String> tags;
+  private final KeptLists<Subject, Descriptor> referrers;
+
+  Lists(
+      Repositories repositories,
+      Upstreams upstreams,
+      Asker asker,
+      Outages outages,
+      InstantSource clock,
+      Duration patience,
+      Executor executor) {
+    this.repositories = repositories;
+    this.tags =
+        new KeptLists<>(
+            upstreams,
+            asker,
+            outages,
+            clock,
+            patience,
+            executor,
+            (upstream, repository, key) -> upstream.tags(repository),
+            tag -> tag,
+            tag -> TEXT_BYTES + tag.length());
+    this.referrers =
+        new KeptLists<>(
+            upstreams,
+            asker,
+            outages,
+            clock,
+            patience,
+            executor,
+            (upstream, repository, key) -> upstream.referrers(repository, key.digest()),
+            Lists::order,
+            Lists::weight);
+  }
+
+  private record Subject(RepositoryName repository, Digest digest) {}
+
+  ListAnswer<String> tags(Location location, String last, int most) throws IOException {
+    RepositoryName repository = location.repository();
+    boolean isHere = repositories.exists(repository);
+    List<PullSource> sources =
+        location.sources().stream().filter(source -> !source.isDigestOnly()).toList();
+    if (sources.isEmpty()) {
+      if (!isHere) {
+        throw Failures.nameUnknown(repository);
+      }
+      return new ListAnswer<>(repositories.tags(repository, last, most), CacheStatus.HIT);
+    }
+    Heard<String> heard = tags.ask(repository, location, sources, isHere);
+    List<String> found =
+        switch (heard.answer()) {
+          case Answer.Found<NavigableMap<String, String>>(NavigableMap<String, String> listed) ->
+              merged(
+                  listed, repositories.pushedTags(repository, last, most), tag -> tag, last, most);
+          case Answer<?> failure when isHere -> repositories.tags(repository, last, most);
+          case Answer<?> failure ->
+              throw Failures.of(failure, heard.source(), Failures.nameUnknown(repository));
+        };
+    return new ListAnswer<>(found, heard.status());
+  }
+
+  ListAnswer<Descriptor> referrers(
+      Location location, Digest subject, Optional<Digest> last, int most) throws IOException {
+    RepositoryName repository = location.repository();
+    if (location.sources().isEmpty()) {
+      return new ListAnswer<>(
+          repositories.referrers(repository, subject, last, most), CacheStatus.HIT);
+    }
+    boolean isHere = !repositories.referrers(repository, subject, Optional.empty(), 1).isEmpty();
+    Heard<Descriptor> heard =
+        referrers.ask(new Subject(repository, subject), location, location.sources(), isHere);
+    List<Descriptor> found =
+        switch (heard.answer()) {
+          case Answer.Found<NavigableMap<String, Descriptor>>(
+                  NavigableMap<String, Descriptor> listed) ->
+              merged(
+                  listed,
+                  repositories.pushedReferrers(repository, subject, last, most),
+                  Lists::order,
+                  last.map(Digest::toString).orElse(""),
+                  most);
+          case Answer<?> failure when isHere || failure instanceof Answer.Missing ->
+              repositories.referrers(repository, subject, last, most);
+          case Answer<?> failure ->
+              throw Failures.of(failure, heard.source(), Failures.nameUnknown(repository));
+        };
+    return new ListAnswer<>(found, heard.status());
+  }
+
+  /** Returns the first {@code most} after {@code last} of both; what was pushed wins. */
+  private static <T> List<T> merged(
+      NavigableMap<String, T> listed,
+      List<T> pushed,
+      Function<T, String> order,
+      String last,
+      int most) {
+    var both = new TreeMap<String, T>();
+    listed.tailMap(last, false).entrySet().stream()
+        .limit(most)
+        .forEach(entry -> both.put(entry.getKey(), entry.getValue()));
+    pushed.forEach(entry -> both.put(order.apply(entry), entry));
+    return both.values().stream().limit(most).toList();
+  }
+
+  private static String order(Descriptor descriptor) {
+    return descriptor.digest().toString();
+  }
+
+  private static int weight(Descriptor descriptor) {
+    int annotations =
+        descriptor.annotations().entrySet().stream()
+            .mapToInt(
+                entry -> 2 * TEXT_BYTES + 2 * (entry.getKey().length() + entry.getValue().length()))
+            .sum();
+    return DESCRIPTOR_BYTES + annotations;
+  }
+}
