@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -41,6 +42,11 @@ public final class CisternServer implements AutoCloseable {
 
   /** Starts a server with its store in {@code data} and waits until it serves. */
   public static CisternServer start(Path data, String... options) {
+    return start(Map.of(), data, options);
+  }
+
+  /** Starts a server with these variables in its environment. */
+  public static CisternServer start(Map<String, String> environment, Path data, String... options) {
     var arguments = new ArrayList<>(List.of("serve", "--data", data.toString()));
     arguments.addAll(List.of(options));
     if (!arguments.contains("--listen")) {
@@ -49,7 +55,9 @@ public final class CisternServer implements AutoCloseable {
     var log = new ConcurrentLinkedQueue<String>();
     var port = new CompletableFuture<Integer>();
     try {
-      Process process = new ProcessBuilder(command(arguments)).redirectErrorStream(true).start();
+      ProcessBuilder builder = new ProcessBuilder(command(arguments)).redirectErrorStream(true);
+      builder.environment().putAll(environment);
+      Process process = builder.start();
       Thread.ofVirtual().start(() -> read(process, log, port));
       return new CisternServer(process, port.get(START_SECONDS, TimeUnit.SECONDS), log);
     } catch (IOException | InterruptedException | ExecutionException | TimeoutException e) {

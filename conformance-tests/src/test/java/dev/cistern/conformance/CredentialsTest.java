@@ -194,6 +194,28 @@ class CredentialsTest {
   }
 
   @Test
+  void twoUpstreamsWithOneTokenServiceDoNotShareTokens() {
+    demandTokenOf(stranger);
+    assertIsGiven();
+    Optional<String> first = lastToken(upstream);
+
+    use("anonymous", ANONYMOUS);
+    String same = repository;
+    KNOWN.addManifest(same, MANIFEST, "v1");
+    demandTokenOf(stranger);
+    assertIsGiven();
+    Optional<String> anonymous = lastToken(ANONYMOUS);
+    assertThat(client.get("/v2/known/" + same + "/manifests/v1").bytes()).isEqualTo(MANIFEST);
+
+    assertThat(lastToken(KNOWN)).isPresent().isNotEqualTo(anonymous).isNotEqualTo(first);
+    KNOWN.heal();
+  }
+
+  private static Optional<String> lastToken(UpstreamRegistry registry) {
+    return registry.requests("GET", "/v2/").getLast().header("authorization");
+  }
+
+  @Test
   void aRefusedTokenIsFetchedOnceMore() {
     demandOwnToken();
     assertThat(client.get(v1).bytes()).isEqualTo(MANIFEST);

@@ -4,12 +4,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 
 /** A configuration file in the making, beside the store of the server that it is for. */
 final class TestConfig {
   private final Path directory;
   private final StringBuilder upstreams = new StringBuilder("upstreams:\n");
   private final StringBuilder rest = new StringBuilder();
+  private final Map<String, String> environment = new HashMap<>();
 
   TestConfig(Path directory) {
     this.directory = directory;
@@ -17,21 +20,32 @@ final class TestConfig {
 
   /** Adds an upstream that clients know by its host and port; {@code lines} are more keys of it. */
   TestConfig upstream(String name, UpstreamRegistry upstream, String... lines) {
-    return add(upstream.host(), name, upstream, lines);
+    return add(upstream.host(), name, upstream.url(), lines);
   }
 
   /** Adds an upstream that clients know by the name {@code registry}. */
   TestConfig registry(String registry, UpstreamRegistry upstream, String... lines) {
-    return add(registry, registry, upstream, lines);
+    return add(registry, registry, upstream.url(), lines);
   }
 
-  private TestConfig add(String registry, String name, UpstreamRegistry upstream, String... lines) {
-    upstreams.append("  - registry: " + registry + "\n");
+  private TestConfig add(String registry, String name, String endpoint, String... lines) {
+    upstreams.append("  - registry: \"" + registry + "\"\n");
     upstreams.append("    name: " + name + "\n");
-    upstreams.append("    endpoint: " + upstream.url() + "\n");
+    upstreams.append("    endpoint: " + endpoint + "\n");
     for (String line : lines) {
       upstreams.append("    " + line + "\n");
     }
+    return this;
+  }
+
+  /** Adds an upstream that answers elsewhere than its scripted registry thinks. */
+  TestConfig endpoint(String name, String endpoint, String... lines) {
+    return add(name + ".example", name, endpoint, lines);
+  }
+
+  /** Sets a variable in the environment of the server. */
+  TestConfig environment(String variable, String value) {
+    environment.put(variable, value);
     return this;
   }
 
@@ -49,7 +63,7 @@ final class TestConfig {
   /** Starts a server; called again, it starts with the same store. */
   CisternServer start() {
     Path file = write(directory.resolve("cistern.yaml"), upstreams + rest.toString());
-    return CisternServer.start(directory.resolve("data"), "--config", file.toString());
+    return CisternServer.start(environment, directory.resolve("data"), "--config", file.toString());
   }
 
   private static Path write(Path file, String text) {

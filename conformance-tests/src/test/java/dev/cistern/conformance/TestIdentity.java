@@ -12,36 +12,77 @@ import java.util.Base64;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A key and its self-signed certificate for 127.0.0.1 and localhost, made for one run.
  *
  * @param caFile the certificate in PEM
+ * @param keyFile the key in PEM
+ * @param demandsClients whether a server with it wants a certificate of its clients
  */
-record TestIdentity(SSLContext context, Path caFile) {
+record TestIdentity(
+    SSLContext context, KeyStore keys, Path caFile, Path keyFile, boolean demandsClients) {
+  private static final String ALIAS = "upstream";
   private static final String PASSWORD = "changeit";
 
   static TestIdentity make(Path directory) {
+    return make(directory, "ca");
+  }
+
+  /** Makes one whose files begin with {@code name}. */
+  static TestIdentity make(Path directory, String name) {
     try {
-      Path store = directory.resolve("identity.p12");
+      Path store = directory.resolve(name + ".p12");
       keytool(store);
       var keys = KeyStore.getInstance("PKCS12");
       try (InputStream in = Files.newInputStream(store)) {
         keys.load(in, PASSWORD.toCharArray());
       }
-      var managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-      managers.init(keys, PASSWORD.toCharArray());
-      var context = SSLContext.getInstance("TLS");
-      context.init(managers.getKeyManagers(), null, null);
-      byte[] certificate = keys.getCertificate("upstream").getEncoded();
-      String pem =
-          "-----BEGIN CERTIFICATE-----\n"
-              + Base64.getMimeEncoder(64, "\n".getBytes(US_ASCII)).encodeToString(certificate)
-              + "\n-----END CERTIFICATE-----\n";
-      return new TestIdentity(context, Files.writeString(directory.resolve("ca.pem"), pem));
+      Path certificate = directory.resolve(name + ".pem");
+      Path key = directory.resolve(name + ".key");
+      Files.writeString(certificate, pem("CERTIFICATE", keys.getCertificate(ALIAS).getEncoded()));
+      byte[] secret = keys.getKey(ALIAS, PASSWORD.toCharArray()).getEncoded();
+      Files.writeString(key, pem("PRIVATE KEY", secret));
+      return new TestIdentity(context(keys, null), keys, certificate, key, false);
     } catch (IOException | InterruptedException | GeneralSecurityException e) {
       throw new AssertionError("no identity could be made", e);
     }
+  }
+
+  /** Returns this identity for a server that lets in only clients with the certificate of one. */
+  TestIdentity demanding(TestIdentity client) {
+    try {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      trusted.setCertificateEntry("client", client.keys.getCertificate(ALIAS));
+      var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      trust.init(trusted);
+      return new TestIdentity(context(keys, trust.getTrustManagers()), keys, caFile, keyFile, true);
+    } catch (IOException | GeneralSecurityException e) {
+      throw new AssertionError("no identity could be made", e);
+    }
+  }
+
+  private static SSLContext context(KeyStore keys, TrustManager @Nullable [] trust)
+      throws GeneralSecurityException {
+    var managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    managers.init(keys, PASSWORD.toCharArray());
+    var context = SSLContext.getInstance("TLS");
+    context.init(managers.getKeyManagers(), trust, null);
+    return context;
+  }
+
+  private static String pem(String label, byte[] content) {
+    return "-----BEGIN "
+        + label
+        + "-----\n"
+        + Base64.getMimeEncoder(64, "\n".getBytes(US_ASCII)).encodeToString(content)
+        + "\n-----END "
+        + label
+        + "-----\n";
   }
 
   private static void keytool(Path store) throws IOException, InterruptedException {
@@ -50,7 +91,7 @@ record TestIdentity(SSLContext context, Path caFile) {
                 Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
                 "-genkeypair",
                 "-alias",
-                "upstream",
+                ALIAS,
                 "-keyalg",
                 "EC",
                 "-dname",

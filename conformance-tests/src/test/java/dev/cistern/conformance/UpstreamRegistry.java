@@ -29,6 +29,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLServerSocket;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,6 +78,11 @@ final class UpstreamRegistry implements AutoCloseable {
     return start("127.0.0.1", Optional.of(identity));
   }
 
+  /** Starts one on 127.0.0.1, over HTTPS, for clients with a certificate of {@code clients}. */
+  static UpstreamRegistry startForClients(TestIdentity identity, TestIdentity clients) {
+    return startTls(identity.demanding(clients));
+  }
+
   /** Starts one on another address of loopback. */
   static UpstreamRegistry start(String address, Optional<TestIdentity> identity) {
     try {
@@ -86,9 +92,10 @@ final class UpstreamRegistry implements AutoCloseable {
     }
   }
 
-  /** Returns {@code ADDRESS:PORT}. */
+  /** Returns {@code ADDRESS:PORT}, an IPv6 address in brackets. */
   String host() {
-    return address.getHostAddress() + ":" + port();
+    String host = address.getHostAddress();
+    return (host.contains(":") ? "[" + host + "]" : host) + ":" + port();
   }
 
   int port() {
@@ -238,6 +245,9 @@ final class UpstreamRegistry implements AutoCloseable {
         identity.isPresent()
             ? identity.get().context().getServerSocketFactory().createServerSocket()
             : new ServerSocket();
+    if (socket instanceof SSLServerSocket secure) {
+      secure.setNeedClientAuth(identity.get().demandsClients());
+    }
     socket.setReuseAddress(true);
     socket.bind(new InetSocketAddress(address, port), 1024);
     return socket;

@@ -119,7 +119,8 @@ final class Asker {
     return switch (answer) {
       case Answer.Throttled<?>(Optional<Duration> retryAfter) ->
           Optional.of(retryAfter.orElse(usual)).filter(wait -> wait.compareTo(LONGEST_PAUSE) <= 0);
-      case Answer.Unreachable<?> unreachable -> Optional.of(usual);
+      case Answer.Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
+          Optional.of(retryAfter.orElse(usual)).filter(wait -> wait.compareTo(LONGEST_PAUSE) <= 0);
       case Answer.Refused<?> refused -> Optional.empty();
       case Answer.Missing<?> missing -> Optional.empty();
       case Answer.Found<?> found -> Optional.empty();

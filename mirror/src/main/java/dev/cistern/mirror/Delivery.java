@@ -217,10 +217,7 @@ final class Delivery implements AutoCloseable {
       if (trouble.isEmpty()) {
         return;
       }
-      wanted =
-          asked.answer() instanceof Answer.Throttled<?>(Optional<Duration> retryAfter)
-              ? retryAfter
-              : Optional.empty();
+      wanted = asked.answer().retryAfter();
       if (wanted.isPresent() && wanted.get().compareTo(LONGEST_WAIT) > 0) {
         throw new FailedException(asked.answer(), trouble);
       }

@@ -72,10 +72,11 @@ public final class DirectBlob implements AutoCloseable {
    * Opens the rest of a blob.
    *
    * @param delivery not begun yet
-   * @param before the hash of all bytes before {@code from}
+   * @param before the hash of all bytes before {@code from}; null if it cannot be verified
    * @throws IOException if no source gives it
    */
-  static DirectBlob rest(Delivery delivery, Digest digest, long from, MessageDigest before)
+  static DirectBlob rest(
+      Delivery delivery, Digest digest, long from, @Nullable MessageDigest before)
       throws IOException {
     Answer<?> answer = delivery.begin(from);
     if (!(answer instanceof Answer.Found)) {

@@ -51,11 +51,14 @@ final class Failures {
                   "upstream " + upstream + " throttles",
                   "try again later, or give this upstream credentials with a higher limit")
               .withRetryAfter(retryAfter.orElse(Duration.ofSeconds(60)));
-      case Answer.Unreachable<?>(String reason) ->
-          new OciException(
-              ErrorCode.UPSTREAM_UNAVAILABLE,
-              "upstream " + upstream + " does not answer as it should: " + reason,
-              "it is not here yet; try again when the upstream works");
+      case Answer.Unreachable<?>(String reason, Optional<Duration> retryAfter) -> {
+        var error =
+            new OciException(
+                ErrorCode.UPSTREAM_UNAVAILABLE,
+                "upstream " + upstream + " does not answer as it should: " + reason,
+                "it is not here yet; try again when the upstream works");
+        yield retryAfter.map(error::withRetryAfter).orElse(error);
+      }
     };
   }
 
@@ -66,7 +69,7 @@ final class Failures {
       case Answer.Missing<?> missing -> "it answered 404";
       case Answer.Refused<?>(String reason) -> reason;
       case Answer.Throttled<?> throttled -> "it throttles us";
-      case Answer.Unreachable<?>(String reason) -> reason;
+      case Answer.Unreachable<?> unreachable -> unreachable.reason();
     };
   }
 }

@@ -142,17 +142,19 @@ public final class Fill {
   }
 
   /**
-   * Opens what there was no room for: the blob from {@link #available} on, for one reader. Blocks.
+   * Opens what there was no room for, for one reader: the blob from {@code from} on. Blocks.
    *
+   * @param from {@link #available}; or more, and then the rest cannot be verified, like any part
    * @throws IOException if it does not come
    * @throws IllegalStateException if there was room
    */
-  public DirectBlob rest() throws IOException {
+  public DirectBlob rest(long from) throws IOException {
     MessageDigest before = overflow;
-    if (before == null) {
-      throw new IllegalStateException("there was room for all of " + digest());
+    if (before == null || from < available) {
+      throw new IllegalStateException("from " + from + " on " + digest() + " is here");
     }
-    return DirectBlob.rest(delivery.another(), digest(), available, copy(before));
+    return DirectBlob.rest(
+        delivery.another(), digest(), from, from == available ? copy(before) : null);
   }
 
   private static MessageDigest copy(MessageDigest hash) {

@@ -36,7 +36,7 @@ final class Fills {
 
   private final Blobs blobs;
   private final Asker asker;
-  private final int mostOfOneUpstream;
+  private final Upstreams upstreams;
   private final Executor executor;
   private final ConcurrentHashMap<Digest, Fill> running = new ConcurrentHashMap<>();
   private final ConcurrentHashMap<String, Semaphore> turns = new ConcurrentHashMap<>();
@@ -46,13 +46,10 @@ final class Fills {
   private final LongAdder started = new LongAdder();
   private final LongAdder wrong = new LongAdder();
 
-  /**
-   * @param mostOfOneUpstream how many downloads from one upstream run at a time
-   */
-  Fills(Blobs blobs, Asker asker, int mostOfOneUpstream, Executor executor) {
+  Fills(Blobs blobs, Upstreams upstreams, Asker asker, Executor executor) {
     this.blobs = blobs;
     this.asker = asker;
-    this.mostOfOneUpstream = mostOfOneUpstream;
+    this.upstreams = upstreams;
     this.executor = executor;
   }
 
@@ -135,11 +132,14 @@ final class Fills {
     return suspects.getIfPresent(new Suspect(source, digest)) != null;
   }
 
+  private Semaphore turns(Fill fill) {
+    int most = upstreams.settings(fill.sources().getFirst()).connection().limits().fills();
+    return new Semaphore(most, true);
+  }
+
   private void runInTurn(Fill fill) {
     Semaphore turn =
-        turns.computeIfAbsent(
-            fill.sources().getFirst().upstream(),
-            upstream -> new Semaphore(mostOfOneUpstream, true));
+        turns.computeIfAbsent(fill.sources().getFirst().upstream(), name -> turns(fill));
     try {
       turn.acquire();
       try {

@@ -4,6 +4,7 @@ import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.mirror.upstream.RateLimit;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.OciException;
@@ -18,6 +19,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ExecutionException;
@@ -48,7 +50,6 @@ public final class Mirror implements AutoCloseable {
   private final Manifests manifests;
   private final Lists lists;
 
-  /** How patient the mirror is, and how much it does at once. */
   public Mirror(
       Store store,
       Upstreams upstreams,
@@ -61,7 +62,7 @@ public final class Mirror implements AutoCloseable {
     var outages = new Outages(clock);
     this.asker = new Asker(upstreams, outages);
     this.absences = new Absences(clock, settings.absence());
-    this.fills = new Fills(store.blobs(), asker, settings.fillsOfOneUpstream(), threads);
+    this.fills = new Fills(store.blobs(), upstreams, asker, threads);
     this.manifests =
         new Manifests(
             store.repositories(),
@@ -186,6 +187,11 @@ public final class Mirror implements AutoCloseable {
   public ListAnswer<Descriptor> referrers(
       Location location, Digest subject, Optional<Digest> last, int most) throws IOException {
     return lists.referrers(location, subject, last, most);
+  }
+
+  /** Returns what upstreams say of how many requests they allow, by their names. */
+  public Map<String, RateLimit> rateLimits() {
+    return upstreams.rateLimits();
   }
 
   /** Returns how many downloads run. */

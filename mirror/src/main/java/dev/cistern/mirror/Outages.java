@@ -47,13 +47,16 @@ final class Outages {
       case Answer.Found<?> found -> end(source);
       case Answer.Missing<?> missing -> end(source);
       case Answer.Refused<?>(String reason) -> begin(Place.part(source), reason, USUAL);
-      case Answer.Unreachable<?>(String reason) -> begin(Place.whole(source), reason, USUAL);
-      case Answer.Throttled<?>(Optional<Duration> retryAfter) -> {
-        Duration pause = retryAfter.orElse(USUAL);
-        begin(
-            Place.whole(source), "it throttles us", pause.compareTo(LONGEST) > 0 ? LONGEST : pause);
-      }
+      case Answer.Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
+          begin(Place.whole(source), reason, pause(retryAfter));
+      case Answer.Throttled<?>(Optional<Duration> retryAfter) ->
+          begin(Place.whole(source), "it throttles us", pause(retryAfter));
     }
+  }
+
+  private static Duration pause(Optional<Duration> retryAfter) {
+    Duration pause = retryAfter.orElse(USUAL);
+    return pause.compareTo(LONGEST) > 0 ? LONGEST : pause;
   }
 
   /**

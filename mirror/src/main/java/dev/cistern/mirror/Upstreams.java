@@ -2,6 +2,7 @@ package dev.cistern.mirror;
 
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
+import dev.cistern.mirror.upstream.RateLimit;
 import dev.cistern.mirror.upstream.Upstream;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.io.IOException;
@@ -11,6 +12,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /** The configured upstreams by name, each opened when it is first needed. */
 public final class Upstreams implements AutoCloseable {
@@ -53,6 +55,14 @@ public final class Upstreams implements AutoCloseable {
       open.put(endpoint, found);
     }
     return found;
+  }
+
+  /** Returns what those that were asked say of their limits, by name. */
+  synchronized Map<String, RateLimit> rateLimits() {
+    var limits = new TreeMap<String, RateLimit>();
+    open.forEach((endpoint, upstream) ->
+        upstream.rateLimit().ifPresent(limit -> limits.putIfAbsent(endpoint.upstream(), limit)));
+    return limits;
   }
 
   @Override

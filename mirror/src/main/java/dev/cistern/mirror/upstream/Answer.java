@@ -17,8 +17,21 @@ public sealed interface Answer<T> {
   /** It asks us to come back later (429). */
   record Throttled<T>(Optional<Duration> retryAfter) implements Answer<T> {}
 
-  /** It cannot be reached or does not work (connection, TLS, timeout, 5xx, nonsense). */
-  record Unreachable<T>(String reason) implements Answer<T> {}
+  /**
+   * It cannot be reached or does not work (connection, TLS, timeout, 5xx, nonsense).
+   *
+   * @param retryAfter when it wants to be asked again, if it said so (503)
+   */
+  record Unreachable<T>(String reason, Optional<Duration> retryAfter) implements Answer<T> {
+    public Unreachable(String reason) {
+      this(reason, Optional.empty());
+    }
+  }
+
+  /** Returns when it asks us to come back, if it says so. */
+  default Optional<Duration> retryAfter() {
+    return Optional.empty();
+  }
 
   /** Returns this answer, which is not {@link Found}, as one to another question. */
   static <T> Answer<T> failure(Answer<?> answer) {
@@ -27,7 +40,8 @@ public sealed interface Answer<T> {
       case Missing<?> missing -> new Missing<>();
       case Refused<?>(String reason) -> new Refused<>(reason);
       case Throttled<?>(Optional<Duration> retryAfter) -> new Throttled<>(retryAfter);
-      case Unreachable<?>(String reason) -> new Unreachable<>(reason);
+      case Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
+          new Unreachable<>(reason, retryAfter);
     };
   }
 }

@@ -2,43 +2,40 @@ package dev.cistern.mirror.upstream;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.SocketException;
 import java.net.URI;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import javax.net.ssl.SSLContext;
+import org.apache.hc.client5.http.auth.StandardAuthScheme;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.config.RequestConfig;
+import org.apache.hc.client5.http.impl.ChainElement;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManager;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
+import org.apache.hc.client5.http.protocol.HttpClientContext;
 import org.apache.hc.client5.http.routing.RoutingSupport;
-import org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy;
-import org.apache.hc.client5.http.ssl.NoopHostnameVerifier;
-import org.apache.hc.client5.http.ssl.TlsSocketStrategy;
-import org.apache.hc.client5.http.ssl.TrustAllStrategy;
+import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
+import org.apache.hc.core5.http.ConnectionRequestTimeoutException;
 import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.NoHttpResponseException;
+import org.apache.hc.core5.http.impl.io.HttpRequestExecutor;
+import org.apache.hc.core5.http.io.HttpClientConnection;
+import org.apache.hc.core5.http.io.HttpResponseInformationCallback;
 import org.apache.hc.core5.http.io.SocketConfig;
+import org.apache.hc.core5.http.protocol.HttpContext;
 import org.apache.hc.core5.pool.PoolConcurrencyPolicy;
-import org.apache.hc.core5.ssl.SSLContexts;
 import org.apache.hc.core5.util.TimeValue;
 import org.apache.hc.core5.util.Timeout;
 import org.jspecify.annotations.Nullable;
@@ -51,42 +48,34 @@ import org.jspecify.annotations.Nullable;
  */
 final class Transport implements AutoCloseable {
   private static final int MOST_REDIRECTS = 5;
-  private static final int MOST_CONNECTIONS = 64;
   private static final int DRAIN_BYTES = 16 << 10;
-  private static final Timeout CONNECT = Timeout.ofSeconds(10);
-  private static final Timeout HEADERS = Timeout.ofSeconds(30);
-  private static final Timeout IDLE = Timeout.ofSeconds(60);
   private static final TimeValue CHECK_AFTER = TimeValue.ofSeconds(5);
 
+  private final Limits limits;
+  private final Routes routes;
   private final PoolingHttpClientConnectionManager connections;
   private final CloseableHttpClient client;
 
   Transport(UpstreamSettings settings) throws IOException {
+    ConnectionSettings connection = settings.connection();
     Set<String> trusted = new HashSet<>(settings.trusted());
     trusted.add(Destinations.origin(settings.endpoint()));
-    this.connections =
-        PoolingHttpClientConnectionManagerBuilder.create()
-            .setDnsResolver(new Destinations(trusted))
-            .setTlsSocketStrategy(tls(settings))
-            .setPoolConcurrencyPolicy(PoolConcurrencyPolicy.LAX)
-            .setMaxConnPerRoute(MOST_CONNECTIONS)
-            .setMaxConnTotal(MOST_CONNECTIONS)
-            .setDefaultSocketConfig(
-                SocketConfig.custom().setSoTimeout(IDLE).setTcpNoDelay(true).build())
-            .setDefaultConnectionConfig(
-                ConnectionConfig.custom()
-                    .setConnectTimeout(CONNECT)
-                    .setSocketTimeout(IDLE)
-                    .setValidateAfterInactivity(CHECK_AFTER)
-                    .build())
-            .build();
+    var destinations = new Destinations(trusted, connection.proxies().proxies());
+    this.limits = connection.limits();
+    this.routes = new Routes(connection.proxies(), destinations);
+    this.connections = connections(limits, destinations, new Tls(settings));
     this.client =
         HttpClients.custom()
             .setConnectionManager(connections)
+            .setRequestExecutor(new Executor(timeout(limits.idle())))
+            .setRoutePlanner(routes)
+            .addExecInterceptorAfter(ChainElement.CONNECT.name(), "reached", routes)
             .setDefaultRequestConfig(
                 RequestConfig.custom()
-                    .setConnectionRequestTimeout(HEADERS)
-                    .setResponseTimeout(HEADERS)
+                    .setConnectionRequestTimeout(timeout(limits.headers()))
+                    .setResponseTimeout(timeout(limits.headers()))
+                    .setTargetPreferredAuthSchemes(List.of())
+                    .setProxyPreferredAuthSchemes(List.of(StandardAuthScheme.BASIC))
                     .build())
             .setUserAgent("cistern")
             .disableRedirectHandling()
@@ -94,18 +83,73 @@ final class Transport implements AutoCloseable {
             .disableContentCompression()
             .disableCookieManagement()
             .disableAuthCaching()
+            .disableConnectionState()
             .build();
+  }
+
+  /** Makes the pool: whoever waits for a connection is served in the order of coming. */
+  private static PoolingHttpClientConnectionManager connections(
+      Limits limits, Destinations destinations, Tls tls) {
+    return PoolingHttpClientConnectionManagerBuilder.create()
+        .setDnsResolver(destinations)
+        .setTlsSocketStrategy(tls)
+        .setPoolConcurrencyPolicy(PoolConcurrencyPolicy.STRICT)
+        .setMaxConnPerRoute(limits.connections())
+        .setMaxConnTotal(limits.connections())
+        .setDefaultSocketConfig(
+            SocketConfig.custom()
+                .setSoTimeout(timeout(limits.headers()))
+                .setTcpNoDelay(true)
+                .build())
+        .setDefaultConnectionConfig(
+            ConnectionConfig.custom()
+                .setConnectTimeout(timeout(limits.connect()))
+                .setSocketTimeout(timeout(limits.headers()))
+                .setValidateAfterInactivity(CHECK_AFTER)
+                .build())
+        .build();
+  }
+
+  private static Timeout timeout(Duration duration) {
+    return Timeout.of(duration);
+  }
+
+  /** Waits for a head as long as for heads, and for what follows as long as for bodies. */
+  private static final class Executor extends HttpRequestExecutor {
+    private final Timeout idle;
+
+    Executor(Timeout idle) {
+      this.idle = idle;
+    }
+
+    @Override
+    public ClassicHttpResponse execute(
+        ClassicHttpRequest request,
+        HttpClientConnection connection,
+        @Nullable HttpResponseInformationCallback information,
+        HttpContext context)
+        throws IOException, HttpException {
+      ClassicHttpResponse response = super.execute(request, connection, information, context);
+      connection.setSocketTimeout(idle);
+      return response;
+    }
   }
 
   /** One response; the caller closes it. */
   static final class Response implements AutoCloseable {
     private final HttpUriRequestBase request;
     private final ClassicHttpResponse response;
+    private boolean isElsewhere;
     private boolean isRead;
 
     Response(HttpUriRequestBase request, ClassicHttpResponse response) {
       this.request = request;
       this.response = response;
+    }
+
+    /** Says whether a redirect led to another scheme, host or port, which sent this. */
+    boolean isElsewhere() {
+      return isElsewhere;
     }
 
     int status() {
@@ -175,6 +219,7 @@ final class Transport implements AutoCloseable {
       Optional<String> location =
           isRedirect(response.status()) ? response.header("Location") : Optional.empty();
       if (location.isEmpty()) {
+        response.isElsewhere = !sameOrigin(uri, target);
         return response;
       }
       response.close();
@@ -219,11 +264,28 @@ final class Transport implements AutoCloseable {
     if (authorization != null) {
       request.setHeader("Authorization", authorization);
     }
+    HttpClientContext context = routes.begin(uri);
     try {
-      return new Response(
-          request, client.executeOpen(RoutingSupport.determineHost(request), request, null));
+      var response =
+          new Response(
+              request, client.executeOpen(RoutingSupport.determineHost(request), request, context));
+      try {
+        routes.check(uri, context, response.status());
+      } catch (IOException e) {
+        response.close();
+        throw e;
+      }
+      return response;
+    } catch (ConnectionRequestTimeoutException e) {
+      throw new IOException(
+          "all of its "
+              + limits.connections()
+              + " connections are busy and none became free in "
+              + limits.headers().toMillis()
+              + " ms",
+          e);
     } catch (HttpException e) {
-      throw new IOException("cannot ask " + uri + ": " + e.getMessage(), e);
+      throw new IOException("cannot ask " + Destinations.origin(uri) + ": " + e.getMessage(), e);
     }
   }
 
@@ -255,38 +317,5 @@ final class Transport implements AutoCloseable {
   private static boolean sameOrigin(URI one, URI other) {
     return one.getScheme().equals(other.getScheme())
         && Destinations.origin(one).equals(Destinations.origin(other));
-  }
-
-  private static TlsSocketStrategy tls(UpstreamSettings settings) throws IOException {
-    try {
-      if (settings.insecure()) {
-        SSLContext anyone =
-            SSLContexts.custom().loadTrustMaterial(TrustAllStrategy.INSTANCE).build();
-        return new DefaultClientTlsStrategy(anyone, NoopHostnameVerifier.INSTANCE);
-      }
-      if (settings.caFile().isPresent()) {
-        KeyStore trusted = certificates(settings.caFile().get());
-        return new DefaultClientTlsStrategy(
-            SSLContexts.custom().loadTrustMaterial(trusted, null).build());
-      }
-      return DefaultClientTlsStrategy.createDefault();
-    } catch (GeneralSecurityException e) {
-      throw new IOException("TLS cannot be set up for upstream " + settings.name() + ": " + e, e);
-    }
-  }
-
-  private static KeyStore certificates(Path file) throws IOException, GeneralSecurityException {
-    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
-    store.load(null, null);
-    try (InputStream in = Files.newInputStream(file)) {
-      for (Certificate certificate :
-          CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-        store.setCertificateEntry("ca" + store.size(), certificate);
-      }
-    }
-    if (store.size() == 0) {
-      throw new IOException(file + ": no certificate in it; PEM is expected");
-    }
-    return store;
   }
 }

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -53,38 +54,51 @@ public final class Upstream implements AutoCloseable {
   private final Tokens tokens;
   private final InstantSource clock;
   private final Optional<String> via;
+  private final AtomicReference<@Nullable RateLimit> rateLimit;
 
   private Upstream(
       UpstreamSettings settings,
       Transport transport,
       Tokens tokens,
       InstantSource clock,
+      AtomicReference<@Nullable RateLimit> rateLimit,
       Optional<String> via) {
     this.settings = settings;
     this.transport = transport;
     this.tokens = tokens;
     this.clock = clock;
+    this.rateLimit = rateLimit;
     this.via = via;
   }
 
   /**
    * Makes the client; asks nothing of the upstream.
    *
-   * @throws IOException if the CA file cannot be used
+   * @throws IOException if the CA file or the client certificate cannot be used
    */
   public static Upstream open(UpstreamSettings settings, InstantSource clock) throws IOException {
     var transport = new Transport(settings);
     return new Upstream(
-        settings, transport, new Tokens(settings, transport, clock), clock, Optional.empty());
+        settings,
+        transport,
+        new Tokens(settings, transport, clock),
+        clock,
+        new AtomicReference<>(),
+        Optional.empty());
   }
 
   /** Returns the same upstream, asked with this value of the header Via. */
   public Upstream via(String proxies) {
-    return new Upstream(settings, transport, tokens, clock, Optional.of(proxies));
+    return new Upstream(settings, transport, tokens, clock, rateLimit, Optional.of(proxies));
   }
 
   public UpstreamSettings settings() {
     return settings;
+  }
+
+  /** Returns how many requests it allows, if it has ever said so. */
+  public Optional<RateLimit> rateLimit() {
+    return Optional.ofNullable(rateLimit.get());
   }
 
   /** Asks where a tag points, without the manifest. Empty if the upstream does not say. */
@@ -122,7 +136,11 @@ public final class Upstream implements AutoCloseable {
         "HEAD", repository, "/blobs/" + digest, Map.of(), response -> contentLength(response));
   }
 
-  /** Opens a blob from byte {@code from} on; the caller closes what is found. */
+  /**
+   * Opens a blob from byte {@code from} on; the caller closes what is found. Where a redirect leads
+   * to may refuse what it let in before (a signature that has expired): then the registry is asked
+   * for another once.
+   */
   public Answer<RemoteBlob> openBlob(RepositoryName repository, Digest digest, long from) {
     return openBlob(repository, digest, from, OptionalLong.empty());
   }
@@ -140,6 +158,10 @@ public final class Upstream implements AutoCloseable {
     }
     try {
       Transport.Response response = authorised("GET", repository, "/blobs/" + digest, headers);
+      if (response.isElsewhere() && isRefusal(response.status())) {
+        response.close();
+        response = authorised("GET", repository, "/blobs/" + digest, headers);
+      }
       try {
         if (response.status() == RANGE_NOT_SATISFIABLE && headers.containsKey("Range")) {
           response.close();
@@ -268,7 +290,10 @@ public final class Upstream implements AutoCloseable {
     return all;
   }
 
-  /** Sends a request; a 401 is met once, and once more with a fresh token if one was refused. */
+  /**
+   * Sends a request; a 401 is met once, and once more with a fresh token if one was refused. Only
+   * the registry's own: what a redirect leads to has no say in who gets a token.
+   */
   private Transport.Response authorised(
       String method, RepositoryName repository, String path, Map<String, String> headers)
       throws IOException {
@@ -283,8 +308,9 @@ public final class Upstream implements AutoCloseable {
     boolean wasKnown = authorization != null;
     for (int tries = 0; ; tries++) {
       Transport.Response response = transport.send(method, uri, withVia(headers), authorization);
+      note(response);
       Optional<Challenge> challenge =
-          response.status() == 401
+          response.status() == 401 && !response.isElsewhere()
               ? Challenge.choose(response.headers("WWW-Authenticate"), "bearer", "basic")
               : Optional.empty();
       if (challenge.isEmpty() || tries == (wasKnown ? 2 : 1)) {
@@ -300,6 +326,20 @@ public final class Upstream implements AutoCloseable {
             "it wants credentials and none are configured for " + settings.registry());
       }
       authorization = met.get();
+    }
+  }
+
+  private static boolean isRefusal(int status) {
+    return status == 401 || status == 403;
+  }
+
+  private void note(Transport.Response response) {
+    if (!response.isElsewhere()) {
+      RateLimit.parse(
+              response.header("ratelimit-limit").orElse(""),
+              response.header("ratelimit-remaining").orElse(""),
+              clock.instant())
+          .ifPresent(rateLimit::set);
     }
   }
 
@@ -320,6 +360,9 @@ public final class Upstream implements AutoCloseable {
       case 401, 403 -> new Answer.Refused<>("it answered " + status);
       case LOOP -> new Answer.Refused<>("it answered 508: the mirrors point at each other");
       case 429 -> new Answer.Throttled<>(response.header("Retry-After").flatMap(this::delay));
+      case 503 ->
+          new Answer.Unreachable<>(
+              "it answered 503", response.header("Retry-After").flatMap(this::delay));
       default -> new Answer.Unreachable<>("it answered " + status);
     };
   }

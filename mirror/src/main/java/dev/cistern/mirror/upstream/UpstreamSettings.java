@@ -21,6 +21,7 @@ import java.util.Set;
  *     and redirects
  * @param alternatives more endpoints that have the same content, to be asked when this one fails
  * @param isDigestOnly whether tags are never asked for
+ * @param connection limits, proxies, and what it is shown when it asks who we are
  */
 public record UpstreamSettings(
     String name,
@@ -33,7 +34,8 @@ public record UpstreamSettings(
     Set<String> trusted,
     Freshness freshness,
     List<URI> alternatives,
-    boolean isDigestOnly) {
+    boolean isDigestOnly,
+    ConnectionSettings connection) {
   public UpstreamSettings {
     realms = Set.copyOf(realms);
     trusted = Set.copyOf(trusted);
@@ -55,6 +57,7 @@ public record UpstreamSettings(
             trusted,
             freshness,
             List.of(),
-            isDigestOnly);
+            isDigestOnly,
+            connection);
   }
 }

@@ -1,10 +1,13 @@
 package dev.cistern.mirror.upstream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.net.URI;
 import java.net.UnknownHostException;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -12,14 +15,38 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DestinationsTest {
-  private final Destinations destinations = new Destinations(Set.of("10.1.2.3:5000", "[fd00::1]"));
+  private static final Optional<HttpProxy.Login> NO_LOGIN = Optional.empty();
+  private final Destinations destinations =
+      new Destinations(
+          Set.of("10.1.2.3:5000", "[fd00::1]"), List.of(new HttpProxy("10.9.9.9", 3128, NO_LOGIN)));
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "127.0.0.1", "127.1.2.3", "0.0.0.0", "0.1.2.3", "10.1.2.4", "172.16.0.1", "192.168.1.1",
-        "169.254.169.254", "100.64.0.1", "100.127.255.255", "224.0.0.1", "::1", "::", "fe80::1",
-        "fc00::1", "fd12::1", "::ffff:127.0.0.1", "localhost"
+        "127.0.0.1",
+        "127.1.2.3",
+        "0.0.0.0",
+        "0.1.2.3",
+        "10.1.2.4",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "100.127.255.255",
+        "224.0.0.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "fd12::1",
+        "::ffff:127.0.0.1",
+        "localhost",
+        "240.0.0.1",
+        "255.255.255.255",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a00:1::",
+        "::127.0.0.1"
       })
   void privateAddressesThatAreNotListedAreRefused(String host) {
     assertThatThrownBy(() -> destinations.resolve(host))
@@ -28,7 +55,14 @@ class DestinationsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:4860:4860::8888"})
+  @ValueSource(
+      strings = {
+        "8.8.8.8",
+        "100.128.0.1",
+        "172.32.0.1",
+        "2001:4860:4860::8888",
+        "64:ff9b::808:808"
+      })
   void publicAddressesAreNot(String host) throws UnknownHostException {
     assertThat(destinations.resolve(host)).isNotEmpty();
   }
@@ -40,12 +74,50 @@ class DestinationsTest {
   }
 
   @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "127.0.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "10.0.0.1.",
+        "127.1",
+        "0x7f000001",
+        "0177.0.0.1",
+        "2130706433",
+        "010.0.0.1",
+        "localhost",
+        "LOCALHOST.",
+        "a.localhost",
+        "[64:ff9b::7f00:1]"
+      })
+  void privateAddressesAreRefusedThroughAProxyToo(String host) {
+    assertThatThrownBy(() -> destinations.checkProxied(host))
+        .isInstanceOf(UnknownHostException.class)
+        .hasMessageContaining("trusted hosts");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"8.8.8.8", "a.example.com", "10.1.2.3", "[fd00::1]", "10.example.com"})
+  void namesAreLeftToTheProxy(String host) {
+    assertThatCode(() -> destinations.checkProxied(host)).doesNotThrowAnyException();
+  }
+
+  @Test
+  void aProxyMayBeAnywhereButOnItsPortOnly() throws UnknownHostException {
+    assertThat(destinations.resolve("10.9.9.9", 3128)).hasSize(1);
+    assertThatThrownBy(() -> destinations.resolve("10.9.9.9", 3129))
+        .isInstanceOf(UnknownHostException.class);
+  }
+
+  @ParameterizedTest
   @CsvSource({
     "https://A.example.com/x, a.example.com",
     "https://a.example.com:443, a.example.com",
     "https://a.example.com:80, a.example.com:80",
     "http://a.example.com:80, a.example.com",
-    "http://a.example.com:443, a.example.com:443"
+    "http://a.example.com:443, a.example.com:443",
+    "http://[::1]:80, [::1]",
+    "http://[::1]:5000, [::1]:5000"
   })
   void anOriginHasNoDefaultPort(URI uri, String origin) {
     assertThat(Destinations.origin(uri)).isEqualTo(origin);

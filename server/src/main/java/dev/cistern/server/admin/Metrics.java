@@ -2,17 +2,24 @@ package dev.cistern.server.admin;
 
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.upstream.RateLimit;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
 import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
+import java.util.function.ToLongFunction;
 
 /**
  * The counts in Prometheus' text format. Made when they are first asked for, so that a start does
@@ -21,8 +28,18 @@ import java.util.function.ToDoubleFunction;
 final class Metrics {
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final Mirror mirror;
+  private final MultiGauge limit =
+      MultiGauge.builder("cistern.upstream.ratelimit.limit")
+          .description("Requests that the upstream allows in a window, as it said last")
+          .register(registry);
+  private final MultiGauge remaining =
+      MultiGauge.builder("cistern.upstream.ratelimit.remaining")
+          .description("Requests that the upstream still allows, as it said last")
+          .register(registry);
 
   Metrics(Traffic traffic, Mirror mirror) {
+    this.mirror = mirror;
     for (int hundreds = 1; hundreds <= 5; hundreds++) {
       int status = hundreds;
       count(
@@ -69,8 +86,19 @@ final class Metrics {
     jvm(registry);
   }
 
-  String text() {
+  synchronized String text() {
+    Map<String, RateLimit> limits = mirror.rateLimits();
+    limit.register(rows(limits, RateLimit::limit), true);
+    remaining.register(rows(limits, RateLimit::remaining), true);
     return registry.scrape();
+  }
+
+  private static List<MultiGauge.Row<?>> rows(
+      Map<String, RateLimit> limits, ToLongFunction<RateLimit> value) {
+    var rows = new ArrayList<MultiGauge.Row<?>>();
+    limits.forEach((upstream, said) ->
+        rows.add(MultiGauge.Row.of(Tags.of("upstream", upstream), value.applyAsLong(said))));
+    return rows;
   }
 
   private <T> void count(

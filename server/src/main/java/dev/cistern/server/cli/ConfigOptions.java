@@ -1,7 +1,9 @@
 package dev.cistern.server.cli;
 
+import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.config.ConfigDraft;
+import dev.cistern.server.config.ConfigException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -41,10 +43,10 @@ final class ConfigOptions {
   /**
    * Returns the configuration.
    *
-   * @throws dev.cistern.server.config.ConfigException if it is refused
+   * @throws ConfigException if it is refused
    */
   static Config read(CommandLine line, Map<String, String> environment) {
-    var draft = new ConfigDraft();
+    var draft = new ConfigDraft(proxies(environment));
     said(line, CONFIG, environment, "CISTERN_CONFIG").map(Path::of).ifPresent(draft::read);
     said(line, LISTEN, environment, "CISTERN_LISTEN").ifPresent(draft::listen);
     said(line, DATA, environment, "CISTERN_DATA").map(Path::of).ifPresent(draft::data);
@@ -58,6 +60,14 @@ final class ConfigOptions {
     Optional.ofNullable(environment.get("CISTERN_ACCESS_LOG"))
         .ifPresent(text -> draft.accessLog(!text.equals("off")));
     return draft.config();
+  }
+
+  private static ProxyRules proxies(Map<String, String> environment) {
+    try {
+      return ProxyRules.of(environment);
+    } catch (IllegalArgumentException e) {
+      throw new ConfigException(String.valueOf(e.getMessage()));
+    }
   }
 
   private static Optional<String> said(

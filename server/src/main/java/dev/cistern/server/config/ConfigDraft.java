@@ -1,6 +1,7 @@
 package dev.cistern.server.config;
 
 import dev.cistern.mirror.MirrorSettings;
+import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -38,6 +39,7 @@ public final class ConfigDraft {
           "registry.access.redhat.com",
           "registry.redhat.io");
 
+  private final ProxyRules proxies;
   private final Map<String, UpstreamSettings> upstreams = new LinkedHashMap<>();
   private InetSocketAddress listen =
       new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
@@ -47,8 +49,15 @@ public final class ConfigDraft {
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
   private boolean accessLog = true;
 
+  /** Begins with upstreams that are reached directly. */
   public ConfigDraft() {
-    PUBLIC.forEach(host -> add(UpstreamSection.publicRegistry(host)));
+    this(ProxyRules.DIRECT);
+  }
+
+  /** Begins; upstreams are reached by {@code proxies} unless their entry says otherwise. */
+  public ConfigDraft(ProxyRules proxies) {
+    this.proxies = proxies;
+    PUBLIC.forEach(host -> add(UpstreamSection.publicRegistry(host, proxies)));
   }
 
   /** Takes what a YAML file says; complaints name file, line and key. */
@@ -73,13 +82,12 @@ public final class ConfigDraft {
                     .orElseThrow(() ->
                         root.wrong("listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
     root.section("storage").ifPresent(this::readStorage);
-    root.sections("upstreams").forEach(section -> add(UpstreamSection.read(section)));
+    root.sections("upstreams").forEach(section -> add(UpstreamSection.read(section, proxies)));
     root.text("defaultUpstream").ifPresent(this::defaultUpstream);
     mirror =
         new MirrorSettings(
             root.duration("patience").orElse(mirror.patience()),
-            root.duration("absence").orElse(mirror.absence()),
-            mirror.fillsOfOneUpstream());
+            root.duration("absence").orElse(mirror.absence()));
     root.section("logs").ifPresent(this::readLogs);
     root.end();
   }
@@ -121,7 +129,7 @@ public final class ConfigDraft {
 
   /** Adds an upstream, {@code [NAME=]URL}. */
   public ConfigDraft upstream(String text) {
-    add(UpstreamSection.parse(text));
+    add(UpstreamSection.parse(text, proxies));
     return this;
   }
 

@@ -27,6 +27,7 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
  * that nobody asked for. Every complaint has the form {@code FILE:LINE: PATH: WHAT}.
  */
 final class Section {
+  private static final Pattern NUMBER = Pattern.compile("\\d{1,9}");
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
 
   private final String file;
@@ -82,6 +83,28 @@ final class Section {
               case "false" -> false;
               default -> throw wrong(value, below(key), "true or false is expected");
             });
+  }
+
+  /** Returns a number from 1 to {@code most}. */
+  Optional<Integer> count(String key, int most) {
+    return ask(key)
+        .map(value -> {
+          Matcher matcher = NUMBER.matcher(scalar(value, below(key)));
+          int number = matcher.matches() ? Integer.parseInt(matcher.group()) : 0;
+          if (number < 1 || number > most) {
+            throw wrong(value, below(key), "a number from 1 to " + most + " is expected");
+          }
+          return number;
+        });
+  }
+
+  /** Returns a duration that is not zero. */
+  Optional<Duration> pause(String key) {
+    Optional<Duration> duration = duration(key);
+    if (duration.filter(Duration::isZero).isPresent()) {
+      throw wrong(key, "a duration of more than 0 is expected, such as 500ms or 30s");
+    }
+    return duration;
   }
 
   Optional<Duration> duration(String key) {

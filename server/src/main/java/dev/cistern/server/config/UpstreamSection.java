@@ -4,7 +4,9 @@ import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.auth.credentials.DockerConfig;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.mirror.rules.MirrorRules;
+import dev.cistern.mirror.upstream.ConnectionSettings;
 import dev.cistern.mirror.upstream.Freshness;
+import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
@@ -20,13 +22,14 @@ import java.util.regex.Pattern;
 
 /** One entry of {@code upstreams:}, and the upstreams that need no entry. */
 final class UpstreamSection {
-  private static final Pattern HOST = Pattern.compile("[a-z0-9][a-z0-9.-]*(?::\\d{1,5})?");
+  private static final Pattern HOST =
+      Pattern.compile("(?:[a-z0-9][a-z0-9.-]*|\\[[0-9a-f:.]+\\])(?::\\d{1,5})?");
   private static final String HUB = "docker.io";
 
   private UpstreamSection() {}
 
   /** Returns a registry on the internet that is used anonymously. */
-  static UpstreamSettings publicRegistry(String host) {
+  static UpstreamSettings publicRegistry(String host, ProxyRules proxies) {
     return new UpstreamSettings(
         host,
         host,
@@ -38,11 +41,12 @@ final class UpstreamSection {
         Set.of(),
         Freshness.USUAL,
         List.of(),
-        false);
+        false,
+        ConnectionSettings.DEFAULT.through(proxies));
   }
 
   /** Reads {@code [NAME=]URL}; plain http in it is taken as meant. */
-  static UpstreamSettings parse(String text) {
+  static UpstreamSettings parse(String text, ProxyRules proxies) {
     int equals = text.indexOf('=');
     URI endpoint =
         web(text.substring(equals + 1))
@@ -72,11 +76,12 @@ final class UpstreamSection {
         Set.of(),
         Freshness.USUAL,
         List.of(),
-        false);
+        false,
+        ConnectionSettings.DEFAULT.through(proxies));
   }
 
-  /** Reads an entry. */
-  static UpstreamSettings read(Section section) {
+  /** Reads an entry; {@code proxies} are those of who does not say. */
+  static UpstreamSettings read(Section section, ProxyRules proxies) {
     String registry = MirrorRules.canonicalHost(section.required("registry"));
     if (!HOST.matcher(registry).matches()) {
       throw section.wrong(
@@ -103,7 +108,8 @@ final class UpstreamSection {
             Set.copyOf(section.texts("trustedHosts")),
             freshness(section),
             endpoints.isEmpty() ? List.of() : endpoints.subList(1, endpoints.size()),
-            section.flag("digestOnly").orElse(false));
+            section.flag("digestOnly").orElse(false),
+            ConnectionSection.read(section, proxies));
     section.end();
     return settings;
   }

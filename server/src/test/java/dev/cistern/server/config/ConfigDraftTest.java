@@ -3,12 +3,16 @@ package dev.cistern.server.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.cistern.mirror.upstream.HttpProxy;
+import dev.cistern.mirror.upstream.Limits;
+import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,10 +60,15 @@ class ConfigDraftTest {
                 realms: [sso.example.com]
                 trustedHosts: [blobs.example.com]
                 freshness: 5m
+                proxy: http://user:word@[::1]:3128
+                limits: {connections: 8, connect: 1s, headers: 2s, idle: 3s}
               - registry: localhost:5000
                 name: local
                 endpoint: http://localhost:5000
                 insecure: true
+                proxy: none
+              - registry: "[::1]:5000"
+                name: six
             defaultUpstream: example
             patience: 500ms
             logs:
@@ -81,7 +90,67 @@ class ConfigDraftTest {
     assertThat(example.realms()).containsExactly("sso.example.com");
     assertThat(example.trusted()).containsExactly("blobs.example.com");
     assertThat(example.freshness().interval()).isEqualTo(Duration.ofMinutes(5));
+    assertThat(example.connection().limits())
+        .isEqualTo(
+            new Limits(8, 8, Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(3)));
+    assertThat(example.connection().proxies().proxyFor(example.endpoint()))
+        .contains(new HttpProxy("::1", 3128, Optional.of(new HttpProxy.Login("user", "word"))));
     assertThat(upstream(config, "local").insecure()).isTrue();
+    assertThat(upstream(config, "local").connection().limits()).isEqualTo(Limits.DEFAULT);
+    assertThat(upstream(config, "six").endpoint()).isEqualTo(URI.create("https://[::1]:5000"));
+  }
+
+  @Test
+  void upstreamsGoByTheEnvironmentUnlessTheySayOtherwise() {
+    Config config =
+        new ConfigDraft(ProxyRules.of(Map.of("all_proxy", "http://all:1")))
+            .parse(
+                """
+                upstreams:
+                  - {registry: a.example.com}
+                  - {registry: b.example.com, proxy: none}
+                  - {registry: c.example.com, proxy: 'http://own:2'}
+                """,
+                "c.yaml")
+            .upstream("https://d.example.com")
+            .config();
+
+    assertThat(proxy(config, "docker.io")).contains("all:1");
+    assertThat(proxy(config, "a.example.com")).contains("all:1");
+    assertThat(proxy(config, "b.example.com")).isEmpty();
+    assertThat(proxy(config, "c.example.com")).contains("own:2");
+    assertThat(proxy(config, "d.example.com")).contains("all:1");
+  }
+
+  private static Optional<String> proxy(Config config, String name) {
+    UpstreamSettings upstream = upstream(config, name);
+    return upstream.connection().proxies().proxyFor(upstream.endpoint()).map(HttpProxy::toString);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "proxy: socks5://u:s3cret@a:1   | upstreams[0].proxy: http://[user:password@]host:port or none",
+        "proxy: http://u:s3cret@a       | upstreams[0].proxy: http://[user:password@]host:port or none",
+        "limits: {connections: 0}       | upstreams[0].limits.connections: a number from 1 to 10000",
+        "limits: {connections: many}    | upstreams[0].limits.connections: a number from 1 to 10000",
+        "limits: {fills: 65}            | upstreams[0].limits.fills: a number from 1 to 64",
+        "limits: {connections: 2, fills: 3} | upstreams[0].limits.fills: a number from 1 to 2",
+        "limits: {idle: 0s}             | upstreams[0].limits.idle: a duration of more than 0",
+        "limits: {headers: long}        | upstreams[0].limits.headers: a duration such as",
+        "limits: {total: 1s}            | upstreams[0].limits.total: unknown key",
+        "limits: few                    | upstreams[0].limits: a mapping",
+        "clientKey: /none               | upstreams[0].clientKey: it needs clientCertificate",
+        "clientCertificate: /none       | upstreams[0].clientCertificate: it needs clientKey",
+        "clientCertificate: /none, clientKey: /none | clientCertificate: the file /none is not there",
+      })
+  void refusesWhatIsWrongOfConnections(String yaml, String complaint) {
+    assertThatThrownBy(() -> parse("upstreams: [{registry: a.io, " + yaml + "}]"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith("c.yaml:1: ")
+        .hasMessageContaining(complaint)
+        .hasMessageNotContaining("s3cret");
   }
 
   @Test

@@ -1,0 +1,94 @@
+package dev.cistern.mirror.upstream;
+
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
+import java.util.Optional;
+import javax.net.ssl.SSLSocket;
+import org.apache.hc.client5.http.ssl.DefaultClientTlsStrategy;
+import org.apache.hc.client5.http.ssl.HostnameVerificationPolicy;
+import org.apache.hc.client5.http.ssl.NoopHostnameVerifier;
+import org.apache.hc.client5.http.ssl.TlsSocketStrategy;
+import org.apache.hc.client5.http.ssl.TrustAllStrategy;
+import org.apache.hc.core5.http.protocol.HttpContext;
+import org.apache.hc.core5.ssl.SSLContextBuilder;
+import org.apache.hc.core5.ssl.SSLContexts;
+
+/**
+ * TLS to one upstream: whom it trusts, and the certificate that only the registry's own endpoint is
+ * shown.
+ */
+final class Tls implements TlsSocketStrategy {
+  private static final char[] NO_PASSWORD = {};
+
+  private final String endpoint;
+  private final TlsSocketStrategy toEndpoint;
+  private final TlsSocketStrategy toOthers;
+
+  /**
+   * @throws IOException if the CA file cannot be used
+   */
+  Tls(UpstreamSettings settings) throws IOException {
+    this.endpoint = Destinations.origin(settings.endpoint());
+    Optional<ClientCertificate> certificate = settings.connection().certificate();
+    try {
+      this.toOthers = strategy(settings, Optional.empty());
+      this.toEndpoint = certificate.isEmpty() ? toOthers : strategy(settings, certificate);
+    } catch (GeneralSecurityException e) {
+      throw new IOException("TLS cannot be set up for upstream " + settings.name() + ": " + e, e);
+    }
+  }
+
+  @Override
+  public SSLSocket upgrade(
+      Socket socket, String target, int port, Object attachment, HttpContext context)
+      throws IOException {
+    boolean isEndpoint = Destinations.origin("https", target, port).equals(endpoint);
+    return (isEndpoint ? toEndpoint : toOthers).upgrade(socket, target, port, attachment, context);
+  }
+
+  private static TlsSocketStrategy strategy(
+      UpstreamSettings settings, Optional<ClientCertificate> certificate)
+      throws IOException, GeneralSecurityException {
+    SSLContextBuilder context = SSLContexts.custom();
+    if (certificate.isPresent()) {
+      context.loadKeyMaterial(keys(certificate.get()), NO_PASSWORD);
+    }
+    if (settings.insecure()) {
+      return new DefaultClientTlsStrategy(
+          context.loadTrustMaterial(TrustAllStrategy.INSTANCE).build(),
+          HostnameVerificationPolicy.CLIENT,
+          NoopHostnameVerifier.INSTANCE);
+    }
+    if (settings.caFile().isPresent()) {
+      context.loadTrustMaterial(authorities(settings.caFile().get()), null);
+    }
+    return new DefaultClientTlsStrategy(context.build());
+  }
+
+  private static KeyStore authorities(Path file) throws IOException, GeneralSecurityException {
+    KeyStore store = empty();
+    for (X509Certificate certificate : Pem.certificates(file)) {
+      store.setCertificateEntry("ca" + store.size(), certificate);
+    }
+    return store;
+  }
+
+  private static KeyStore keys(ClientCertificate certificate)
+      throws IOException, GeneralSecurityException {
+    KeyStore store = empty();
+    store.setKeyEntry(
+        "client", certificate.key(), NO_PASSWORD, certificate.chain().toArray(Certificate[]::new));
+    return store;
+  }
+
+  private static KeyStore empty() throws IOException, GeneralSecurityException {
+    KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
+    store.load(null, null);
+    return store;
+  }
+}

@@ -1,0 +1,94 @@
+package dev.cistern.server.config;
+
+import dev.cistern.mirror.upstream.ClientCertificate;
+import dev.cistern.mirror.upstream.ConnectionSettings;
+import dev.cistern.mirror.upstream.HttpProxy;
+import dev.cistern.mirror.upstream.Limits;
+import dev.cistern.mirror.upstream.ProxyRules;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** What an entry of {@code upstreams:} says of connections: limits, proxy, client certificate. */
+final class ConnectionSection {
+  private static final String CERTIFICATE = "clientCertificate";
+  private static final String KEY = "clientKey";
+  private static final int MOST_CONNECTIONS = 10_000;
+
+  private ConnectionSection() {}
+
+  /** Reads the keys that are about connections; {@code proxies} are those of who does not say. */
+  static ConnectionSettings read(Section upstream, ProxyRules proxies) {
+    return new ConnectionSettings(
+        upstream.section("limits").map(ConnectionSection::limits).orElse(Limits.DEFAULT),
+        upstream.text("proxy").map(text -> proxy(upstream, text)).orElse(proxies),
+        certificate(upstream));
+  }
+
+  private static Limits limits(Section section) {
+    Limits usual = Limits.DEFAULT;
+    int connections = section.count("connections", MOST_CONNECTIONS).orElse(usual.connections());
+    var limits =
+        new Limits(
+            connections,
+            section.count("fills", connections).orElse(Math.min(usual.fills(), connections)),
+            section.pause("connect").orElse(usual.connect()),
+            section.pause("headers").orElse(usual.headers()),
+            section.pause("idle").orElse(usual.idle()));
+    section.end();
+    return limits;
+  }
+
+  /** The value may hold a password, so it is in no complaint. */
+  private static ProxyRules proxy(Section section, String text) {
+    return text.equals("none")
+        ? ProxyRules.DIRECT
+        : HttpProxy.parse(text)
+            .map(ProxyRules::through)
+            .orElseThrow(() ->
+                section.wrong("proxy", "http://[user:password@]host:port or none is expected"));
+  }
+
+  private static Optional<ClientCertificate> certificate(Section section) {
+    Optional<String> chain = section.text(CERTIFICATE);
+    Optional<String> key = section.text(KEY);
+    if (chain.isEmpty() && key.isEmpty()) {
+      return Optional.empty();
+    }
+    if (chain.isEmpty()) {
+      throw section.wrong(KEY, "it needs " + CERTIFICATE + ", the certificate of this key");
+    }
+    if (key.isEmpty()) {
+      throw section.wrong(CERTIFICATE, "it needs " + KEY + ", the key of this certificate");
+    }
+    var certificate =
+        new ClientCertificate(
+            pem(section, CERTIFICATE, chain.get(), ClientCertificate::readChain),
+            pem(section, KEY, key.get(), ClientCertificate::readKey));
+    if (!certificate.isWhole()) {
+      throw section.wrong(
+          KEY,
+          "the key in "
+              + key.get()
+              + " is not that of the first certificate in "
+              + chain.get()
+              + "; put the server's own certificate first, and its key here");
+    }
+    return Optional.of(certificate);
+  }
+
+  private interface Reader<T> {
+    T read(Path file) throws IOException;
+  }
+
+  private static <T> T pem(Section section, String key, String path, Reader<T> reader) {
+    try {
+      return reader.read(Path.of(path));
+    } catch (NoSuchFileException e) {
+      throw section.wrong(key, "the file " + path + " is not there");
+    } catch (IOException e) {
+      throw section.wrong(key, String.valueOf(e.getMessage()));
+    }
+  }
+}
