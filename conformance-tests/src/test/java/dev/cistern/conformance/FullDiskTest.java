@@ -184,7 +184,8 @@ class FullDiskTest {
       assertThat(calls.send("GET", "/v2/up/image/manifests/v1").body()).isEqualTo(manifest.bytes());
       HttpCalls.Reply passed = calls.send("GET", "/v2/up/image/blobs/" + layer.digest());
       assertThat(Sample.digest(passed.body())).isEqualTo(layer.digest());
-      assertThat(passed.header("Cache-Status")).startsWith("cistern; fwd=uri-miss");
+      assertThat(passed.header("Cache-Status"))
+          .isEqualTo("cistern; fwd=uri-miss; detail=\"there is no room to keep it\"");
       HttpCalls.Reply part =
           calls.send(
               "GET",
@@ -226,6 +227,47 @@ class FullDiskTest {
         assertThat(second.finish(layer)).matches(Download.Outcome::isExact);
       }
       await().atMost(RECOVERY).untilAsserted(() -> assertThat(files("fills")).isEmpty());
+    }
+  }
+
+  @Test
+  void whatWasCachedMakesRoomForNewPullsAndForPushes() throws IOException {
+    try (SeededUpstream upstream = SeededUpstream.start();
+        CisternServer server = CisternServer.start(data(), "--upstream", "up=" + upstream.url());
+        HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
+      var layers = new ArrayList<Sample>();
+      for (int i = 0; i < 14; i++) {
+        Sample layer = Sample.seeded(100 + i, 8 * MEBIBYTE);
+        Sample manifest = upstream.add("v" + i, List.of(layer));
+        layers.add(layer);
+        assertThat(calls.send("GET", "/v2/up/image/manifests/v" + i).body())
+            .isEqualTo(manifest.bytes());
+        HttpCalls.Reply reply = calls.send("GET", "/v2/up/image/blobs/" + layer.digest());
+        assertThat(Sample.digest(reply.body())).isEqualTo(layer.digest());
+        await().atMost(RECOVERY).untilAsserted(() -> assertThat(files("fills")).isEmpty());
+        assertThat(calls.send("GET", "/v2/up/image/blobs/" + layer.digest()).status())
+            .as("kept open from here on")
+            .isEqualTo(200);
+      }
+
+      var stored = new ArrayList<Sample>();
+      for (int i = 0; i < 3; i++) {
+        Sample blob = Sample.seeded(200 + i, 16 * MEBIBYTE);
+        HttpCalls.Reply reply = push(calls, blob);
+        assertThat(reply.status()).as("%s", reply).isEqualTo(201);
+        stored.add(blob);
+      }
+      Sample manifest = Images.image(stored.getFirst(), stored, "pushed");
+      assertThat(put(calls, manifest, "v1").status()).isEqualTo(201);
+      assertRefused(push(calls, Sample.seeded(300, 64 * MEBIBYTE)));
+
+      assertThere(calls, stored, manifest, "v1");
+      assertThat(calls.send("GET", "/metrics").text())
+          .containsPattern("cistern_evicted_images_total 1[0-9]");
+      upstream.takeGets();
+      HttpCalls.Reply again = calls.send("GET", "/v2/up/image/blobs/" + layers.getFirst().digest());
+      assertThat(Sample.digest(again.body())).isEqualTo(layers.getFirst().digest());
+      assertThat(upstream.takeGets()).as("it was evicted").isNotEmpty();
     }
   }
 

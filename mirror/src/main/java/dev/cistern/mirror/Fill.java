@@ -273,6 +273,9 @@ public final class Fill {
       return false;
     }
     size = delivery.size();
+    if (size >= 0) {
+      blob.reserve(size - blob.length());
+    }
     begunNanos = System.nanoTime();
     resumedAt = blob.length();
     if (size != 0) {

@@ -45,7 +45,7 @@ public final class Cistern implements AutoCloseable {
    */
   public static Cistern start(Config config) throws IOException {
     InstantSource clock = InstantSource.system();
-    Store store = Store.open(config.data(), clock);
+    Store store = Store.open(config.data(), config.limits(), clock);
     var upstreams = new Upstreams(config.upstreams(), clock);
     var mirror =
         new Mirror(
@@ -91,9 +91,11 @@ public final class Cistern implements AutoCloseable {
 
   private void keepHouse() {
     try {
+      sweep();
       while (true) {
         Thread.sleep(HOUSEKEEPING);
         removeLeftovers();
+        makeRoom();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -111,7 +113,34 @@ public final class Cistern implements AutoCloseable {
             .log("expired leftovers removed");
       }
     } catch (IOException e) {
-      LOG.atError().setCause(e).log("leftovers not removed");
+      complain("leftovers not removed", e);
+    }
+  }
+
+  /** A failure because the server stops is none. */
+  private static void complain(String what, Exception e) {
+    if (!Thread.currentThread().isInterrupted()) {
+      LOG.atError().setCause(e).log(what);
+    }
+  }
+
+  private void makeRoom() {
+    try {
+      store.collect();
+      store.relieve();
+    } catch (IOException | RuntimeException e) {
+      complain("no room made", e);
+    }
+  }
+
+  private void sweep() {
+    try {
+      int files = store.sweep();
+      if (files > 0) {
+        LOG.atInfo().addKeyValue("files", files).log("what a kill had left was removed");
+      }
+    } catch (IOException | RuntimeException e) {
+      complain("what a kill had left was not removed", e);
     }
   }
 }

@@ -17,12 +17,14 @@ public final class Blob implements AutoCloseable {
   private final Digest digest;
   private final FileChannel channel;
   private final long size;
+  private final Runnable closed;
   private final AtomicInteger holders = new AtomicInteger(1);
 
-  Blob(Digest digest, FileChannel channel, long size) {
+  Blob(Digest digest, FileChannel channel, long size, Runnable closed) {
     this.digest = digest;
     this.channel = channel;
     this.size = size;
+    this.closed = closed;
   }
 
   /** Returns the digest of the content. */
@@ -63,6 +65,8 @@ public final class Blob implements AutoCloseable {
         channel.close();
       } catch (IOException e) {
         throw new UncheckedIOException("cannot close the file of " + digest, e);
+      } finally {
+        closed.run();
       }
     }
   }

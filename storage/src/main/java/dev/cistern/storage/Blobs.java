@@ -1,17 +1,28 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.LinkFact;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,23 +31,47 @@ import org.slf4j.LoggerFactory;
  * The stored blobs. Each is stored once, whoever uses it; a repository reaches it only through a
  * link of its own.
  *
+ * <p>A blob's file comes before its fact and goes after it, each under a lock of the digest: {@link
+ * #commit} holds it from the rename to the fact, {@link #removeFile} looks under it whether the
+ * fact has come back. So no order of the two leaves a fact without its file; a kill between them
+ * leaves a file without a fact, which {@link #sweep} removes.
+ *
  * <p>Safe for all threads; reads of facts take microseconds, the rest may wait for the disk.
  */
 public final class Blobs {
   private static final Logger LOG = LoggerFactory.getLogger(Blobs.class);
+  private static final int LOCKS = 256;
 
   private final Layout layout;
   private final Index index;
   private final Space space;
   private final InstantSource clock;
   private final Versions versions;
+  private final Duration grace;
+  private final Object[] locks = new Object[LOCKS];
+  private final ConcurrentHashMap<Digest, Integer> readers = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<Digest, Integer> downloads = new ConcurrentHashMap<>();
+  private final List<Consumer<Digest>> idleHolders = new CopyOnWriteArrayList<>();
 
-  Blobs(Layout layout, Index index, Space space, InstantSource clock, Versions versions) {
+  /** How often something was closed that may now be removed. */
+  private final AtomicLong closings = new AtomicLong();
+
+  Blobs(
+      Layout layout,
+      Index index,
+      Space space,
+      InstantSource clock,
+      Versions versions,
+      Duration grace) {
     this.layout = layout;
     this.index = index;
     this.space = space;
     this.clock = clock;
     this.versions = versions;
+    this.grace = grace;
+    for (int i = 0; i < LOCKS; i++) {
+      locks[i] = new Object();
+    }
   }
 
   /** Says whether {@code repository} has a link to the blob, whether the content is here or not. */
@@ -50,33 +85,68 @@ public final class Blobs {
     return fact == null ? OptionalLong.empty() : OptionalLong.of(BlobFact.decode(fact).size());
   }
 
-  /** Opens the blob if its content is here; the caller releases it. */
-  public Optional<Blob> open(Digest digest) throws IOException {
-    byte[] fact = index.get(Keys.blob(digest));
-    if (fact == null) {
-      return Optional.empty();
+  /**
+   * Keeps the repository's link, if it has one, from being collected for at least half of the
+   * grace: called before a client is told that the blob is here, since it will then put a manifest
+   * that names it. Waits for the index at most once in that time.
+   */
+  public void keep(RepositoryName repository, Digest digest) throws IOException {
+    Instant now = clock.instant();
+    Instant recent = now.minus(grace.dividedBy(2));
+    byte[] key = Keys.blobLink(repository, digest);
+    byte[] link = index.get(key);
+    if (link == null || LinkFact.decode(link).lastUsed().isAfter(recent)) {
+      return;
     }
-    long size = BlobFact.decode(fact).size();
-    FileChannel channel;
-    try {
-      channel = FileChannel.open(layout.blob(digest), StandardOpenOption.READ);
-    } catch (NoSuchFileException e) {
-      return lost(digest, "its file is gone");
-    }
-    if (channel.size() != size) {
-      channel.close();
-      return lost(digest, "its file has another size than the index says");
-    }
-    return Optional.of(new Blob(digest, channel, size));
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          byte[] current = batch.get(key);
+          if (current != null) {
+            batch.put(key, new LinkFact(LinkFact.decode(current).origin(), now).encoded());
+          }
+          return true;
+        });
   }
 
-  /** Lets {@code repository} reach the blob. */
-  public void link(RepositoryName repository, Digest digest, Origin origin) throws IOException {
-    index.write(
+  /** Opens the blob if its content is here; the caller releases it. */
+  public Optional<Blob> open(Digest digest) throws IOException {
+    add(readers, digest);
+    Optional<Blob> opened = Optional.empty();
+    try {
+      opened = openFile(digest);
+      return opened;
+    } finally {
+      if (opened.isEmpty()) {
+        closed(readers, digest);
+      }
+    }
+  }
+
+  /**
+   * Adds one who keeps blobs open that it is not reading. It is told a digest before that blob
+   * would be skipped by an eviction as being read, and must release it before it returns.
+   */
+  public void addIdleHolder(Consumer<Digest> letGo) {
+    idleHolders.add(letGo);
+  }
+
+  /**
+   * Lets {@code repository} reach the blob. A pushed link is written only if the content is here; a
+   * cached one may be there before it.
+   *
+   * @return whether the content is here; it was so when the link was written
+   */
+  public boolean link(RepositoryName repository, Digest digest, Origin origin) throws IOException {
+    Instant now = clock.instant();
+    return index.write(
         origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE,
         batch -> {
-          putLink(batch, repository, digest, origin);
-          return true;
+          boolean isHere = batch.get(Keys.blob(digest)) != null;
+          if (isHere || origin == Origin.CACHED) {
+            putLink(batch, repository, digest, origin, now);
+          }
+          return isHere;
         });
   }
 
@@ -86,11 +156,10 @@ public final class Blobs {
         index.write(
             Index.Durability.SYNCED,
             batch -> {
-              byte[] key = Keys.blobLink(repository, digest);
-              if (batch.get(key) == null) {
+              if (batch.get(Keys.blobLink(repository, digest)) == null) {
                 return false;
               }
-              batch.delete(key);
+              Holders.unlink(batch, repository, digest);
               return true;
             });
     if (unlinked) {
@@ -101,8 +170,33 @@ public final class Blobs {
 
   /** Opens the file of a download of {@code digest}, which may have something in it. */
   public PartialBlob partial(Digest digest) throws IOException {
-    return new PartialBlob(
-        this, digest, GrowingFile.open(layout.fill(digest), space, digest.algorithm()));
+    synchronized (lock(digest)) {
+      var file = GrowingFile.open(layout.fill(digest), space, digest.algorithm());
+      add(downloads, digest);
+      return new PartialBlob(this, digest, file);
+    }
+  }
+
+  /** Ends what {@link #partial} began. */
+  void closed(Digest digest, GrowingFile file) throws IOException {
+    try {
+      file.close();
+    } finally {
+      closed(downloads, digest);
+    }
+  }
+
+  /** Removes the file of a download; returns false if it is open, or there is none. */
+  boolean removeDownload(Digest digest) throws IOException {
+    synchronized (lock(digest)) {
+      Path file = layout.fill(digest);
+      long bytes = Layout.sizeOf(file);
+      if (downloads.containsKey(digest) || !Files.deleteIfExists(file)) {
+        return false;
+      }
+      space.give(bytes);
+      return true;
+    }
   }
 
   /** Returns how many bytes an unfinished download of {@code digest} has left; 0 for none. */
@@ -117,23 +211,157 @@ public final class Blobs {
   /** Makes a whole and verified file the blob, durably, and links it. */
   void commit(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
       throws IOException {
-    if (isWhole(digest)) {
-      Files.deleteIfExists(file.path());
-    } else {
-      layout.commit(file.path(), file.channel(), digest);
+    synchronized (lock(digest)) {
+      Stored stored =
+          isWhole(digest)
+              ? putFact(digest, file.length(), false, pushedTo)
+              : place(file, digest, pushedTo);
+      if (stored == Stored.GONE) {
+        stored = place(file, digest, pushedTo);
+      }
+      if (stored == Stored.NEW) {
+        space.found(file.length() - file.handOver());
+      } else {
+        file.remove();
+      }
     }
-    var now = clock.instant();
-    index.write(
+  }
+
+  /** What a commit came upon. */
+  private enum Stored {
+    NEW,
+    THERE_ALREADY,
+    /** It was there, and was evicted before this could be written. */
+    GONE
+  }
+
+  /** Moves the file to its place and writes the facts; without them it counts as no content. */
+  private Stored place(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
+      throws IOException {
+    layout.commit(file.path(), file.channel(), digest);
+    try {
+      return putFact(digest, file.length(), true, pushedTo);
+    } catch (IOException | RuntimeException e) {
+      space.give(file.handOver());
+      throw e;
+    }
+  }
+
+  /** Says whether somebody reads the blob. On the index's thread this is a decision's ground. */
+  boolean isRead(Digest digest) {
+    return readers.containsKey(digest);
+  }
+
+  /** Asks those who keep the blob open without reading it to let it go. */
+  void letGo(Digest digest) {
+    idleHolders.forEach(holder -> holder.accept(digest));
+  }
+
+  /** Returns a number that moves when something was closed that may now be removed. */
+  long closings() {
+    return closings.get();
+  }
+
+  /** Removes the file of a blob whose fact is gone, durably, unless the blob has come back. */
+  void removeFile(Digest digest, long size) throws IOException {
+    try {
+      synchronized (lock(digest)) {
+        if (index.get(Keys.blob(digest)) == null) {
+          Files.deleteIfExists(layout.blob(digest));
+        }
+      }
+    } finally {
+      space.give(size);
+    }
+  }
+
+  /** Removes the files of blobs that have no fact, as a kill may leave them; returns how many. */
+  int sweep() throws IOException {
+    int removed = 0;
+    for (Digest.Algorithm algorithm : Digest.Algorithm.values()) {
+      for (Path directory : Layout.list(layout.blobs(algorithm))) {
+        if (Files.isDirectory(directory)) {
+          for (Path file : Layout.list(directory)) {
+            removed += sweep(algorithm, file) ? 1 : 0;
+          }
+        }
+      }
+    }
+    return removed;
+  }
+
+  /** Removes a blob's fact; its file goes after the batch is synced. */
+  static void removeFact(Index.Batch batch, Digest digest, long size) throws RocksDBException {
+    batch.delete(Keys.blob(digest));
+    addBytes(batch, -size);
+  }
+
+  /** Writes a link unless there is one that is worth more; it is used now in any case. */
+  static void putLink(
+      Index.Batch batch, RepositoryName repository, Digest digest, Origin origin, Instant now)
+      throws RocksDBException {
+    byte[] old = batch.get(Keys.blobLink(repository, digest));
+    boolean isPushed =
+        origin == Origin.PUSHED || (old != null && LinkFact.decode(old).origin() == Origin.PUSHED);
+    Holders.link(batch, repository, digest, new LinkFact(isPushed ? Origin.PUSHED : origin, now));
+  }
+
+  /** Returns the bytes of all blobs, as the value of {@link Keys#BLOB_BYTES} says. */
+  static long bytes(byte @Nullable [] value) {
+    return value == null ? 0 : ByteBuffer.wrap(value).getLong();
+  }
+
+  static byte[] bytes(long count) {
+    return ByteBuffer.allocate(Long.BYTES).putLong(count).array();
+  }
+
+  private static void addBytes(Index.Batch batch, long count) throws RocksDBException {
+    byte[] key = Keys.family(Keys.BLOB_BYTES);
+    batch.put(key, bytes(bytes(batch.get(key)) + count));
+  }
+
+  private Optional<Blob> openFile(Digest digest) throws IOException {
+    byte[] fact = index.get(Keys.blob(digest));
+    if (fact == null) {
+      return Optional.empty();
+    }
+    long size = BlobFact.decode(fact).size();
+    FileChannel channel;
+    try {
+      channel = FileChannel.open(layout.blob(digest), StandardOpenOption.READ);
+    } catch (NoSuchFileException e) {
+      forgetIfLost(digest);
+      return Optional.empty();
+    }
+    if (channel.size() != size) {
+      channel.close();
+      forgetIfLost(digest);
+      return Optional.empty();
+    }
+    return Optional.of(new Blob(digest, channel, size, () -> closed(readers, digest)));
+  }
+
+  /** Writes the facts of a commit; nothing if the blob was to be here and is not any more. */
+  private Stored putFact(
+      Digest digest, long size, boolean isPlaced, Optional<RepositoryName> pushedTo)
+      throws IOException {
+    Instant now = clock.instant();
+    return index.write(
         Index.Durability.SYNCED,
         batch -> {
           byte[] key = Keys.blob(digest);
-          if (batch.get(key) == null) {
-            batch.put(key, new BlobFact(file.length(), now, now).encoded());
+          boolean isNew = batch.get(key) == null;
+          if (isNew && !isPlaced) {
+            return Stored.GONE;
+          }
+          if (isNew) {
+            batch.put(key, new BlobFact(size, now, now).encoded());
+            addBytes(batch, size);
           }
           if (pushedTo.isPresent()) {
-            putLink(batch, pushedTo.get(), digest, Origin.PUSHED);
+            putLink(batch, pushedTo.get(), digest, Origin.PUSHED, now);
           }
-          return true;
+          return isNew ? Stored.NEW : Stored.THERE_ALREADY;
         });
   }
 
@@ -147,25 +375,55 @@ public final class Blobs {
     }
   }
 
-  /** Writes a link unless there is one that is worth more. */
-  static void putLink(Index.Batch batch, RepositoryName repository, Digest digest, Origin origin)
-      throws RocksDBException {
-    byte[] key = Keys.blobLink(repository, digest);
-    byte[] old = batch.get(key);
-    if (old == null || LinkFact.decode(old).origin() == Origin.CACHED) {
-      batch.put(key, new LinkFact(origin).encoded());
+  /** The content was damaged from outside: forget it, so that it can be fetched or pushed again. */
+  private void forgetIfLost(Digest digest) throws IOException {
+    synchronized (lock(digest)) {
+      OptionalLong size = size(digest);
+      if (size.isEmpty() || isWhole(digest)) {
+        return;
+      }
+      LOG.atError().addKeyValue("digest", digest).log("blob lost: its file is gone or damaged");
+      boolean isForgotten =
+          index.write(
+              Index.Durability.SYNCED,
+              batch -> {
+                if (batch.get(Keys.blob(digest)) == null) {
+                  return false;
+                }
+                removeFact(batch, digest, size.getAsLong());
+                return true;
+              });
+      if (isForgotten) {
+        removeFile(digest, size.getAsLong());
+      }
     }
   }
 
-  /** The content was damaged from outside: forget it, so that it can be fetched or pushed again. */
-  private Optional<Blob> lost(Digest digest, String why) throws IOException {
-    LOG.atError().addKeyValue("digest", digest).addKeyValue("why", why).log("blob lost");
-    index.write(
-        Index.Durability.SYNCED,
-        batch -> {
-          batch.delete(Keys.blob(digest));
-          return true;
-        });
-    return Optional.empty();
+  private boolean sweep(Digest.Algorithm algorithm, Path file) throws IOException {
+    Digest digest;
+    try {
+      digest = new Digest(algorithm, String.valueOf(file.getFileName()));
+    } catch (OciException e) {
+      return false;
+    }
+    if (index.get(Keys.blob(digest)) != null) {
+      return false;
+    }
+    synchronized (lock(digest)) {
+      return index.get(Keys.blob(digest)) == null && Files.deleteIfExists(file);
+    }
+  }
+
+  private Object lock(Digest digest) {
+    return locks[Math.floorMod(digest.hashCode(), LOCKS)];
+  }
+
+  private static void add(ConcurrentHashMap<Digest, Integer> counts, Digest digest) {
+    counts.merge(digest, 1, Integer::sum);
+  }
+
+  private void closed(ConcurrentHashMap<Digest, Integer> counts, Digest digest) {
+    counts.computeIfPresent(digest, (key, count) -> count == 1 ? null : count - 1);
+    closings.incrementAndGet();
   }
 }

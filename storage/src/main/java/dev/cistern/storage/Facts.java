@@ -19,10 +19,11 @@ import java.util.Optional;
 
 /**
  * The values of the index: what is known of the thing its key names. Each starts with a version
- * byte (now 1); times are milliseconds since 1970.
+ * byte (1, for links 2); times are milliseconds since 1970.
  */
 final class Facts {
   private static final int VERSION = 1;
+  private static final int TIMED_LINK_VERSION = 2;
 
   private Facts() {}
 
@@ -65,14 +66,27 @@ final class Facts {
     }
   }
 
-  /** That a repository reaches a digest; the key says whether as a manifest or as a blob. */
-  record LinkFact(Origin origin) {
+  /**
+   * That a repository reaches a digest; the key says whether as a manifest or as a blob.
+   *
+   * @param lastUsed when it was last written or, in coarse steps, asked for
+   */
+  record LinkFact(Origin origin, Instant lastUsed) {
     byte[] encoded() {
-      return encode(out -> out.writeByte(origin.code()));
+      return encode(
+          TIMED_LINK_VERSION,
+          out -> {
+            out.writeByte(origin.code());
+            out.writeLong(lastUsed.toEpochMilli());
+          });
     }
 
+    /** Reads version 1 too, which had no time: it was last used long ago. */
     static LinkFact decode(byte[] value) {
-      return Facts.decode(value, in -> new LinkFact(readOrigin(in)));
+      return value[0] == VERSION
+          ? Facts.decode(value, in -> new LinkFact(readOrigin(in), Instant.EPOCH))
+          : Facts.decode(
+              TIMED_LINK_VERSION, value, in -> new LinkFact(readOrigin(in), readInstant(in)));
     }
   }
 
@@ -176,9 +190,13 @@ final class Facts {
   }
 
   private static byte[] encode(Encoder encoder) {
+    return encode(VERSION, encoder);
+  }
+
+  private static byte[] encode(int version, Encoder encoder) {
     var bytes = new ByteArrayOutputStream();
     try (var out = new DataOutputStream(bytes)) {
-      out.writeByte(VERSION);
+      out.writeByte(version);
       encoder.encode(out);
     } catch (IOException e) {
       throw new UncheckedIOException("memory does not fail", e);
@@ -187,9 +205,13 @@ final class Facts {
   }
 
   private static <T> T decode(byte[] value, Decoder<T> decoder) {
+    return decode(VERSION, value, decoder);
+  }
+
+  private static <T> T decode(int expected, byte[] value, Decoder<T> decoder) {
     try (var in = new DataInputStream(new ByteArrayInputStream(value))) {
       int version = in.readByte();
-      if (version != VERSION) {
+      if (version != expected) {
         throw new IOException("a newer Cistern wrote it, version " + version);
       }
       return decoder.decode(in);

@@ -4,16 +4,20 @@ import dev.cistern.oci.Digest;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 
 /**
  * A file that is appended to and hashed on the way, until it is whole. What was in it when it was
- * opened counts only after {@link #resume}.
+ * opened counts only after {@link #resume}. It takes the room for what is appended from the {@link
+ * Space} and gives it back when the content goes.
  *
- * <p>Used by one thread at a time; only {@link #channel} may be read by others.
+ * <p>Used by one thread at a time; only {@link #channel} may be read, and {@link #remove} called,
+ * by others.
  */
 final class GrowingFile implements AutoCloseable {
   private static final int READ_BACK_BYTES = 1 << 20;
@@ -25,13 +29,21 @@ final class GrowingFile implements AutoCloseable {
   private final MessageDigest hash;
   private long length;
 
+  /** Bytes of the file that count as taken; guarded by this. */
+  private long taken;
+
+  /** Bytes reserved for what is still to come; guarded by this. */
+  private long reserved;
+
   private GrowingFile(
-      Path path, FileChannel channel, Space space, Digest.Algorithm algorithm, MessageDigest hash) {
+      Path path, FileChannel channel, Space space, Digest.Algorithm algorithm, MessageDigest hash)
+      throws IOException {
     this.path = path;
     this.channel = channel;
     this.space = space;
     this.algorithm = algorithm;
     this.hash = hash;
+    this.taken = channel.size();
   }
 
   static GrowingFile open(Path path, Space space, Digest.Algorithm algorithm) throws IOException {
@@ -65,12 +77,27 @@ final class GrowingFile implements AutoCloseable {
   }
 
   /**
+   * Holds room for {@code bytes} more, in place of what was held before, until they are appended or
+   * the file is closed.
+   *
+   * @throws StoreFullException if there is no room; nothing is held then
+   */
+  synchronized void reserve(long bytes) throws IOException {
+    unreserve();
+    space.reserve(bytes);
+    reserved = bytes;
+  }
+
+  /**
    * Appends all of {@code bytes}. If it throws, the file is as long as before.
    *
    * @throws StoreFullException if the disk has no room
    */
-  void append(ByteBuffer bytes) throws IOException {
-    space.require(bytes.remaining());
+  synchronized void append(ByteBuffer bytes) throws IOException {
+    if (!channel.isOpen()) {
+      throw new ClosedChannelException();
+    }
+    take(Math.max(0, length + bytes.remaining() - taken));
     ByteBuffer hashed = bytes.duplicate();
     long at = length;
     try {
@@ -79,6 +106,7 @@ final class GrowingFile implements AutoCloseable {
       }
     } catch (IOException e) {
       channel.truncate(length);
+      give(taken - length);
       throw StoreFullException.orSame(e);
     }
     hash.update(hashed);
@@ -86,10 +114,26 @@ final class GrowingFile implements AutoCloseable {
   }
 
   /** Forgets all content. */
-  void clear() throws IOException {
+  synchronized void clear() throws IOException {
     channel.truncate(0);
+    give(taken);
     hash.reset();
     length = 0;
+  }
+
+  /** Removes the file; who has it open may go on reading. */
+  synchronized void remove() throws IOException {
+    unreserve();
+    Files.deleteIfExists(path);
+    give(taken);
+  }
+
+  /** Ends the counting here; returns how many bytes were taken for the file. */
+  synchronized long handOver() {
+    unreserve();
+    long handed = taken;
+    taken = 0;
+    return handed;
   }
 
   /** Returns the digest of the content; the running hash goes on from here as it was. */
@@ -111,9 +155,37 @@ final class GrowingFile implements AutoCloseable {
     }
   }
 
+  /** Closes the file; what is in it stays, and stays counted. */
   @Override
-  public void close() throws IOException {
+  public synchronized void close() throws IOException {
+    unreserve();
     channel.close();
+  }
+
+  private void take(long bytes) throws IOException {
+    long held = Math.min(bytes, reserved);
+    if (held > 0) {
+      space.use(held);
+      reserved -= held;
+      taken += held;
+    }
+    try {
+      space.take(bytes - held);
+    } catch (IOException e) {
+      give(held);
+      throw e;
+    }
+    taken += bytes - held;
+  }
+
+  private void give(long bytes) {
+    space.give(bytes);
+    taken -= bytes;
+  }
+
+  private void unreserve() {
+    space.unreserve(reserved);
+    reserved = 0;
   }
 
   private static long readInto(MessageDigest hash, FileChannel channel) throws IOException {

@@ -9,6 +9,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.BlockBasedTableConfig;
@@ -53,7 +54,17 @@ final class Index implements AutoCloseable {
     boolean visit(byte[] key, byte[] value);
   }
 
+  /** What is done with one entry of a walk; may use the index. */
+  interface Walker {
+    void visit(byte[] key, byte[] value) throws IOException;
+  }
+
+  /** A key and its value. */
+  record Entry(byte[] key, byte[] value) {}
+
   private static final int MOST_CHANGES_A_BATCH = 512;
+  private static final int MOST_A_PAGE = 1_000;
+  private static final int MOST_BYTES_A_PAGE = 1 << 20;
   private static final long WRITE_BUFFER_BYTES = 16L << 20;
   private static final long MAX_LOG_BYTES = 64L << 20;
 
@@ -68,6 +79,7 @@ final class Index implements AutoCloseable {
   private final StampedLock use = new StampedLock();
 
   private boolean isClosed;
+  private final AtomicLong changes = new AtomicLong();
 
   private Index(Options options, BloomFilter bloom, RocksDB db) {
     this.options = options;
@@ -111,7 +123,58 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Visits the entries whose keys start with {@code prefix}, in order, from {@code from} on. */
+  /** Says whether a key starts with {@code prefix}. */
+  boolean hasAny(byte[] prefix) {
+    var found = new boolean[1];
+    scan(
+        prefix,
+        prefix,
+        (key, value) -> {
+          found[0] = true;
+          return false;
+        });
+    return found[0];
+  }
+
+  /** Returns a number that moves with every batch that is written. */
+  long changes() {
+    return changes.get();
+  }
+
+  /**
+   * Visits all entries whose keys start with {@code prefix}, in order, however many there are. They
+   * are read a page at a time: in between the database is free to be closed, and the walker may
+   * read and write; what is written behind it is not seen.
+   */
+  void walk(byte[] prefix, Walker walker) throws IOException {
+    List<Entry> page = page(prefix, prefix);
+    while (!page.isEmpty()) {
+      for (Entry entry : page) {
+        walker.visit(entry.key(), entry.value());
+      }
+      page = page(prefix, Keys.after(page.getLast().key()));
+    }
+  }
+
+  /** Returns some entries from {@code from} on; none if there are no more. */
+  List<Entry> page(byte[] prefix, byte[] from) {
+    var page = new ArrayList<Entry>();
+    var bytes = new int[1];
+    scan(
+        prefix,
+        from,
+        (key, value) -> {
+          page.add(new Entry(key, value));
+          bytes[0] += value.length;
+          return page.size() < MOST_A_PAGE && bytes[0] < MOST_BYTES_A_PAGE;
+        });
+    return page;
+  }
+
+  /**
+   * Visits the entries whose keys start with {@code prefix}, in order, from {@code from} on. The
+   * visitor must not use the index, which cannot be closed meanwhile.
+   */
   void scan(byte[] prefix, byte[] from, Visitor visitor) {
     long stamp = begin();
     try (RocksIterator entries = db.newIterator(read)) {
@@ -229,6 +292,7 @@ final class Index implements AutoCloseable {
       }
       if (together.count() > 0) {
         db.write(sync ? synced : plain, together);
+        changes.incrementAndGet();
       }
     } catch (RocksDBException e) {
       waiting.forEach(pending -> pending.done.completeExceptionally(e));
@@ -287,6 +351,18 @@ final class Index implements AutoCloseable {
 
     void delete(byte[] key) throws RocksDBException {
       entries.delete(key);
+    }
+
+    /** Says whether a key starts with {@code prefix}. */
+    boolean hasAny(byte[] prefix) throws RocksDBException {
+      var found = new boolean[1];
+      scan(
+          prefix,
+          (key, value) -> {
+            found[0] = true;
+            return false;
+          });
+      return found[0];
     }
 
     /** Visits the entries whose keys start with {@code prefix}, in order. */

@@ -3,6 +3,7 @@ package dev.cistern.storage;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import java.util.Arrays;
@@ -19,6 +20,12 @@ import java.util.Arrays;
  * t NAME 0 TAG                  where a tag points                   {@link Facts.TagFact}
  * r NAME 0 SUBJECT DIGEST       DIGEST refers to SUBJECT             a descriptor
  * u ID                          an upload in progress                {@link Facts.UploadFact}
+ * p NAME 0 REFERENCE            a pin: a tag or a digest to be kept  (empty)
+ * h DIGEST 0 NAME               NAME keeps the manifest DIGEST       (empty)
+ * h DIGEST 1 NAME               NAME may reach the blob DIGEST       (empty)
+ * h DIGEST 2 MANIFEST           the stored manifest MANIFEST names it (empty)
+ * c                             bytes of all blobs                   8 bytes, big-endian
+ * f                             the version of this format           1 byte
  * </pre>
  *
  * The first byte is the letter. NAME and TAG are ASCII, so that keys sort as names do, by bytes;
@@ -34,6 +41,14 @@ final class Keys {
   static final byte TAG = 't';
   static final byte REFERRER = 'r';
   static final byte UPLOAD = 'u';
+  static final byte PIN = 'p';
+  static final byte HOLDER = 'h';
+  static final byte BLOB_BYTES = 'c';
+  static final byte FORMAT = 'f';
+
+  private static final byte KEEPER = 0;
+  private static final byte LINKER = 1;
+  private static final byte NAMER = 2;
 
   private Keys() {}
 
@@ -88,6 +103,65 @@ final class Keys {
 
   static byte[] uploads() {
     return new byte[] {UPLOAD};
+  }
+
+  static byte[] pin(RepositoryName name, Reference reference) {
+    return join(PIN, scope(name), ascii(reference.toString()));
+  }
+
+  static byte[] pins(RepositoryName name) {
+    return join(PIN, scope(name));
+  }
+
+  /** That {@code name} keeps the manifest. */
+  static byte[] keeper(Digest manifest, RepositoryName name) {
+    return join(HOLDER, digest(manifest), new byte[] {KEEPER}, ascii(name.path()));
+  }
+
+  static byte[] keepers(Digest manifest) {
+    return join(HOLDER, digest(manifest), new byte[] {KEEPER});
+  }
+
+  /** That {@code name} may reach the blob. */
+  static byte[] linker(Digest blob, RepositoryName name) {
+    return join(HOLDER, digest(blob), new byte[] {LINKER}, ascii(name.path()));
+  }
+
+  static byte[] linkers(Digest blob) {
+    return join(HOLDER, digest(blob), new byte[] {LINKER});
+  }
+
+  /** That the stored manifest {@code namer} names {@code named}. */
+  static byte[] namer(Digest named, Digest namer) {
+    return join(HOLDER, digest(named), new byte[] {NAMER}, digest(namer));
+  }
+
+  static byte[] namers(Digest named) {
+    return join(HOLDER, digest(named), new byte[] {NAMER});
+  }
+
+  /** Returns the key that there is one of, or what all keys of a family start with. */
+  static byte[] family(byte letter) {
+    return new byte[] {letter};
+  }
+
+  /** Returns the repository of a key that has one, a zero byte and more. */
+  static RepositoryName scopeOf(byte[] key) {
+    int end = 1;
+    while (key[end] != 0) {
+      end++;
+    }
+    return new RepositoryName(new String(key, 1, end - 1, US_ASCII));
+  }
+
+  /** Returns the digest that ends a key of {@code name}. */
+  static Digest digestIn(RepositoryName name, byte[] key) {
+    return digestAfter(name.path().length() + 2, key);
+  }
+
+  /** Returns the first key that sorts after {@code key}. */
+  static byte[] after(byte[] key) {
+    return Arrays.copyOf(key, key.length + 1);
   }
 
   /** Returns the text after a prefix of {@code prefixLength} bytes. */

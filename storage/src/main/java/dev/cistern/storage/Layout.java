@@ -1,12 +1,18 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.OciException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * The one class that knows the paths on disk, and how a finished file gets to its place so that it
@@ -36,8 +42,37 @@ record Layout(Path root) {
     return blobDirectory(digest).resolve(digest.hex());
   }
 
-  private Path blobs(Digest.Algorithm algorithm) {
+  Path blobs(Digest.Algorithm algorithm) {
     return root.resolve("blobs").resolve(algorithm.toString());
+  }
+
+  /** Returns what is right in a directory. */
+  static List<Path> list(Path directory) throws IOException {
+    var found = new ArrayList<Path>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
+      files.forEach(found::add);
+    }
+    return found;
+  }
+
+  /**
+   * Returns how many bytes the files right in a directory have; those that vanish count nothing.
+   */
+  static long bytesIn(Path directory) throws IOException {
+    long bytes = 0;
+    for (Path file : list(directory)) {
+      bytes += sizeOf(file);
+    }
+    return bytes;
+  }
+
+  /** Returns the length in bytes, 0 if there is no such file. */
+  static long sizeOf(Path file) throws IOException {
+    try {
+      return Files.size(file);
+    } catch (NoSuchFileException e) {
+      return 0;
+    }
   }
 
   private Path blobDirectory(Digest digest) {
@@ -50,6 +85,15 @@ record Layout(Path root) {
 
   Path fill(Digest digest) {
     return fills().resolve(digest.algorithm() + "-" + digest.hex());
+  }
+
+  /** Returns the digest that a file of {@link #fills} is to have, if its name is one of ours. */
+  static Optional<Digest> fillOf(Path file) {
+    try {
+      return Optional.of(Digest.parse(String.valueOf(file.getFileName()).replaceFirst("-", ":")));
+    } catch (OciException e) {
+      return Optional.empty();
+    }
   }
 
   Path uploads() {

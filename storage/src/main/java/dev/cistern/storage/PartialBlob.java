@@ -4,7 +4,6 @@ import dev.cistern.oci.Digest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.security.MessageDigest;
 import java.util.Optional;
 
@@ -19,6 +18,7 @@ public final class PartialBlob implements AutoCloseable {
   private final Blobs blobs;
   private final Digest digest;
   private final GrowingFile file;
+  private boolean isClosed;
 
   PartialBlob(Blobs blobs, Digest digest, GrowingFile file) {
     this.blobs = blobs;
@@ -44,6 +44,17 @@ public final class PartialBlob implements AutoCloseable {
   /** Returns the file, for readers at positions. */
   public FileChannel channel() {
     return file.channel();
+  }
+
+  /**
+   * Holds room for {@code bytes} more, in place of what was held before. It is given back as they
+   * are appended, and the rest when this is committed, discarded or closed; so a download that has
+   * room for all of it is not stopped by others that fill the store.
+   *
+   * @throws StoreFullException if there is no room even after an eviction
+   */
+  public void reserve(long bytes) throws IOException {
+    file.reserve(bytes);
   }
 
   /**
@@ -77,12 +88,15 @@ public final class PartialBlob implements AutoCloseable {
 
   /** Removes the file. */
   public void discard() throws IOException {
-    Files.deleteIfExists(file.path());
+    file.remove();
   }
 
   /** Closes the file; what is in it stays for a later try. */
   @Override
-  public void close() throws IOException {
-    file.close();
+  public synchronized void close() throws IOException {
+    if (!isClosed) {
+      isClosed = true;
+      blobs.closed(digest, file);
+    }
   }
 }

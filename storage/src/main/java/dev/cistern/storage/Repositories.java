@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
+import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Facts.LinkFact;
@@ -16,7 +17,9 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import org.rocksdb.RocksDBException;
@@ -33,11 +36,15 @@ public final class Repositories {
   private final Index index;
   private final InstantSource clock;
   private final Versions versions;
+  private final Uses uses;
+  private final Eviction eviction;
 
-  Repositories(Index index, InstantSource clock, Versions versions) {
+  Repositories(Index index, InstantSource clock, Versions versions, Uses uses, Eviction eviction) {
     this.index = index;
     this.clock = clock;
     this.versions = versions;
+    this.uses = uses;
+    this.eviction = eviction;
   }
 
   /** Returns a number that moves with every change that makes earlier answers of it wrong. */
@@ -142,6 +149,59 @@ public final class Repositories {
     return deleted;
   }
 
+  /** Notes that {@code repository} was asked for the manifest. Does not block. */
+  public void used(RepositoryName repository, Digest digest) {
+    uses.touch(new Uses.Link(repository, digest));
+  }
+
+  /**
+   * Keeps what {@code reference} points at, now and later, with all it names, from being evicted.
+   * It need not be here yet. Returns false if it was pinned already.
+   */
+  public boolean pin(RepositoryName repository, Reference reference) throws IOException {
+    byte[] key = Keys.pin(repository, reference);
+    return index.write(
+        Index.Durability.SYNCED,
+        batch -> {
+          boolean isNew = batch.get(key) == null;
+          batch.put(key, EMPTY);
+          return isNew;
+        });
+  }
+
+  /** Ends {@link #pin}; returns false if there was none. */
+  public boolean unpin(RepositoryName repository, Reference reference) throws IOException {
+    byte[] key = Keys.pin(repository, reference);
+    return index.write(
+        Index.Durability.SYNCED,
+        batch -> {
+          boolean isThere = batch.get(key) != null;
+          batch.delete(key);
+          return isThere;
+        });
+  }
+
+  /** Says whether this reference itself was pinned. */
+  public boolean isPinned(RepositoryName repository, Reference reference) {
+    return index.get(Keys.pin(repository, reference)) != null;
+  }
+
+  /** Returns the pinned references of a repository, in the order of bytes. */
+  public List<Reference> pins(RepositoryName repository) {
+    byte[] prefix = Keys.pins(repository);
+    var pins = new ArrayList<Reference>();
+    index.scan(
+        prefix,
+        prefix,
+        (key, value) -> pins.add(Reference.parse(Keys.textAfter(prefix.length, key))));
+    return pins;
+  }
+
+  /** Removes a cached image and what only it needs, as an eviction would, but at once. */
+  public Purge purge(RepositoryName repository, Reference reference) throws IOException {
+    return eviction.purge(repository, reference);
+  }
+
   /**
    * Returns up to {@code most} tags after {@code last} ("" for the first), in the order of bytes.
    */
@@ -188,7 +248,7 @@ public final class Repositories {
       Predicate<Digest> isWanted) {
     byte[] prefix = Keys.referrers(repository, subject);
     byte[] from =
-        last.map(digest -> after(Keys.referrer(repository, subject, digest))).orElse(prefix);
+        last.map(digest -> Keys.after(Keys.referrer(repository, subject, digest))).orElse(prefix);
     var descriptors = new ArrayList<Descriptor>();
     if (most > 0) {
       index.scan(
@@ -211,7 +271,7 @@ public final class Repositories {
       byte[] key = concat(prefix, last);
       index.scan(
           prefix,
-          last.isEmpty() ? key : after(key),
+          last.isEmpty() ? key : Keys.after(key),
           (found, value) -> {
             if (isWanted.test(value)) {
               names.add(Keys.textAfter(prefix.length, found));
@@ -227,11 +287,6 @@ public final class Repositories {
     byte[] key = Arrays.copyOf(prefix, prefix.length + bytes.length);
     System.arraycopy(bytes, 0, key, prefix.length, bytes.length);
     return key;
-  }
-
-  /** Returns the first key that sorts after {@code key}. */
-  private static byte[] after(byte[] key) {
-    return Arrays.copyOf(key, key.length + 1);
   }
 
   private static StoredTag stored(TagFact fact) {
@@ -251,15 +306,16 @@ public final class Repositories {
       batch.put(
           Keys.manifest(digest),
           new ManifestFact(stored.mediaType(), now, now, stored.bytes()).encoded());
+      Holders.name(batch, digest, manifest);
     }
     batch.put(Keys.repository(repository), EMPTY);
-    byte[] link = Keys.manifestLink(repository, digest);
-    if (batch.get(link) == null || origin == Origin.PUSHED) {
-      batch.put(link, new LinkFact(origin).encoded());
-    }
+    byte[] link = batch.get(Keys.manifestLink(repository, digest));
+    Origin kept = link == null ? origin : LinkFact.decode(link).origin();
+    Holders.keep(
+        batch, repository, digest, new LinkFact(origin == Origin.PUSHED ? origin : kept, now));
     if (origin == Origin.CACHED) {
       for (Descriptor blob : manifest.blobs().toList()) {
-        Blobs.putLink(batch, repository, blob.digest(), origin);
+        Blobs.putLink(batch, repository, blob.digest(), origin, now);
       }
     }
     if (manifest.subject().isPresent()) {
@@ -289,50 +345,61 @@ public final class Repositories {
 
   private static boolean deleteManifest(Index.Batch batch, RepositoryName repository, Digest digest)
       throws RocksDBException {
-    byte[] link = Keys.manifestLink(repository, digest);
-    if (batch.get(link) == null) {
+    if (batch.get(Keys.manifestLink(repository, digest)) == null) {
       return false;
     }
-    batch.delete(link);
-    for (byte[] tag : tagsOf(batch, repository, digest)) {
-      batch.delete(tag);
-    }
-    byte[] value = batch.get(Keys.manifest(digest));
-    if (value != null) {
-      Manifest manifest = Manifest.parse(ManifestFact.decode(value).bytes(), Optional.empty());
-      if (manifest.subject().isPresent()) {
-        batch.delete(Keys.referrer(repository, manifest.subject().get(), digest));
-      }
-    }
-    if (!hasManifests(batch, repository)) {
-      batch.delete(Keys.repository(repository));
-    }
+    List<Tag> tags =
+        tagFacts(batch, repository).entrySet().stream()
+            .filter(tag -> tag.getValue().digest().equals(digest))
+            .map(Map.Entry::getKey)
+            .toList();
+    take(batch, repository, digest, manifest(batch, digest), tags);
     return true;
   }
 
-  private static List<byte[]> tagsOf(Index.Batch batch, RepositoryName repository, Digest digest)
+  /**
+   * Takes a manifest from a repository, with these tags and its place among the referrers; its
+   * bytes stay until they are collected.
+   */
+  static void take(
+      Index.Batch batch,
+      RepositoryName repository,
+      Digest digest,
+      Optional<Manifest> manifest,
+      Collection<Tag> tags)
       throws RocksDBException {
-    var keys = new ArrayList<byte[]>();
-    batch.scan(
-        Keys.tags(repository),
-        (key, value) -> {
-          if (TagFact.decode(value).digest().equals(digest)) {
-            keys.add(key);
-          }
-          return true;
-        });
-    return keys;
+    Holders.unkeep(batch, repository, digest);
+    for (Tag tag : tags) {
+      batch.delete(Keys.tag(repository, tag));
+    }
+    Optional<Digest> subject = manifest.flatMap(Manifest::subject);
+    if (subject.isPresent()) {
+      batch.delete(Keys.referrer(repository, subject.get(), digest));
+    }
+    if (!batch.hasAny(Keys.manifestLinks(repository))) {
+      batch.delete(Keys.repository(repository));
+    }
   }
 
-  private static boolean hasManifests(Index.Batch batch, RepositoryName repository)
+  /** Returns what a stored manifest says, if its bytes are here. */
+  static Optional<Manifest> manifest(Index.Batch batch, Digest digest) throws RocksDBException {
+    byte[] value = batch.get(Keys.manifest(digest));
+    return value == null
+        ? Optional.empty()
+        : Optional.of(Manifest.parse(ManifestFact.decode(value).bytes(), Optional.empty()));
+  }
+
+  /** Returns all tags of a repository. */
+  static Map<Tag, TagFact> tagFacts(Index.Batch batch, RepositoryName repository)
       throws RocksDBException {
-    var found = new boolean[1];
+    byte[] prefix = Keys.tags(repository);
+    var tags = new HashMap<Tag, TagFact>();
     batch.scan(
-        Keys.manifestLinks(repository),
+        prefix,
         (key, value) -> {
-          found[0] = true;
-          return false;
+          tags.put(new Tag(Keys.textAfter(prefix.length, key)), TagFact.decode(value));
+          return true;
         });
-    return found[0];
+    return tags;
   }
 }

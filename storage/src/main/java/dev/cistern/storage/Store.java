@@ -1,5 +1,6 @@
 package dev.cistern.storage;
 
+import dev.cistern.oci.Digest;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -11,8 +12,11 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All that is kept, in one directory: content by digest in files, the facts about it in an index.
@@ -21,34 +25,61 @@ import org.jspecify.annotations.Nullable;
  * synced; never a fact before its content. So after a kill at any instant all that was acknowledged
  * is there and whole, and what was not leaves at most a file in {@code fills} or {@code uploads},
  * which is gone on with or expires, or a blob's file that no fact names, which is replaced when the
- * blob comes again. Opening reads none of the content.
+ * blob comes again or removed by {@link #sweep}. Opening reads none of the content and looks
+ * through no facts.
  */
 public final class Store implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Store.class);
+
   private final Layout layout;
   private final FileChannel lock;
   private final Index index;
   private final Blobs blobs;
   private final Repositories repositories;
   private final Uploads uploads;
+  private final StorageLimits limits;
+  private final Space space;
+  private final Uses uses;
+  private final Eviction eviction;
+  private final Garbage garbage;
   private final InstantSource clock;
 
-  private Store(Layout layout, FileChannel lock, Index index, Space space, InstantSource clock) {
+  private Store(
+      Layout layout,
+      FileChannel lock,
+      Index index,
+      StorageLimits limits,
+      Space space,
+      InstantSource clock) {
     this.layout = layout;
     this.lock = lock;
     this.index = index;
+    this.limits = limits;
+    this.space = space;
     this.clock = clock;
     var versions = new Versions();
-    this.blobs = new Blobs(layout, index, space, clock, versions);
-    this.repositories = new Repositories(index, clock, versions);
+    this.uses = new Uses(index, clock);
+    this.blobs = new Blobs(layout, index, space, clock, versions, limits.grace());
+    this.eviction = new Eviction(layout, index, space, blobs, versions, uses);
+    this.garbage = new Garbage(index, blobs, versions, clock);
+    this.repositories = new Repositories(index, clock, versions, uses, eviction);
     this.uploads = new Uploads(layout, index, space, blobs, clock);
+    space.relieveWith(eviction);
+  }
+
+  /** Same as {@link #open(Path, StorageLimits, InstantSource)}, without limits. */
+  public static Store open(Path directory, InstantSource clock) throws IOException {
+    return open(directory, StorageLimits.NONE, clock);
   }
 
   /**
    * Opens the store in {@code directory}, made if it is not there.
    *
-   * @throws IOException if it cannot be read or written, or another process has it open
+   * @throws IOException if it cannot be read or written, another process has it open, or a newer
+   *     version wrote it
    */
-  public static Store open(Path directory, InstantSource clock) throws IOException {
+  public static Store open(Path directory, StorageLimits limits, InstantSource clock)
+      throws IOException {
     var layout = new Layout(directory);
     layout.create();
     FileChannel lock =
@@ -57,8 +88,19 @@ public final class Store implements AutoCloseable {
       lock.close();
       throw new IOException("another process has the store in " + directory + " open");
     }
-    return new Store(
-        layout, lock, Index.open(layout.index()), new Space(Files.getFileStore(directory)), clock);
+    Index index = Index.open(layout.index());
+    try {
+      Format.upgrade(index);
+      var space = new Space(Files.getFileStore(directory), limits, clock);
+      space.found(Blobs.bytes(index.get(Keys.family(Keys.BLOB_BYTES))));
+      space.found(Layout.bytesIn(layout.fills()) + Layout.bytesIn(layout.uploads()));
+      space.indexMeasured(Layout.bytesIn(layout.index()));
+      return new Store(layout, lock, index, limits, space, clock);
+    } catch (IOException | RuntimeException e) {
+      index.close();
+      lock.close();
+      throw e;
+    }
   }
 
   public Blobs blobs() {
@@ -84,7 +126,7 @@ public final class Store implements AutoCloseable {
       for (Path file : files) {
         if (!running.test(file.getFileName().toString())
             && Files.getLastModifiedTime(file).toInstant().isBefore(limit)
-            && Files.deleteIfExists(file)) {
+            && remove(file)) {
           expired++;
         }
       }
@@ -92,11 +134,56 @@ public final class Store implements AutoCloseable {
     return expired;
   }
 
+  /** Returns how many bytes of files are counted. */
+  long contentBytes() {
+    return space.content();
+  }
+
+  /** Returns how full the store is. */
+  public Usage usage() {
+    return new Usage(
+        space.used(), limits.maxSize(), eviction.images(), eviction.bytes(), garbage.bytes());
+  }
+
+  /**
+   * Removes what nothing reaches: what was deleted, and pushed blobs for which no manifest came
+   * within the grace. May run beside everything else.
+   */
+  public Collected collect() throws IOException {
+    return garbage.collect(limits.grace());
+  }
+
+  /** Writes down what was used, and makes room if it is scarce before somebody needs it. */
+  public void relieve() throws IOException {
+    uses.flush();
+    space.indexMeasured(Layout.bytesIn(layout.index()));
+    space.relieve();
+  }
+
+  /**
+   * Removes the files of blobs that no fact names, which a kill may have left; returns how many.
+   * Lists all files, so it is for after the start.
+   */
+  public int sweep() throws IOException {
+    return blobs.sweep();
+  }
+
   @Override
   public void close() throws IOException {
     uploads.close();
+    try {
+      uses.flush();
+    } catch (IOException | RuntimeException e) {
+      LOG.atWarn().setCause(e).log("what was used lately is not written down");
+    }
     index.close();
     lock.close();
+  }
+
+  /** Removes the file of a download that has none open, or of which the name is not ours. */
+  private boolean remove(Path file) throws IOException {
+    Optional<Digest> digest = Layout.fillOf(file);
+    return digest.isPresent() ? blobs.removeDownload(digest.get()) : Files.deleteIfExists(file);
   }
 
   private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {

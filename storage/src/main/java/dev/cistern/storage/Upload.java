@@ -115,7 +115,14 @@ public final class Upload {
     return turn.availablePermits() == 0;
   }
 
+  /** Closes the file; it stays. */
   void close() throws IOException {
     file.close();
+  }
+
+  /** Closes the file and removes it. */
+  void remove() throws IOException {
+    file.close();
+    file.remove();
   }
 }

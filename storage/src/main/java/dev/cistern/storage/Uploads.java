@@ -45,7 +45,7 @@ public final class Uploads {
 
   /** Starts an upload; {@code algorithm} is the one its digest will most likely have. */
   public Upload start(RepositoryName repository, Digest.Algorithm algorithm) throws IOException {
-    space.require(0);
+    space.check();
     byte[] bits = new byte[ID_BYTES];
     random.nextBytes(bits);
     String id = HexFormat.of().formatHex(bits);
@@ -106,9 +106,10 @@ public final class Uploads {
   void forget(String id) throws IOException {
     Upload upload = open.remove(id);
     if (upload != null) {
-      upload.close();
+      upload.remove();
+    } else {
+      remove(layout.upload(id));
     }
-    Files.deleteIfExists(layout.upload(id));
     index.write(
         Index.Durability.VISIBLE,
         batch -> {
@@ -160,7 +161,14 @@ public final class Uploads {
       }
     }
     for (Path file : leftovers) {
-      Files.deleteIfExists(file);
+      remove(file);
+    }
+  }
+
+  private void remove(Path file) throws IOException {
+    long bytes = Layout.sizeOf(file);
+    if (Files.deleteIfExists(file)) {
+      space.give(bytes);
     }
   }
 }

@@ -44,11 +44,19 @@ class FactsTest {
   @ParameterizedTest
   @EnumSource
   void linksAndTagsKeepTheirOrigin(Origin origin) {
-    var link = new LinkFact(origin);
+    var link = new LinkFact(origin, LAST);
     var tag = new TagFact(Digest.of(Digest.Algorithm.SHA512, new byte[0]), origin, FIRST);
 
     assertThat(LinkFact.decode(link.encoded())).isEqualTo(link);
     assertThat(TagFact.decode(tag.encoded())).isEqualTo(tag);
+  }
+
+  @Test
+  void linksOfTheFirstVersionHadNoTime() {
+    assertThat(LinkFact.decode(new byte[] {1, 0}))
+        .isEqualTo(new LinkFact(Origin.PUSHED, Instant.EPOCH));
+    assertThat(LinkFact.decode(new byte[] {1, 1}))
+        .isEqualTo(new LinkFact(Origin.CACHED, Instant.EPOCH));
   }
 
   @ParameterizedTest

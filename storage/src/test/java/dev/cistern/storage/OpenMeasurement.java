@@ -49,7 +49,7 @@ final class OpenMeasurement {
 
   private static void write(Index index, int first) throws IOException {
     byte[] blob = new BlobFact(1, Instant.EPOCH, Instant.EPOCH).encoded();
-    byte[] link = new LinkFact(Origin.PUSHED).encoded();
+    byte[] link = new LinkFact(Origin.PUSHED, Instant.EPOCH).encoded();
     var name = new RepositoryName("measured/r" + first / AT_ONCE);
     index.write(
         Index.Durability.VISIBLE,

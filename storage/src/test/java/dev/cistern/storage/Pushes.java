@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
+import dev.cistern.oci.MediaType;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import java.io.IOException;
@@ -51,6 +52,30 @@ final class Pushes {
     return stored.digest();
   }
 
+  /** Brings an image as a pull does: the manifest, then its blobs. */
+  static Digest pulled(Store store, RepositoryName repository, String tag, byte[]... blobs)
+      throws IOException {
+    Digest[] digests = Stream.of(blobs).map(Digest::of).toArray(Digest[]::new);
+    Digest image =
+        manifest(store, repository, image(tag, Optional.empty(), digests), Origin.CACHED, tag);
+    for (byte[] blob : blobs) {
+      fetched(store, blob);
+    }
+    return image;
+  }
+
+  static byte[] index(String annotation, Optional<Digest> subject, Digest... children) {
+    return bytes(
+        "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"manifests\":[%s]%s,\"annotations\":{\"a\":\"%s\"}}"
+            .formatted(
+                MediaType.OCI_INDEX.name(),
+                Stream.of(children)
+                    .map(child -> descriptor(MediaType.OCI_IMAGE.name(), child))
+                    .collect(Collectors.joining(",")),
+                subject.map(digest -> ",\"subject\":" + descriptor(digest)).orElse(""),
+                annotation));
+  }
+
   static byte[] image(String annotation, Optional<Digest> subject, Digest... blobs) {
     return bytes(
         "{\"schemaVersion\":2,\"config\":%s,\"layers\":[%s]%s,\"annotations\":{\"a\":\"%s\"}}"
@@ -62,6 +87,10 @@ final class Pushes {
   }
 
   private static String descriptor(Digest digest) {
-    return "{\"mediaType\":\"application/json\",\"digest\":\"%s\",\"size\":1}".formatted(digest);
+    return descriptor("application/json", digest);
+  }
+
+  private static String descriptor(String mediaType, Digest digest) {
+    return "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":1}".formatted(mediaType, digest);
   }
 }

@@ -113,7 +113,7 @@ public final class Admin {
 
   private synchronized Metrics metrics() {
     if (metrics == null) {
-      metrics = new Metrics(traffic, mirror);
+      metrics = new Metrics(traffic, mirror, store);
     }
     return metrics;
   }

@@ -3,6 +3,7 @@ package dev.cistern.server.admin;
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.upstream.RateLimit;
+import dev.cistern.storage.Store;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
@@ -17,6 +18,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
@@ -38,7 +40,7 @@ final class Metrics {
           .description("Requests that the upstream still allows, as it said last")
           .register(registry);
 
-  Metrics(Traffic traffic, Mirror mirror) {
+  Metrics(Traffic traffic, Mirror mirror, Store store) {
     this.mirror = mirror;
     for (int hundreds = 1; hundreds <= 5; hundreds++) {
       int status = hundreds;
@@ -83,6 +85,7 @@ final class Metrics {
     Gauge.builder("cistern.fills.running", mirror, Mirror::fillsRunning)
         .description("Downloads that run now")
         .register(registry);
+    storage(store);
     jvm(registry);
   }
 
@@ -99,6 +102,32 @@ final class Metrics {
     limits.forEach((upstream, said) ->
         rows.add(MultiGauge.Row.of(Tags.of("upstream", upstream), value.applyAsLong(said))));
     return rows;
+  }
+
+  private void storage(Store store) {
+    Gauge.builder("cistern.storage.used", store, s -> s.usage().bytes())
+        .baseUnit("bytes")
+        .description("Bytes of content, of room held for downloads, and of the index")
+        .register(registry);
+    OptionalLong maxSize = store.usage().maxSize();
+    if (maxSize.isPresent()) {
+      Gauge.builder("cistern.storage.limit", maxSize, OptionalLong::getAsLong)
+          .baseUnit("bytes")
+          .strongReference(true)
+          .description("What the store may take, maxSize")
+          .register(registry);
+    }
+    FunctionCounter.builder("cistern.evicted.images", store, s -> s.usage().evictedImages())
+        .description("Cached images that were evicted")
+        .register(registry);
+    FunctionCounter.builder("cistern.evicted", store, s -> s.usage().evictedBytes())
+        .baseUnit("bytes")
+        .description("Bytes of blobs and unfinished downloads that were evicted")
+        .register(registry);
+    FunctionCounter.builder("cistern.collected", store, s -> s.usage().collectedBytes())
+        .baseUnit("bytes")
+        .description("Bytes of blobs that nothing reached any more")
+        .register(registry);
   }
 
   private <T> void count(

@@ -2,6 +2,7 @@ package dev.cistern.server.config;
 
 import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.UpstreamSettings;
+import dev.cistern.storage.StorageLimits;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,11 +13,13 @@ import java.util.Set;
  * What the server is told to do; made by a {@link ConfigDraft}.
  *
  * @param data the directory of the store
+ * @param limits how much the store may take
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
  */
 public record Config(
     InetSocketAddress listen,
     Path data,
+    StorageLimits limits,
     List<UpstreamSettings> upstreams,
     Optional<String> defaultUpstream,
     MirrorSettings mirror,

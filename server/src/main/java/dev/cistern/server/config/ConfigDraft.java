@@ -3,6 +3,7 @@ package dev.cistern.server.config;
 import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
+import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -12,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -44,6 +46,7 @@ public final class ConfigDraft {
   private InetSocketAddress listen =
       new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
   private Path data = Path.of("cistern-data");
+  private StorageLimits limits = StorageLimits.NONE;
   private Optional<String> defaultUpstream = Optional.empty();
   private MirrorSettings mirror = MirrorSettings.USUAL;
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
@@ -94,6 +97,14 @@ public final class ConfigDraft {
 
   private void readStorage(Section section) {
     section.text("path").ifPresent(text -> data = Path.of(text));
+    OptionalLong maxSize = section.size("maxSize");
+    if (maxSize.isPresent() && maxSize.getAsLong() == 0) {
+      throw section.wrong(
+          "maxSize", "more than nothing is expected; without the key there is no limit");
+    }
+    limits =
+        new StorageLimits(
+            maxSize, section.size("minFree"), section.duration("gcGrace").orElse(limits.grace()));
     section.end();
   }
 
@@ -150,6 +161,7 @@ public final class ConfigDraft {
     return new Config(
         listen,
         data,
+        limits,
         List.copyOf(upstreams.values()),
         defaultUpstream,
         mirror,

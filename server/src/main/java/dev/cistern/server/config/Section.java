@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -29,6 +30,7 @@ import org.snakeyaml.engine.v2.nodes.SequenceNode;
 final class Section {
   private static final Pattern NUMBER = Pattern.compile("\\d{1,9}");
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,6})([MGT])(i?)B");
 
   private final String file;
   private final String path;
@@ -122,6 +124,29 @@ final class Section {
             case "h" -> Duration.ofHours(number);
             default -> Duration.ofDays(number);
           };
+        });
+  }
+
+  /** Reads a number of bytes with its unit: powers of 1000 (GB) or of 1024 (GiB). */
+  OptionalLong size(String key) {
+    Optional<Node> value = ask(key);
+    if (value.isEmpty()) {
+      return OptionalLong.empty();
+    }
+    Matcher matcher = SIZE.matcher(scalar(value.get(), below(key)));
+    if (!matcher.matches()) {
+      throw wrong(
+          value.get(),
+          below(key),
+          "a size such as 500GiB is expected, with MB, MiB, GB, GiB, TB or TiB");
+    }
+    long unit = matcher.group(3).isEmpty() ? 1000 : 1024;
+    long bytes = Long.parseLong(matcher.group(1)) * unit * unit;
+    return OptionalLong.of(
+        switch (matcher.group(2)) {
+          case "M" -> bytes;
+          case "G" -> bytes * unit;
+          default -> bytes * unit * unit;
         });
   }
 

@@ -42,6 +42,7 @@ final class BlobEndpoint {
       return head(route, location, request);
     }
     Wanted wanted = Content.wanted(request, route.digest(), () -> size(location, route.digest()));
+    store.blobs().keep(location.repository(), route.digest());
     long version = store.repositories().version(location.repository());
     return switch (mirror.blob(location, route.digest(), wanted)) {
       case BlobAnswer.Stored(Blob blob, CacheStatus status) -> {
@@ -53,6 +54,7 @@ final class BlobEndpoint {
                   location.repository(),
                   route.digest().toString(),
                   version,
+                  () -> {},
                   Optional.empty(),
                   location.namespace(),
                   status,
@@ -85,6 +87,7 @@ final class BlobEndpoint {
   }
 
   private Reply head(Route.Blob route, Location location, Request request) throws IOException {
+    store.blobs().keep(location.repository(), route.digest());
     BlobSize size = mirror.blobSize(location, route.digest());
     var content =
         new Content(

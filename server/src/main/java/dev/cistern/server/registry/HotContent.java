@@ -3,6 +3,7 @@ package dev.cistern.server.registry;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.mirror.CacheStatus;
+import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
@@ -48,12 +49,14 @@ final class HotContent {
    *
    * @param reference for the log
    * @param version that of the repository before the content was looked up
+   * @param use notes that it was asked for
    * @param stale from when on an upstream must be asked
    */
   record Entry(
       RepositoryName repository,
       String reference,
       long version,
+      Runnable use,
       Optional<Instant> stale,
       Optional<String> namespace,
       CacheStatus status,
@@ -77,6 +80,7 @@ final class HotContent {
       return null;
     }
     try {
+      entry.use.run();
       request.about(entry.repository.path(), entry.reference);
       Reply reply = entry.content.reply(request).cache(status);
       entry.namespace.ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
@@ -91,6 +95,16 @@ final class HotContent {
     if (hold(entry)) {
       entries.put(request.target(), entry);
     }
+  }
+
+  /** Lets go of the file of a blob. Replies that send it hold it themselves. */
+  void letGo(Digest digest) {
+    entries
+        .asMap()
+        .values()
+        .removeIf(entry ->
+            entry.content.source() instanceof Content.Source.File
+                && entry.content.digest().equals(digest));
   }
 
   void close() {

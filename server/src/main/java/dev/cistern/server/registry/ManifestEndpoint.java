@@ -40,6 +40,8 @@ final class ManifestEndpoint {
     long version = repositories.version(location.repository());
     ManifestAnswer answer = mirror.manifest(location, route.reference());
     StoredManifest manifest = answer.manifest();
+    Runnable use = () -> repositories.used(location.repository(), manifest.digest());
+    use.run();
     var content =
         new Content(
             manifest.digest(),
@@ -54,6 +56,7 @@ final class ManifestEndpoint {
                   location.repository(),
                   route.reference().toString(),
                   version,
+                  use,
                   answer.status().fresh().map(clock.instant()::plus),
                   location.namespace(),
                   answer.status(),

@@ -24,6 +24,7 @@ public final class Registry {
 
   public Registry(Store store, Mirror mirror, InstantSource clock) {
     this.hot = new HotContent(store.repositories(), clock);
+    store.blobs().addIdleHolder(hot::letGo);
     this.blobs = new BlobEndpoint(store, mirror, hot);
     this.uploads = new UploadEndpoint(store, mirror);
     this.manifests = new ManifestEndpoint(store.repositories(), mirror, hot, clock);

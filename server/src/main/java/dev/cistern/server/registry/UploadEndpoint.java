@@ -110,11 +110,7 @@ final class UploadEndpoint {
     Optional<String> from = request.query().first("from");
     boolean isReachable =
         from.isEmpty() || blobs.isLinked(mirror.repository(new RepositoryName(from.get())), digest);
-    if (!isReachable || blobs.size(digest).isEmpty()) {
-      return false;
-    }
-    blobs.link(repository, digest, Origin.PUSHED);
-    return true;
+    return isReachable && blobs.link(repository, digest, Origin.PUSHED);
   }
 
   private static Digest.Algorithm algorithm(Request request, Optional<Digest> whole) {

@@ -7,6 +7,7 @@ import dev.cistern.mirror.upstream.HttpProxy;
 import dev.cistern.mirror.upstream.Limits;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
+import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,6 +53,9 @@ class ConfigDraftTest {
             listen: "[::1]:5001"
             storage:
               path: /var/lib/cistern
+              maxSize: 500GiB
+              minFree: 20GB
+              gcGrace: 2h
             upstreams:
               - registry: registry.example.com
                 name: example
@@ -79,6 +84,12 @@ class ConfigDraftTest {
 
     assertThat(config.listen().getPort()).isEqualTo(5001);
     assertThat(config.data()).isEqualTo(Path.of("/var/lib/cistern"));
+    assertThat(config.limits())
+        .isEqualTo(
+            new StorageLimits(
+                OptionalLong.of(500L << 30),
+                OptionalLong.of(20_000_000_000L),
+                Duration.ofHours(2)));
     assertThat(config.defaultUpstream()).contains("example");
     assertThat(config.mirror().patience()).isEqualTo(Duration.ofMillis(500));
     assertThat(config.logFormat()).isEqualTo(Config.LogFormat.JSON);
@@ -153,6 +164,19 @@ class ConfigDraftTest {
         .hasMessageNotContaining("s3cret");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "1MB, 1000000",
+    "1MiB, 1048576",
+    "2GB, 2000000000",
+    "3GiB, 3221225472",
+    "4TB, 4000000000000",
+    "999999TiB, 1099510528264372224"
+  })
+  void sizesHaveUnits(String text, long bytes) {
+    assertThat(parse("storage: {maxSize: " + text + "}").limits().maxSize()).hasValue(bytes);
+  }
+
   @Test
   void anEntryForAPublicRegistryTakesItsPlace() {
     Config config =
@@ -175,6 +199,12 @@ class ConfigDraftTest {
       value = {
         "lisen: 1                              | c.yaml:1: lisen: unknown key; known here are",
         "storage: {maxsize: 1}                 | c.yaml:1: storage.maxsize: unknown key",
+        "storage: {maxSize: 5}                 | c.yaml:1: storage.maxSize: a size such as 500GiB",
+        "storage: {maxSize: 80%}               | c.yaml:1: storage.maxSize: a size such as 500GiB",
+        "storage: {maxSize: 1000000TB}         | c.yaml:1: storage.maxSize: a size such as 500GiB",
+        "storage: {maxSize: 0MB}               | c.yaml:1: storage.maxSize: more than nothing",
+        "storage: {minFree: -1GB}              | c.yaml:1: storage.minFree: a size such as 500GiB",
+        "storage: {gcGrace: soon}              | c.yaml:1: storage.gcGrace: a duration",
         "storage: here                         | c.yaml:1: storage: a mapping",
         "listen: nowhere                       | c.yaml:1: listen: HOST:PORT is expected",
         "listen: 1.2.3.4:99999                 | c.yaml:1: listen: HOST:PORT is expected",

@@ -1,0 +1,228 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Reference;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Facts.BlobFact;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
+import org.rocksdb.RocksDBException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Removes what can be fetched again: first downloads that nobody goes on with, then cached images,
+ * least recently used first, then cached blobs that no manifest names.
+ *
+ * <p>Each image is decided on and taken from the index in one change ({@link Images}), so that no
+ * push, tag or pin comes between; its files go after that is synced.
+ */
+final class Eviction implements Space.Relief {
+  private static final Logger LOG = LoggerFactory.getLogger(Eviction.class);
+
+  private final Layout layout;
+  private final Index index;
+  private final Space space;
+  private final Blobs blobs;
+  private final Versions versions;
+  private final Uses uses;
+  private final LongAdder images = new LongAdder();
+  private final LongAdder bytes = new LongAdder();
+
+  Eviction(Layout layout, Index index, Space space, Blobs blobs, Versions versions, Uses uses) {
+    this.layout = layout;
+    this.index = index;
+    this.space = space;
+    this.blobs = blobs;
+    this.versions = versions;
+    this.uses = uses;
+  }
+
+  @Override
+  public long chances() {
+    return index.changes() + blobs.closings();
+  }
+
+  @Override
+  public long free(long wanted) throws IOException {
+    space.indexMeasured(Layout.bytesIn(layout.index()));
+    uses.flush();
+    long imagesBefore = images.sum();
+    long freed = removeDownloads(wanted);
+    freed += removeImages(wanted - freed, false);
+    freed += removeImages(wanted - freed, true);
+    freed += removeBlobs(wanted - freed);
+    bytes.add(freed);
+    LOG.atInfo()
+        .addKeyValue("wanted", wanted)
+        .addKeyValue("freed", freed)
+        .addKeyValue("images", images.sum() - imagesBefore)
+        .log("eviction");
+    return freed;
+  }
+
+  /** Removes one cached image now. */
+  Purge purge(RepositoryName repository, Reference reference) throws IOException {
+    Images.Outcome outcome = remove(repository, reference, Instant.MAX, true);
+    return switch (outcome) {
+      case Images.Outcome.Removed removed -> {
+        LOG.atInfo()
+            .addKeyValue("repository", repository)
+            .addKeyValue("reference", reference)
+            .addKeyValue("bytes", removed.bytes())
+            .log("purged");
+        yield new Purge.Purged(removed.bytes());
+      }
+      case Images.Outcome.Kept(Purge why) -> why;
+      case Images.Outcome.Attached attached ->
+          throw new IllegalStateException("attached manifests may be purged");
+      case Images.Outcome.UsedLater later ->
+          throw new IllegalStateException("nothing is used later than ever");
+    };
+  }
+
+  /** Returns how many images were evicted since the store was opened. */
+  long images() {
+    return images.sum();
+  }
+
+  /** Returns how many bytes evictions freed since the store was opened. */
+  long bytes() {
+    return bytes.sum();
+  }
+
+  private long removeDownloads(long wanted) throws IOException {
+    var downloads = new ArrayList<Download>();
+    for (Path file : Layout.list(layout.fills())) {
+      Optional<Digest> digest = Layout.fillOf(file);
+      if (digest.isPresent()) {
+        downloads.add(
+            new Download(file.toFile().lastModified(), digest.get(), Layout.sizeOf(file)));
+      }
+    }
+    downloads.sort(Comparator.comparingLong(Download::lastModified));
+    long freed = 0;
+    for (Download download : downloads) {
+      if (freed < wanted && blobs.removeDownload(download.digest())) {
+        freed += download.bytes();
+      }
+    }
+    return freed;
+  }
+
+  private record Download(long lastModified, Digest digest, long bytes) {}
+
+  private long removeImages(long wanted, boolean alsoAttached) throws IOException {
+    long freed = 0;
+    boolean isProgress = true;
+    while (isProgress && freed < wanted) {
+      isProgress = false;
+      Oldest oldest = Oldest.cachedManifests(index);
+      for (Optional<Oldest.Entry> next = oldest.next();
+          next.isPresent() && freed < wanted;
+          next = oldest.next()) {
+        Oldest.Entry entry = next.get();
+        switch (remove(entry.repository(), entry.manifest(), entry.lastUsed(), alsoAttached)) {
+          case Images.Outcome.Removed removed -> {
+            isProgress = true;
+            freed += removed.bytes();
+            images.increment();
+          }
+          case Images.Outcome.UsedLater(Instant lastUsed) -> oldest.later(entry, lastUsed);
+          case Images.Outcome.Kept kept -> {}
+          case Images.Outcome.Attached attached -> {}
+        }
+      }
+    }
+    return freed;
+  }
+
+  private long removeBlobs(long wanted) throws IOException {
+    long freed = 0;
+    Oldest oldest = Oldest.unnamedBlobs(index);
+    while (freed < wanted) {
+      Optional<Oldest.Entry> next = oldest.next();
+      if (next.isEmpty()) {
+        break;
+      }
+      freed += remove(next.get().blob());
+    }
+    return freed;
+  }
+
+  private Images.Outcome remove(
+      RepositoryName repository, Reference reference, Instant notAfter, boolean alsoAttached)
+      throws IOException {
+    Images.Outcome outcome = tryRemove(repository, reference, notAfter, alsoAttached);
+    while (outcome instanceof Images.Outcome.Kept(Purge.Read(Digest blob)) && isLetGo(blob)) {
+      outcome = tryRemove(repository, reference, notAfter, alsoAttached);
+    }
+    if (outcome instanceof Images.Outcome.Removed removed) {
+      versions.changed(repository);
+      for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
+        blobs.removeFile(blob.getKey(), blob.getValue());
+      }
+    }
+    return outcome;
+  }
+
+  private Images.Outcome tryRemove(
+      RepositoryName repository, Reference reference, Instant notAfter, boolean alsoAttached)
+      throws IOException {
+    return index.write(
+        Index.Durability.SYNCED,
+        batch -> {
+          var there = new Images(batch, repository, uses, blobs::isRead);
+          Optional<Digest> digest = there.resolve(reference);
+          return digest.isPresent()
+              ? there.remove(digest.get(), notAfter, alsoAttached)
+              : new Images.Outcome.Kept(new Purge.Absent());
+        });
+  }
+
+  private boolean isLetGo(Digest blob) {
+    blobs.letGo(blob);
+    return !blobs.isRead(blob);
+  }
+
+  /** Removes a cached blob that no manifest names, with its links; returns how many bytes. */
+  private long remove(Digest digest) throws IOException {
+    if (blobs.isRead(digest)) {
+      blobs.letGo(digest);
+    }
+    long size =
+        index.write(
+            Index.Durability.SYNCED,
+            batch -> {
+              byte[] fact = batch.get(Keys.blob(digest));
+              return fact == null || !mayGo(batch, digest)
+                  ? -1L
+                  : take(batch, digest, BlobFact.decode(fact).size());
+            });
+    if (size < 0) {
+      return 0;
+    }
+    blobs.removeFile(digest, size);
+    return size;
+  }
+
+  private boolean mayGo(Index.Batch batch, Digest digest) throws RocksDBException {
+    return !Holders.isNamed(batch, digest)
+        && !Holders.isPushed(batch, digest)
+        && !blobs.isRead(digest);
+  }
+
+  private static long take(Index.Batch batch, Digest digest, long size) throws RocksDBException {
+    for (RepositoryName repository : Holders.linkers(batch, digest)) {
+      Holders.unlink(batch, repository, digest);
+    }
+    Blobs.removeFact(batch, digest, size);
+    return size;
+  }
+}

@@ -1,0 +1,116 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Facts.BlobFact;
+import dev.cistern.storage.Facts.LinkFact;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.PriorityQueue;
+
+/**
+ * Things in the order of their last use, the oldest first, however many there are: only so many at
+ * a time are in memory, and the next are looked for when these are through.
+ */
+final class Oldest {
+  private static final int MOST = 10_000;
+
+  /** Reads a page: the oldest entries after one, or from the beginning. */
+  interface Pages {
+    void read(Oldest into, Optional<Entry> after) throws IOException;
+  }
+
+  /** One thing, by its key in the index. */
+  record Entry(Instant lastUsed, byte[] key) {
+    private static final Comparator<Entry> ORDER =
+        Comparator.comparing(Entry::lastUsed).thenComparing(Entry::key, Arrays::compareUnsigned);
+
+    boolean isAfter(Entry other) {
+      return ORDER.compare(this, other) > 0;
+    }
+
+    /** Returns the repository of a manifest link. */
+    RepositoryName repository() {
+      return Keys.scopeOf(key);
+    }
+
+    /** Returns the digest of a manifest link. */
+    Digest manifest() {
+      return Keys.digestIn(repository(), key);
+    }
+
+    /** Returns the digest of a blob. */
+    Digest blob() {
+      return Keys.digestAfter(1, key);
+    }
+  }
+
+  private final Pages pages;
+  private final PriorityQueue<Entry> page = new PriorityQueue<>(Entry.ORDER.reversed());
+  private final PriorityQueue<Entry> waiting = new PriorityQueue<>(Entry.ORDER);
+  private Optional<Entry> last = Optional.empty();
+  private boolean isLastPage;
+
+  private Oldest(Pages pages) {
+    this.pages = pages;
+  }
+
+  /** The cached manifests, by when their links were last used. */
+  static Oldest cachedManifests(Index index) {
+    return new Oldest((into, after) ->
+        index.walk(
+            Keys.family(Keys.MANIFEST_LINK),
+            (key, value) -> {
+              LinkFact fact = LinkFact.decode(value);
+              if (fact.origin() == Origin.CACHED) {
+                into.offer(new Entry(fact.lastUsed(), key), after);
+              }
+            }));
+  }
+
+  /** The blobs that no manifest names, by when they came. */
+  static Oldest unnamedBlobs(Index index) {
+    return new Oldest((into, after) ->
+        index.walk(
+            Keys.family(Keys.BLOB),
+            (key, value) -> {
+              if (!index.hasAny(Keys.namers(Keys.digestAfter(1, key)))) {
+                into.offer(new Entry(BlobFact.decode(value).lastUsed(), key), after);
+              }
+            }));
+  }
+
+  /** Returns the next, if there is one. */
+  Optional<Entry> next() throws IOException {
+    while (!isLastPage && (waiting.isEmpty() || isBeyondPage(waiting.element()))) {
+      pages.read(this, last);
+      isLastPage = page.size() < MOST;
+      last = page.isEmpty() ? last : Optional.of(page.element());
+      waiting.addAll(page);
+      page.clear();
+    }
+    return Optional.ofNullable(waiting.poll());
+  }
+
+  /** Puts one back that turned out to be younger. */
+  void later(Entry entry, Instant lastUsed) {
+    waiting.add(new Entry(lastUsed, entry.key()));
+  }
+
+  private boolean isBeyondPage(Entry entry) {
+    return last.isEmpty() || entry.isAfter(last.get());
+  }
+
+  private void offer(Entry entry, Optional<Entry> after) {
+    if (after.isPresent() && !entry.isAfter(after.get())) {
+      return;
+    }
+    page.add(entry);
+    if (page.size() > MOST) {
+      page.remove();
+    }
+  }
+}

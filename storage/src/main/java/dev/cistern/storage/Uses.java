@@ -1,0 +1,82 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Facts.LinkFact;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.rocksdb.RocksDBException;
+
+/**
+ * When manifests were last asked for, in memory until it is flushed. A use within a minute of the
+ * one that is known changes nothing, so that a hit costs one look into a map. What is lost by a
+ * kill makes an image look older than it is, no more.
+ */
+final class Uses {
+  private static final Duration STEP = Duration.ofMinutes(1);
+  private static final int MOST = 1 << 16;
+  private static final int MOST_A_CHANGE = 512;
+
+  private final Index index;
+  private final InstantSource clock;
+  private final ConcurrentHashMap<Link, Instant> uses = new ConcurrentHashMap<>();
+
+  Uses(Index index, InstantSource clock) {
+    this.index = index;
+    this.clock = clock;
+  }
+
+  /** A repository's link to a manifest. */
+  record Link(RepositoryName repository, Digest digest) {
+    byte[] key() {
+      return Keys.manifestLink(repository, digest);
+    }
+  }
+
+  /** Notes that a link is used now. Does not block; nothing is noted when there are too many. */
+  void touch(Link link) {
+    Instant now = clock.instant();
+    Instant known = uses.get(link);
+    if (known == null ? uses.size() < MOST : known.plus(STEP).isBefore(now)) {
+      uses.put(link, now);
+    }
+  }
+
+  /** Returns when the link was last used, given what its fact says. */
+  Instant last(Link link, Instant stored) {
+    Instant known = uses.get(link);
+    return known != null && known.isAfter(stored) ? known : stored;
+  }
+
+  /** Moves what is in memory to the index. */
+  void flush() throws IOException {
+    var entries = new ArrayList<>(Map.copyOf(uses).entrySet());
+    for (int from = 0; from < entries.size(); from += MOST_A_CHANGE) {
+      List<Map.Entry<Link, Instant>> some =
+          entries.subList(from, Math.min(entries.size(), from + MOST_A_CHANGE));
+      index.write(Index.Durability.VISIBLE, batch -> write(batch, some));
+      some.forEach(entry -> uses.remove(entry.getKey(), entry.getValue()));
+    }
+  }
+
+  private static boolean write(Index.Batch batch, List<Map.Entry<Link, Instant>> entries)
+      throws RocksDBException {
+    for (Map.Entry<Link, Instant> entry : entries) {
+      byte[] key = entry.getKey().key();
+      byte[] value = batch.get(key);
+      if (value != null) {
+        LinkFact fact = LinkFact.decode(value);
+        if (entry.getValue().isAfter(fact.lastUsed())) {
+          batch.put(key, new LinkFact(fact.origin(), entry.getValue()).encoded());
+        }
+      }
+    }
+    return true;
+  }
+}
