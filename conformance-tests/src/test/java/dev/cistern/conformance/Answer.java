@@ -55,6 +55,9 @@ sealed interface Answer {
   /** Does not know of ranges: sends all with status 200. */
   record Rangeless() implements Answer {}
 
+  /** Sends all from the first byte of a range on, whatever its last byte is. */
+  record Endless() implements Answer {}
+
   /** One fault after the other. */
   record All(List<Answer> answers) implements Answer {}
 

@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Locale;
@@ -48,12 +49,14 @@ final class Download implements AutoCloseable {
    */
   record Outcome(int status, boolean isComplete, boolean isExact, long bytes, String text) {}
 
-  /** Connects, sends the request, and waits for nothing. */
-  static Download begin(CisternServer server, String path) {
+  /** Connects, sends the request with more {@code headers}, and waits for nothing. */
+  static Download begin(CisternServer server, String path, String... headers) {
     try {
       var socket = new Socket(InetAddress.getLoopbackAddress(), server.port());
       socket.setSoTimeout(IDLE_MILLIS);
-      String request = "GET " + path + " HTTP/1.1\r\nHost: " + server.host() + "\r\n\r\n";
+      String more = headers.length == 0 ? "" : String.join("\r\n", headers) + "\r\n";
+      String request =
+          "GET " + path + " HTTP/1.1\r\nHost: " + server.host() + "\r\n" + more + "\r\n";
       socket.getOutputStream().write(request.getBytes(ISO_8859_1));
       return new Download(socket, new BufferedInputStream(socket.getInputStream(), 256 << 10));
     } catch (IOException e) {
@@ -103,6 +106,32 @@ final class Download implements AutoCloseable {
     }
   }
 
+  /**
+   * Hashes the next {@code most} bytes of the body, fewer if it ends or is cut before; returns how
+   * many there were.
+   */
+  long hash(MessageDigest hash, long most) {
+    byte[] buffer = new byte[256 << 10];
+    long count = 0;
+    try {
+      readHead();
+      while (count < most) {
+        int wanted = (int) Math.min(buffer.length, most - count);
+        int n = read(buffer, buffer.length - wanted);
+        if (n < 0) {
+          break;
+        }
+        hash.update(buffer, buffer.length - wanted, n);
+        count += n;
+      }
+    } catch (EOFException | SocketException cut) {
+      // What came before counts.
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return count;
+  }
+
   /** Reads the rest of the body, all of which should be {@code expected}. */
   Outcome finish(byte[] expected) {
     byte[] buffer = new byte[256 << 10];
@@ -128,6 +157,20 @@ final class Download implements AutoCloseable {
     }
     isExact &= isComplete && status == 200 && at == expected.length;
     return new Outcome(status, isComplete, isExact, at, text.toString());
+  }
+
+  /**
+   * Sends another request on the same connection, whose answer should be all that comes now;
+   * returns its status.
+   */
+  int again(String path) {
+    try {
+      String request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+      socket.getOutputStream().write(request.getBytes(ISO_8859_1));
+      return Integer.parseInt(line().split(" ", 3)[1]);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Leaves, whether there is more or not. */

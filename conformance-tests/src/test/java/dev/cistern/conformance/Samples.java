@@ -5,7 +5,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Random;
+import java.util.stream.Collectors;
 
 /** Content for tests. */
 final class Samples {
@@ -39,13 +41,24 @@ final class Samples {
 
   /** Returns an image manifest with one layer. */
   static byte[] manifestOf(String layer, long size) {
+    return manifest("one layer", descriptor(layer, size));
+  }
+
+  /** Returns an image manifest with these layers. */
+  static byte[] manifestOf(List<byte[]> layers) {
     return manifest(
-        "one layer",
-        "{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\""
-            + layer
-            + "\",\"size\":"
-            + size
-            + "}");
+        "layers",
+        layers.stream()
+            .map(layer -> descriptor(digest(layer), layer.length))
+            .collect(Collectors.joining(",")));
+  }
+
+  private static String descriptor(String layer, long size) {
+    return "{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\""
+        + layer
+        + "\",\"size\":"
+        + size
+        + "}";
   }
 
   private static byte[] manifest(String text, String layers) {

@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class StampedeTest {
   private static final int CLIENTS = 100;
+  private static final int IMAGE_CLIENTS = 500;
   private static final byte[] LARGE = Samples.bytes(64 << 20, 1);
   private static final int BEGINNING = 1 << 20;
 
@@ -186,6 +188,34 @@ class StampedeTest {
     assertThat(upstream.requests("GET", "/manifests/")).hasSize(1);
   }
 
+  @Test
+  void fiveHundredClientsOfAnImageCostEachOfItsBytesOnce() {
+    List<byte[]> layers =
+        IntStream.range(0, 3).mapToObj(i -> Samples.bytes(2 << 20, 10 + i)).toList();
+    layers.forEach(layer -> upstream.addBlob("image/many", layer));
+    byte[] manifest = Samples.manifestOf(layers);
+    upstream.addManifest("image/many", manifest, "v1");
+    upstream.limit(10_000_000);
+
+    List<Boolean> exact =
+        onThreads(
+            IntStream.range(0, IMAGE_CLIENTS).boxed().toList(),
+            client -> pull("/v2/up/image/many/", manifest, layers));
+
+    assertThat(exact).containsOnly(true);
+    assertThat(upstream.requests("GET", "/manifests/")).hasSize(1);
+    assertThat(upstream.requests("GET", "/blobs/")).hasSize(3);
+    assertThat(upstream.bodyBytes()).isEqualTo(3L * (2 << 20) + manifest.length);
+  }
+
+  /** Pulls an image as a client does, the layers one after the other; says whether it is right. */
+  private static boolean pull(String image, byte[] manifest, List<byte[]> layers) {
+    return Download.of(server, image + "manifests/v1", manifest).isExact()
+        && layers.stream()
+            .allMatch(layer ->
+                Download.of(server, image + "blobs/" + Samples.digest(layer), layer).isExact());
+  }
+
   private void holdInTheMiddle() {
     upstream.next("GET", "/blobs/", new Answer.HeldInBody(BEGINNING, gate));
   }
@@ -229,14 +259,10 @@ class StampedeTest {
     }
   }
 
-  private interface Step<T> {
-    T of(Download client);
-  }
-
-  private static <T> List<T> onThreads(List<Download> clients, Step<T> step) {
+  private static <C, T> List<T> onThreads(List<C> clients, Function<C, T> step) {
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<T>> running =
-          clients.stream().map(client -> threads.submit(() -> step.of(client))).toList();
+          clients.stream().map(client -> threads.submit(() -> step.apply(client))).toList();
       var results = new ArrayList<T>();
       for (Future<T> one : running) {
         results.add(one.get());

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** A configuration file in the making, beside the store of the server that it is for. */
@@ -20,18 +21,29 @@ final class TestConfig {
 
   /** Adds an upstream that clients know by its host and port; {@code lines} are more keys of it. */
   TestConfig upstream(String name, UpstreamRegistry upstream, String... lines) {
-    return add(upstream.host(), name, upstream.url(), lines);
+    return add(upstream.host(), name, "endpoint: " + upstream.url(), lines);
   }
 
   /** Adds an upstream that clients know by the name {@code registry}. */
   TestConfig registry(String registry, UpstreamRegistry upstream, String... lines) {
-    return add(registry, registry, upstream.url(), lines);
+    return registry(registry, upstream.url(), lines);
+  }
+
+  /** Adds an upstream at {@code endpoint} that clients know by the name {@code registry}. */
+  TestConfig registry(String registry, String endpoint, String... lines) {
+    return add(registry, registry, "endpoint: " + endpoint, lines);
+  }
+
+  /** Adds an upstream with several endpoints that clients know by the name {@code registry}. */
+  TestConfig registry(String registry, List<UpstreamRegistry> endpoints, String... lines) {
+    List<String> urls = endpoints.stream().map(UpstreamRegistry::url).toList();
+    return add(registry, registry, "endpoints: " + urls, lines);
   }
 
   private TestConfig add(String registry, String name, String endpoint, String... lines) {
     upstreams.append("  - registry: \"" + registry + "\"\n");
     upstreams.append("    name: " + name + "\n");
-    upstreams.append("    endpoint: " + endpoint + "\n");
+    upstreams.append("    " + endpoint + "\n");
     for (String line : lines) {
       upstreams.append("    " + line + "\n");
     }
@@ -62,8 +74,14 @@ final class TestConfig {
 
   /** Starts a server; called again, it starts with the same store. */
   CisternServer start() {
+    return listen("127.0.0.1:0");
+  }
+
+  /** Starts a server at an address of its own. */
+  CisternServer listen(String address) {
     Path file = write(directory.resolve("cistern.yaml"), upstreams + rest.toString());
-    return CisternServer.start(environment, directory.resolve("data"), "--config", file.toString());
+    return CisternServer.start(
+        environment, directory.resolve("data"), "--config", file.toString(), "--listen", address);
   }
 
   private static Path write(Path file, String text) {

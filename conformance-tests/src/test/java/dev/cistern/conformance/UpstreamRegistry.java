@@ -25,7 +25,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -47,7 +46,7 @@ final class UpstreamRegistry implements AutoCloseable {
   private final ConcurrentLinkedDeque<Rule> rules = new ConcurrentLinkedDeque<>();
   private final Queue<Received> received = new ConcurrentLinkedQueue<>();
   private final Set<Socket> connections = ConcurrentHashMap.newKeySet();
-  private final AtomicLong bodyBytes = new AtomicLong();
+  private final UpstreamMeter meter = new UpstreamMeter();
   private final AtomicInteger accepted = new AtomicInteger();
   private final TokenService tokens = new TokenService();
   private final InetAddress address;
@@ -55,7 +54,7 @@ final class UpstreamRegistry implements AutoCloseable {
   private volatile ServerSocket listener;
   private volatile Thread acceptor;
 
-  private record Content(String mediaType, String digest, byte[] bytes) {}
+  private record Content(String mediaType, String digest, UpstreamBody body) {}
 
   /** Answers for requests that fit: each once, or the last one for ever. */
   private record Rule(Predicate<Received> when, Queue<Answer> answers, boolean isForEver) {}
@@ -112,10 +111,18 @@ final class UpstreamRegistry implements AutoCloseable {
 
   /** Puts a blob into a repository; returns its digest. */
   String addBlob(String repository, byte[] bytes) {
-    String digest = Samples.digest(bytes);
+    return addBlob(repository, Samples.digest(bytes), new UpstreamBody.Bytes(bytes));
+  }
+
+  /** Puts a blob of any length into a repository; returns its digest. */
+  String addBlob(String repository, GeneratedBlob blob) {
+    return addBlob(repository, blob.digest(), blob);
+  }
+
+  private String addBlob(String repository, String digest, UpstreamBody body) {
     contents.put(
         "/v2/" + repository + "/blobs/" + digest,
-        new Content("application/octet-stream", digest, bytes));
+        new Content("application/octet-stream", digest, body));
     return digest;
   }
 
@@ -131,7 +138,7 @@ final class UpstreamRegistry implements AutoCloseable {
 
   private String addManifest(String mediaType, String repository, byte[] bytes, String... tags) {
     String digest = Samples.digest(bytes);
-    var content = new Content(mediaType, digest, bytes);
+    var content = new Content(mediaType, digest, new UpstreamBody.Bytes(bytes));
     contents.put("/v2/" + repository + "/manifests/" + digest, content);
     for (String tag : tags) {
       contents.put("/v2/" + repository + "/manifests/" + tag, content);
@@ -221,7 +228,17 @@ final class UpstreamRegistry implements AutoCloseable {
 
   /** Returns how many bytes of bodies were sent so far. */
   long bodyBytes() {
-    return bodyBytes.get();
+    return meter.bytes();
+  }
+
+  /** Returns how many bodies were on their way at the same time at most. */
+  int mostBodies() {
+    return meter.mostBodies();
+  }
+
+  /** Lets only so many bytes of bodies leave in a second, until {@link #forget}. */
+  void limit(long bytesPerSecond) {
+    meter.limit(bytesPerSecond);
   }
 
   /** Returns how many connections were made to it so far, also those that asked nothing. */
@@ -229,10 +246,10 @@ final class UpstreamRegistry implements AutoCloseable {
     return accepted.get();
   }
 
-  /** Forgets the requests and bytes so far. */
+  /** Forgets the requests and bytes so far, and sends as fast as it can. */
   void forget() {
     received.clear();
-    bodyBytes.set(0);
+    meter.reset();
   }
 
   @Override
@@ -291,7 +308,7 @@ final class UpstreamRegistry implements AutoCloseable {
     received.add(request);
     boolean knowsRanges = !(answer instanceof Answer.Rangeless);
     UpstreamReply reply = healthy(request, knowsRanges).apply(answer);
-    return reply.send(out, request.method().equals("HEAD"), bodyBytes);
+    return reply.send(out, request.method().equals("HEAD"), meter);
   }
 
   private Answer scripted(Received request) {
@@ -316,9 +333,9 @@ final class UpstreamRegistry implements AutoCloseable {
     }
     var headers =
         Map.of("Content-Type", content.mediaType(), "Docker-Content-Digest", content.digest());
-    UpstreamReply whole = UpstreamReply.of(200, headers, content.bytes());
+    UpstreamReply whole = UpstreamReply.of(200, headers, content.body());
     Optional<String> range = knowsRanges ? request.header("range") : Optional.empty();
-    return range.isPresent() ? whole.from(range.get()) : whole;
+    return range.isPresent() ? whole.range(range.get()) : whole;
   }
 
   private UpstreamReply list(Received request) {
@@ -332,7 +349,7 @@ final class UpstreamRegistry implements AutoCloseable {
       return UpstreamLists.referrers(
           contents.entrySet().stream()
               .filter(entry -> entry.getKey().startsWith(prefix + "sha256:"))
-              .map(entry -> entry.getValue().bytes())
+              .map(entry -> entry.getValue().body().inMemory())
               .toList(),
           list.group(2));
     }

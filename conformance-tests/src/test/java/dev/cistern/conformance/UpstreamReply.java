@@ -5,21 +5,24 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** One answer on its way out of a scripted upstream, faults and all. Used by one thread. */
 final class UpstreamReply {
   private static final int PIECE = 128 << 10;
+  private static final Pattern RANGE = Pattern.compile("bytes=(\\d*)-(\\d*)");
 
   private final Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
   private int status;
-  private byte[] body;
+  private UpstreamBody body;
+  private long from;
+  private long length;
   private long declared;
   private long cut = Long.MAX_VALUE;
   private long hold = Long.MAX_VALUE;
@@ -30,15 +33,20 @@ final class UpstreamReply {
   private @Nullable CountDownLatch headGate;
   private @Nullable CountDownLatch gate;
 
-  private UpstreamReply(int status, Map<String, String> headers, byte[] body) {
+  private UpstreamReply(int status, Map<String, String> headers, UpstreamBody body) {
     this.status = status;
     this.headers.putAll(headers);
     this.body = body;
-    this.declared = body.length;
+    this.length = body.size();
+    this.declared = length;
   }
 
   /** Returns the answer of a registry that has the content, or of one that has none. */
   static UpstreamReply of(int status, Map<String, String> headers, byte[] body) {
+    return of(status, headers, new UpstreamBody.Bytes(body));
+  }
+
+  static UpstreamReply of(int status, Map<String, String> headers, UpstreamBody body) {
     return new UpstreamReply(status, headers, body);
   }
 
@@ -46,16 +54,24 @@ final class UpstreamReply {
     return of(404, Map.of(), "{\"errors\":[{\"code\":\"NAME_UNKNOWN\"}]}".getBytes(UTF_8));
   }
 
-  /** Cuts out what {@code Range: bytes=N-} asks for. */
-  UpstreamReply from(String range) {
-    int from = Integer.parseInt(range.replaceFirst("bytes=(\\d+)-", "$1"));
-    if (from >= body.length) {
-      return of(416, Map.of("Content-Range", "bytes */" + body.length), new byte[0]);
+  /** Cuts out what {@code Range: bytes=N-}, {@code bytes=N-M} or {@code bytes=-N} asks for. */
+  UpstreamReply range(String range) {
+    Matcher matcher = RANGE.matcher(range);
+    if (!matcher.matches()) {
+      return of(400, Map.of(), ("no range: " + range).getBytes(UTF_8));
     }
-    headers.put("Content-Range", "bytes " + from + "-" + (body.length - 1) + "/" + body.length);
+    long size = body.size();
+    long last = matcher.group(2).isEmpty() ? size - 1 : Long.parseLong(matcher.group(2));
+    boolean isSuffix = matcher.group(1).isEmpty();
+    from = isSuffix ? Math.max(0, size - last) : Long.parseLong(matcher.group(1));
+    last = isSuffix ? size - 1 : Math.min(size - 1, last);
+    if (from > last) {
+      return of(416, Map.of("Content-Range", "bytes */" + size), new byte[0]);
+    }
+    headers.put("Content-Range", "bytes " + from + "-" + last + "/" + size);
     status = 206;
-    body = Arrays.copyOfRange(body, from, body.length);
-    declared = body.length;
+    length = last + 1 - from;
+    declared = length;
     return this;
   }
 
@@ -64,11 +80,19 @@ final class UpstreamReply {
     switch (answer) {
       case Answer.Healthy healthy -> {}
       case Answer.Rangeless known -> {}
+      case Answer.Endless endless -> {
+        length = body.size() - from;
+        declared = length;
+        headers.put("Content-Range", "bytes " + from + "-" + (body.size() - 1) + "/" + body.size());
+      }
       case Answer.Other(int other, Map<String, String> others, String text) -> {
         status = other;
         headers.clear();
         headers.putAll(others);
-        replace(text.getBytes(UTF_8));
+        body = new UpstreamBody.Bytes(text.getBytes(UTF_8));
+        from = 0;
+        length = body.size();
+        declared = length;
       }
       case Answer.HungUp hungUp -> isHungUp = true;
       case Answer.Held(CountDownLatch until) -> gate = until;
@@ -78,12 +102,9 @@ final class UpstreamReply {
         bodyGate = until;
       }
       case Answer.Cut(long after) -> cut = after;
-      case Answer.Flipped(int at) -> {
-        body = body.clone();
-        body[at] ^= 1;
-      }
-      case Answer.Shortened(int bytes) -> replace(Arrays.copyOf(body, body.length - bytes));
-      case Answer.Lengthened(int bytes) -> replace(Arrays.copyOf(body, body.length + bytes));
+      case Answer.Flipped(int at) -> body = inMemory().flipped((int) from + at);
+      case Answer.Shortened(int bytes) -> resize((int) length - bytes);
+      case Answer.Lengthened(int bytes) -> resize((int) length + bytes);
       case Answer.Declared(long length) -> declared = length;
       case Answer.Chunked chunked -> isChunked = true;
       case Answer.Trickled(int bytes) -> piece = bytes;
@@ -93,18 +114,23 @@ final class UpstreamReply {
     return this;
   }
 
-  private void replace(byte[] other) {
-    body = other;
-    declared = other.length;
+  private UpstreamBody.Bytes inMemory() {
+    return new UpstreamBody.Bytes(body.inMemory());
+  }
+
+  private void resize(int other) {
+    body = inMemory().resized((int) from + other);
+    length = other;
+    declared = other;
   }
 
   /**
    * Sends it.
    *
-   * @param sent is told each byte of the body
+   * @param meter is told of each byte of the body
    * @return whether the connection can be used for another request
    */
-  boolean send(OutputStream out, boolean isHead, AtomicLong sent)
+  boolean send(OutputStream out, boolean isHead, UpstreamMeter meter)
       throws IOException, InterruptedException {
     pass(gate);
     if (isHungUp) {
@@ -120,40 +146,45 @@ final class UpstreamReply {
       out.write(head);
     }
     out.flush();
-    return isHead || sendBody(out, sent);
+    return isHead || sendBody(out, meter);
   }
 
-  private boolean sendBody(OutputStream out, AtomicLong sent)
+  private boolean sendBody(OutputStream out, UpstreamMeter meter)
       throws IOException, InterruptedException {
-    int end = (int) Math.min(body.length, cut);
-    for (int at = 0; at < end; ) {
-      if (at == hold) {
+    try (UpstreamMeter.Body sent = meter.begin()) {
+      long end = Math.min(length, cut);
+      byte[] bytes = new byte[(int) Math.min(piece, Math.max(0, end))];
+      for (long at = 0; at < end; ) {
+        if (at == hold) {
+          pass(bodyGate);
+        }
+        long stop = at < hold ? Math.min(end, hold) : end;
+        int count = (int) Math.min(piece, stop - at);
+        body.copy(from + at, bytes, count);
+        at += count;
+        sent.leaving(count, at == end);
+        write(out, bytes, count);
+        sent.left(count);
+      }
+      if (end >= hold) {
         pass(bodyGate);
       }
-      int stop = at < hold ? (int) Math.min(end, hold) : end;
-      int count = Math.min(piece, stop - at);
-      write(out, at, count);
-      sent.addAndGet(count);
-      at += count;
-    }
-    if (end >= hold) {
-      pass(bodyGate);
-    }
-    if (end < body.length) {
-      return false;
+      if (end < length) {
+        return false;
+      }
     }
     if (isChunked) {
       out.write("0\r\n\r\n".getBytes(ISO_8859_1));
       out.flush();
     }
-    return isChunked || declared == body.length;
+    return isChunked || declared == length;
   }
 
-  private void write(OutputStream out, int at, int count) throws IOException {
+  private void write(OutputStream out, byte[] bytes, int count) throws IOException {
     if (isChunked) {
       out.write((HexFormat.of().toHexDigits(count) + "\r\n").getBytes(ISO_8859_1));
     }
-    out.write(body, at, count);
+    out.write(bytes, 0, count);
     if (isChunked) {
       out.write("\r\n".getBytes(ISO_8859_1));
     }

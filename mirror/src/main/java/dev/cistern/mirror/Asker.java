@@ -44,6 +44,14 @@ final class Asker {
   record Asked<T>(PullSource source, Answer<T> answer) {}
 
   /**
+   * Says whether the request came through this server before. Such a one must not join what is
+   * being fetched either: that is likely to wait for its answer.
+   */
+  boolean isCircle(Location location) {
+    return location.via().filter(proxies -> proxies.contains(own)).isPresent();
+  }
+
+  /**
    * Asks each source once, until one has it. If none has, returns the answer that says most: that
    * one source has nothing does not count if another could not be asked.
    *
@@ -69,12 +77,10 @@ final class Asker {
       Question<T> question,
       BiConsumer<PullSource, Answer<T>> note)
       throws IOException {
-    String via = location.via().map(proxies -> proxies + ", ").orElse("");
-    if (via.contains(own)) {
-      return new Asked<>(
-          sources.getFirst(),
-          new Answer.Refused<>("it would ask this server: mirrors in a circle"));
+    if (isCircle(location)) {
+      return new Asked<>(sources.getFirst(), new Answer.Circle<>());
     }
+    String via = location.via().map(proxies -> proxies + ", ").orElse("");
     @Nullable Asked<T> telling = null;
     for (PullSource source : outages.ordered(sources)) {
       Upstream upstream = upstreams.get(source).via(via + "1.1 " + own);
@@ -122,6 +128,7 @@ final class Asker {
       case Answer.Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
           Optional.of(retryAfter.orElse(usual)).filter(wait -> wait.compareTo(LONGEST_PAUSE) <= 0);
       case Answer.Refused<?> refused -> Optional.empty();
+      case Answer.Circle<?> circle -> Optional.empty();
       case Answer.Missing<?> missing -> Optional.empty();
       case Answer.Found<?> found -> Optional.empty();
     };
@@ -130,10 +137,11 @@ final class Asker {
   private static int weight(Answer<?> answer) {
     return switch (answer) {
       case Answer.Missing<?> missing -> 0;
-      case Answer.Refused<?> refused -> 1;
-      case Answer.Unreachable<?> unreachable -> 2;
-      case Answer.Throttled<?> throttled -> 3;
-      case Answer.Found<?> found -> 4;
+      case Answer.Circle<?> circle -> 1;
+      case Answer.Refused<?> refused -> 2;
+      case Answer.Unreachable<?> unreachable -> 3;
+      case Answer.Throttled<?> throttled -> 4;
+      case Answer.Found<?> found -> 5;
     };
   }
 }

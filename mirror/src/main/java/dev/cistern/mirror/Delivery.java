@@ -118,12 +118,16 @@ final class Delivery implements AutoCloseable {
   }
 
   /**
-   * Reads what has come, at least one byte; returns how many, or -1 at the end.
+   * Reads what has come, at least one byte; returns how many, or -1 at the end. Of a part, never
+   * more than was asked for, whatever the source sends.
    *
    * @throws FailedException if no more comes though it is not the end
    */
   int read(byte[] buffer) throws IOException {
     while (true) {
+      if (last.isPresent() && isAtEnd()) {
+        return -1;
+      }
       String trouble = "no connection";
       if (remote != null) {
         try {
@@ -182,19 +186,29 @@ final class Delivery implements AutoCloseable {
       int skipped = (int) Math.min(skip, n);
       skip -= skipped;
       if (n > skipped) {
-        System.arraycopy(buffer, skipped, buffer, 0, n - skipped);
-        position += n - skipped;
+        int count = last.isPresent() ? (int) Math.min(n - skipped, end() - position) : n - skipped;
+        System.arraycopy(buffer, skipped, buffer, 0, count);
+        position += count;
         idleTries = 0;
         givers.add(source);
-        return n - skipped;
+        return count;
       }
     }
   }
 
   /** Says whether all has come; a blob of unknown length has when its source says so. */
   private boolean isAtEnd() {
-    long end = last.isPresent() ? last.getAsLong() + 1 : size;
+    long end = end();
     return end < 0 || position >= end;
+  }
+
+  /** Returns the position after the last wanted byte, or -1 if no source says. */
+  private long end() {
+    if (last.isEmpty()) {
+      return size;
+    }
+    long end = last.getAsLong() + 1;
+    return size < 0 ? end : Math.min(size, end);
   }
 
   /** Opens the next connection, at the latest when the tries are used up. */

@@ -12,6 +12,8 @@ import java.util.Optional;
 
 /** From an upstream's failure to the error that a client gets when nothing is here. */
 final class Failures {
+  private static final int LOOP_DETECTED = 508;
+
   private Failures() {}
 
   static OciException manifestUnknown(RepositoryName repository, Reference reference) {
@@ -45,6 +47,12 @@ final class Failures {
               ErrorCode.DENIED,
               "upstream " + upstream + " refuses: " + reason,
               "check the credentials and the endpoint of this upstream in the configuration");
+      case Answer.Circle<?> circle ->
+          new OciException(
+                  ErrorCode.UPSTREAM_UNAVAILABLE,
+                  "upstream " + upstream + " does not have it and would ask this server for it",
+                  "mirrors that point at each other need another upstream for what neither has")
+              .withStatus(LOOP_DETECTED);
       case Answer.Throttled<?>(Optional<Duration> retryAfter) ->
           new OciException(
                   ErrorCode.TOOMANYREQUESTS,
@@ -68,6 +76,7 @@ final class Failures {
       case Answer.Found<?> found -> "found";
       case Answer.Missing<?> missing -> "it answered 404";
       case Answer.Refused<?>(String reason) -> reason;
+      case Answer.Circle<?> circle -> "it would ask this server";
       case Answer.Throttled<?> throttled -> "it throttles us";
       case Answer.Unreachable<?> unreachable -> unreachable.reason();
     };

@@ -97,13 +97,13 @@ final class Fills {
 
   /**
    * Says whether a download of {@code digest} has the byte at {@code position}, or will soon; also
-   * one that an earlier try left the beginning of.
+   * one that an earlier try left the beginning of, be it that nobody has asked for it since, or
+   * that it waits for its turn or hashes that beginning.
    */
   boolean reaches(Digest digest, long position) throws IOException {
     Fill fill = running.get(digest);
-    long expected =
-        fill == null ? blobs.partialLength(digest) + Fill.LEAST_AHEAD_BYTES : fill.expected();
-    return position <= expected;
+    return (fill != null && position <= fill.expected())
+        || position <= blobs.partialLength(digest) + Fill.LEAST_AHEAD_BYTES;
   }
 
   private @Nullable Fill create(Location location, Digest digest) {

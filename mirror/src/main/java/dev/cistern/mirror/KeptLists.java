@@ -125,6 +125,9 @@ final class KeptLists<K, T> {
       return known.heard(
           CacheStatus.of(CacheStatus.Outcome.HIT, known.source().name()).freshFor(fresh));
     }
+    if (asker.isCircle(location)) {
+      return landed(new Kept<>(sources.getFirst(), new Answer.Circle<>(), clock.instant()));
+    }
     if (isHere) {
       return askInTime(key, location, sources, known);
     }

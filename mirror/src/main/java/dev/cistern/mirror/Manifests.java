@@ -204,6 +204,9 @@ final class Manifests {
     if (sources.isEmpty() || absences.isNoted(location, reference)) {
       throw unknown;
     }
+    if (asker.isCircle(location)) {
+      throw Failures.of(new Answer.Circle<>(), sources.getFirst(), unknown);
+    }
     var isMine = new AtomicBoolean();
     CompletableFuture<Landing> flight =
         flights.join(
@@ -230,6 +233,10 @@ final class Manifests {
   }
 
   private ManifestAnswer revalidate(Location location, OldTag old) throws IOException {
+    if (asker.isCircle(location)) {
+      var circle = new Answer.Circle<StoredManifest>();
+      return stale(old, circle, Failures.reason(circle));
+    }
     Optional<String> outage = outages.reason(old.sources);
     if (outage.isPresent() && !outages.mayRetry(old.sources)) {
       return stale(old, new Answer.Unreachable<>(outage.get()), outage.get());

@@ -40,6 +40,9 @@ public final class Mirror implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Mirror.class);
   private static final int GRACE_SECONDS = 2;
 
+  /** Who wants less of a blob, far ahead of what is here, does not cause the rest to be fetched. */
+  private static final long MUCH_BYTES = 64L << 20;
+
   private final Store store;
   private final Upstreams upstreams;
   private final MirrorRules rules;
@@ -257,8 +260,12 @@ public final class Mirror implements AutoCloseable {
 
   /** Refuses what no source can be asked for, or was asked for a moment ago and had not. */
   private void requireSources(Location location, Digest digest) {
+    OciException unknown = Failures.blobUnknown(location.repository(), digest);
     if (location.sources().isEmpty() || absences.isNoted(location, digest)) {
-      throw Failures.blobUnknown(location.repository(), digest);
+      throw unknown;
+    }
+    if (asker.isCircle(location)) {
+      throw Failures.of(new Answer.Circle<>(), location.sources().getFirst(), unknown);
     }
   }
 
@@ -281,7 +288,7 @@ public final class Mirror implements AutoCloseable {
     if (!(opened instanceof DirectBlob.Opened.Coming(DirectBlob part))) {
       return fill(location, digest, wanted);
     }
-    if (!wanted.isLittle()) {
+    if (part.count() >= MUCH_BYTES) {
       fills.join(location, digest).ifPresent(joined -> joined.fill().release());
     }
     return Optional.of(

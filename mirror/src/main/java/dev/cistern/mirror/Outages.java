@@ -46,6 +46,7 @@ final class Outages {
     switch (answer) {
       case Answer.Found<?> found -> end(source);
       case Answer.Missing<?> missing -> end(source);
+      case Answer.Circle<?> circle -> end(source);
       case Answer.Refused<?>(String reason) -> begin(Place.part(source), reason, USUAL);
       case Answer.Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
           begin(Place.whole(source), reason, pause(retryAfter));

@@ -11,11 +11,4 @@ import java.util.OptionalLong;
 public record Wanted(long first, OptionalLong last) {
   /** The whole blob. */
   public static final Wanted ALL = new Wanted(0, OptionalLong.empty());
-
-  private static final long LITTLE_BYTES = 64L << 20;
-
-  /** Says whether it is so little that the rest of the blob need not be fetched for it. */
-  boolean isLittle() {
-    return last.isPresent() && last.getAsLong() - first < LITTLE_BYTES;
-  }
 }

@@ -14,6 +14,9 @@ public sealed interface Answer<T> {
   /** It does not let us (401, 403, or a token was not to be had). */
   record Refused<T>(String reason) implements Answer<T> {}
 
+  /** It would have to ask this server (508): the mirrors point at each other. */
+  record Circle<T>() implements Answer<T> {}
+
   /** It asks us to come back later (429). */
   record Throttled<T>(Optional<Duration> retryAfter) implements Answer<T> {}
 
@@ -39,6 +42,7 @@ public sealed interface Answer<T> {
       case Found<?> found -> throw new IllegalArgumentException("not a failure: " + found);
       case Missing<?> missing -> new Missing<>();
       case Refused<?>(String reason) -> new Refused<>(reason);
+      case Circle<?> circle -> new Circle<>();
       case Throttled<?>(Optional<Duration> retryAfter) -> new Throttled<>(retryAfter);
       case Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
           new Unreachable<>(reason, retryAfter);

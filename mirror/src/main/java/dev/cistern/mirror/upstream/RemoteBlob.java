@@ -12,11 +12,22 @@ public final class RemoteBlob implements AutoCloseable {
   private final Transport.Response response;
   private final long from;
   private final long size;
+  private final boolean isEmpty;
 
-  RemoteBlob(Transport.Response response, long from, long size) {
+  private RemoteBlob(Transport.Response response, long from, long size, boolean isEmpty) {
     this.response = response;
     this.from = from;
     this.size = size;
+    this.isEmpty = isEmpty;
+  }
+
+  RemoteBlob(Transport.Response response, long from, long size) {
+    this(response, from, size, false);
+  }
+
+  /** Returns what there is of a blob from {@code from} on, which is its end or beyond: nothing. */
+  static RemoteBlob beyond(Transport.Response response, long from, long size) {
+    return new RemoteBlob(response, from, size, true);
   }
 
   public long from() {
@@ -30,7 +41,7 @@ public final class RemoteBlob implements AutoCloseable {
 
   /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
   public int read(byte[] buffer) throws IOException {
-    return response.read(buffer);
+    return isEmpty ? -1 : response.read(buffer);
   }
 
   @Override

@@ -136,9 +136,16 @@ final class Tokens {
     @Nullable String basic = key.credentials().map(Credentials::basic).orElse(null);
     try (Transport.Response response =
         transport.send("GET", URI.create(realm + separator + query), Map.of(), basic)) {
-      if (response.status() != 200) {
-        throw new TokenRefusedException(
-            "its token service " + Destinations.origin(realm) + " answered " + response.status());
+      int status = response.status();
+      String trouble = "its token service " + Destinations.origin(realm) + " answered " + status;
+      if (status == 429) {
+        throw new TokenThrottledException(response.header("Retry-After"));
+      }
+      if (status >= 500) {
+        throw new IOException(trouble);
+      }
+      if (status != 200) {
+        throw new TokenRefusedException(trouble);
       }
       byte[] body =
           response

@@ -141,10 +141,12 @@ final class Transport implements AutoCloseable {
     private final ClassicHttpResponse response;
     private boolean isElsewhere;
     private boolean isRead;
+    private long left;
 
     Response(HttpUriRequestBase request, ClassicHttpResponse response) {
       this.request = request;
       this.response = response;
+      this.left = response.getEntity() == null ? 0 : response.getEntity().getContentLength();
     }
 
     /** Says whether a redirect led to another scheme, host or port, which sent this. */
@@ -170,6 +172,7 @@ final class Transport implements AutoCloseable {
       HttpEntity entity = response.getEntity();
       int n = entity == null ? -1 : entity.getContent().read(buffer);
       isRead |= n < 0;
+      left -= left > 0 && n > 0 ? n : 0;
       return n;
     }
 
@@ -192,7 +195,7 @@ final class Transport implements AutoCloseable {
       try {
         HttpEntity rest = isRead ? null : response.getEntity();
         if (rest != null) {
-          boolean isLittle = rest.getContentLength() >= 0 && rest.getContentLength() <= DRAIN_BYTES;
+          boolean isLittle = left >= 0 && left <= DRAIN_BYTES;
           if (!isLittle || body(DRAIN_BYTES).isEmpty()) {
             request.abort();
           }

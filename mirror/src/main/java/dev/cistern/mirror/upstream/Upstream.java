@@ -44,7 +44,9 @@ public final class Upstream implements AutoCloseable {
   private static final int RANGE_NOT_SATISFIABLE = 416;
   private static final int TAGS_A_PAGE = 1000;
   private static final int LONGEST_TAG_HASH = 64;
-  private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d+)-\\d+/(\\d+|\\*)");
+  private static final Pattern UNSATISFIED_RANGE = Pattern.compile("bytes \\*/(\\d{1,18})");
+  private static final Pattern CONTENT_RANGE =
+      Pattern.compile("bytes (\\d{1,18})-\\d+/(\\d{1,18}|\\*)");
 
   /** How registries answer that do not know an endpoint, besides 404. */
   private static final Set<Integer> UNKNOWN_ENDPOINT = Set.of(400, 405, 406);
@@ -147,7 +149,8 @@ public final class Upstream implements AutoCloseable {
 
   /**
    * Opens a blob from byte {@code from} on, up to {@code last} (inclusive); the caller closes what
-   * is found. It begins at 0 if the upstream knows no ranges, or has fewer bytes than that.
+   * is found. It begins at 0 if the upstream knows no ranges, and has no bytes if the blob has none
+   * there.
    */
   public Answer<RemoteBlob> openBlob(
       RepositoryName repository, Digest digest, long from, OptionalLong last) {
@@ -164,6 +167,10 @@ public final class Upstream implements AutoCloseable {
       }
       try {
         if (response.status() == RANGE_NOT_SATISFIABLE && headers.containsKey("Range")) {
+          OptionalLong size = sizeOfUnsatisfied(response);
+          if (size.isPresent() && size.getAsLong() <= from) {
+            return new Answer.Found<>(RemoteBlob.beyond(response, from, size.getAsLong()));
+          }
           response.close();
           return openBlob(repository, digest, 0);
         }
@@ -343,6 +350,14 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
+  /** Returns the size that an answer 416 tells (RFC 9110 section 14.4). */
+  private static OptionalLong sizeOfUnsatisfied(Transport.Response response) {
+    Matcher matcher = UNSATISFIED_RANGE.matcher(response.header("Content-Range").orElse(""));
+    return matcher.matches()
+        ? OptionalLong.of(Long.parseLong(matcher.group(1)))
+        : OptionalLong.empty();
+  }
+
   private static RemoteBlob ranged(Transport.Response response) throws IOException {
     String range = response.header("Content-Range").orElse("");
     Matcher matcher = CONTENT_RANGE.matcher(range);
@@ -358,7 +373,7 @@ public final class Upstream implements AutoCloseable {
     return switch (status) {
       case 404 -> new Answer.Missing<>();
       case 401, 403 -> new Answer.Refused<>("it answered " + status);
-      case LOOP -> new Answer.Refused<>("it answered 508: the mirrors point at each other");
+      case LOOP -> new Answer.Circle<>();
       case 429 -> new Answer.Throttled<>(response.header("Retry-After").flatMap(this::delay));
       case 503 ->
           new Answer.Unreachable<>(
@@ -367,9 +382,12 @@ public final class Upstream implements AutoCloseable {
     };
   }
 
-  private static <T> Answer<T> failure(IOException e) {
+  private <T> Answer<T> failure(IOException e) {
     if (e instanceof TokenRefusedException) {
       return new Answer.Refused<>(String.valueOf(e.getMessage()));
+    }
+    if (e instanceof TokenThrottledException throttled) {
+      return new Answer.Throttled<>(throttled.retryAfter().flatMap(this::delay));
     }
     String name = e instanceof UnknownHostException ? "unknown host: " : "";
     return new Answer.Unreachable<>(
