@@ -100,6 +100,41 @@ class AdminTest {
   }
 
   @Test
+  void pinKeepsAnImageAndPurgeRemovesOne() {
+    String digest = image("kept", 7, "v1");
+    assertThat(pull("/v2/up/kept/manifests/v1").statusCode()).isEqualTo(200);
+
+    assertThat(run("pin", "up/kept:v1").out).isEqualTo("pinned\n");
+    assertThat(run("pin", "up/kept:v1").out).isEqualTo("pinned, as before\n");
+    assertThat(run("why", "up/kept:v1").out).contains("pinned: it is not evicted\n");
+    Ran refused = run("purge", "up/kept:v1");
+    assertThat(refused.status).isEqualTo(1);
+    assertThat(refused.out).contains("v1 in repository up/kept is pinned; unpin it first");
+
+    assertThat(run("unpin", "up/kept:v1").out).isEqualTo("not pinned any more\n");
+    assertThat(run("unpin", "up/kept:v1").out).isEqualTo("was not pinned\n");
+    assertThat(run("purge", "up/kept:v1").out).startsWith("removed, with ");
+    assertThat(run("why", "up/kept@" + digest).out).contains("here: no\n");
+    assertThat(run("purge", "up/kept:v1").out).contains("there is no v1 in repository up/kept");
+  }
+
+  @Test
+  void whatWasPushedIsNotPurged() throws Exception {
+    byte[] manifest = manifest("pushed", layer(8));
+    HttpRequest put =
+        HttpRequest.newBuilder(server.uri("/v2/pushed/manifests/v1"))
+            .header("Content-Type", Samples.IMAGE)
+            .PUT(BodyPublishers.ofByteArray(manifest))
+            .build();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      assertThat(client.send(put, BodyHandlers.discarding()).statusCode()).isEqualTo(201);
+    }
+
+    assertThat(run("purge", "pushed:v1").out)
+        .contains("v1 in repository pushed was pushed here; delete it");
+  }
+
+  @Test
   void preheatBringsTheWantedPlatformsWithTheirLayers() {
     byte[] amd64 = layer(5);
     byte[] arm64 = layer(6);

@@ -81,7 +81,14 @@ class ReadmeTest {
         .isNotEmpty()
         .allMatch(command ->
             RUN_ELSEWHERE.contains(command)
-                || Stream.of("docker ", "podman ", "skopeo ", "curl ", "./cistern check ")
+                || Stream.of(
+                        "docker ",
+                        "podman ",
+                        "skopeo ",
+                        "curl ",
+                        "./cistern check ",
+                        "./cistern why ",
+                        "./cistern preheat ")
                     .anyMatch(command::startsWith));
   }
 
@@ -119,6 +126,23 @@ class ReadmeTest {
         docker.docker(words(command)).run();
       }
     }
+  }
+
+  @Test
+  void questions() throws IOException {
+    var said = new ArrayList<String>();
+    for (String program : List.of("./cistern why ", "./cistern preheat ")) {
+      for (String command : commands(program)) {
+        List<String> line = CisternServer.command(List.of(words(command)));
+        said.add(
+            Command.of(line.getFirst(), line.subList(1, line.size()).toArray(String[]::new))
+                .and("--server", "http://" + server.host())
+                .run());
+      }
+    }
+
+    assertThat(said.getFirst()).contains("rule: the name begins with docker.io");
+    assertThat(said.getLast()).contains("\"state\":\"done\"");
   }
 
   @Test

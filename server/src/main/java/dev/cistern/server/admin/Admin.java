@@ -39,7 +39,7 @@ public final class Admin {
     this.traffic = traffic;
     this.store = store;
     this.mirror = mirror;
-    this.questions = new Questions(mirror);
+    this.questions = new Questions(mirror, store.repositories());
   }
 
   /** Returns the reply; 404 for a path that is none of ours. */
@@ -66,14 +66,17 @@ public final class Admin {
     return switch (request.method() + " " + request.path().substring(QUESTIONS.length())) {
       case "GET why" -> questions.why(request);
       case "POST refresh" -> questions.refresh(request);
+      case "POST pin" -> questions.pin(request);
+      case "POST unpin" -> questions.unpin(request);
+      case "POST purge" -> questions.purge(request);
       case "POST preheat" -> questions.preheat(request);
       case "GET preheat" -> questions.preheated(request);
       default ->
           throw new OciException(
                   ErrorCode.UNSUPPORTED,
                   "no such question: " + request.method() + " " + request.path(),
-                  "GET /admin/why?ref=REF, POST /admin/refresh, POST /admin/preheat, GET"
-                      + " /admin/preheat?id=ID")
+                  "GET /admin/why?ref=REF, GET /admin/preheat?id=ID, POST /admin/refresh,"
+                      + " /admin/preheat, /admin/pin, /admin/unpin, /admin/purge")
               .withStatus(404);
     };
   }

@@ -9,12 +9,16 @@ import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.Preheat;
 import dev.cistern.mirror.Why;
 import dev.cistern.mirror.rules.Location;
+import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.ImageReference;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
+import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
+import dev.cistern.storage.Purge;
+import dev.cistern.storage.Repositories;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,12 +40,14 @@ final class Questions {
   private static final int MOST_PREHEATS = 100;
 
   private final Mirror mirror;
+  private final Repositories repositories;
   private final AtomicLong lastId = new AtomicLong();
   private final Cache<Long, Preheat> preheats =
       Caffeine.newBuilder().maximumSize(MOST_PREHEATS).build();
 
-  Questions(Mirror mirror) {
+  Questions(Mirror mirror, Repositories repositories) {
     this.mirror = mirror;
+    this.repositories = repositories;
   }
 
   /** Returns where an image is pulled from and what is here of it. */
@@ -52,6 +58,7 @@ final class Questions {
     json.put("reference", image.toString());
     json.put("repository", why.repository().path());
     json.put("rule", why.rule());
+    json.put("pinned", repositories.isPinned(why.repository(), image.reference()));
     why.here()
         .ifPresent(here -> {
           ObjectNode node = json.putObject("here");
@@ -84,6 +91,44 @@ final class Questions {
     before.ifPresent(digest -> json.put("before", digest));
     json.put("digest", answer.manifest().digest().toString());
     return json(200, json);
+  }
+
+  /** Keeps an image from being evicted, whatever a tag points at; it need not be here yet. */
+  Reply pin(Request request) throws IOException {
+    ImageReference image = ordered(body(request));
+    boolean isNew = repositories.pin(locate(image).repository(), image.reference());
+    return json(200, object().put("reference", image.toString()).put("changed", isNew));
+  }
+
+  /** Ends what {@link #pin} began. */
+  Reply unpin(Request request) throws IOException {
+    ImageReference image = ordered(body(request));
+    boolean wasPinned = repositories.unpin(locate(image).repository(), image.reference());
+    return json(200, object().put("reference", image.toString()).put("changed", wasPinned));
+  }
+
+  /** Removes what is cached of an image; what was pushed or is needed stays. */
+  Reply purge(Request request) throws IOException {
+    ImageReference image = ordered(body(request));
+    RepositoryName repository = locate(image).repository();
+    String what = image.reference() + " in repository " + repository;
+    return switch (repositories.purge(repository, image.reference())) {
+      case Purge.Purged(long bytes) ->
+          json(200, object().put("reference", image.toString()).put("bytes", bytes));
+      case Purge.Absent absent ->
+          throw new OciException(ErrorCode.MANIFEST_UNKNOWN, "there is no " + what);
+      case Purge.Pushed pushed ->
+          throw kept(what + " was pushed here", "delete it if it is not wanted any more");
+      case Purge.Pinned pinned -> throw kept(what + " is pinned", "unpin it first");
+      case Purge.Named(Digest by) ->
+          throw kept(what + " is part of " + by, "purge that; this goes with it");
+      case Purge.Read(Digest blob) ->
+          throw kept(what + " is being read: " + blob, "try again when the pull is over");
+    };
+  }
+
+  private static OciException kept(String message, String advice) {
+    return new OciException(ErrorCode.DENIED, message, advice).withStatus(409);
   }
 
   /** Begins to bring images here. */

@@ -19,7 +19,10 @@ public final class Main {
           new ServeCommand(),
           new CheckCommand(),
           new WhyCommand(),
-          new RefreshCommand(),
+          OrderCommand.refresh(),
+          OrderCommand.pin(),
+          OrderCommand.unpin(),
+          OrderCommand.purge(),
           new PreheatCommand(),
           new TrainCommand());
 

@@ -40,6 +40,9 @@ final class WhyCommand implements Command {
     out.println("repository: " + why.path("repository").asString());
     out.println("rule: " + why.path("rule").asString());
     out.println("here: " + here(why.path("here")));
+    if (why.path("pinned").asBoolean()) {
+      out.println("pinned: it is not evicted");
+    }
     int number = 1;
     for (JsonNode source : why.path("sources")) {
       out.println(

@@ -1,0 +1,49 @@
+package dev.cistern.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Holds docs/promises.md: each promise names a test that is there, and the command that runs it.
+ */
+class PromisesTest {
+  private static final Path ROOT = Path.of("..");
+  private static final Pattern ROW = Pattern.compile("(?m)^\\| (?!promise )(?!-)(.+)\\|$");
+  private static final Pattern CELLS =
+      Pattern.compile("(.+?) \\| ([A-Z]\\w+)(?:\\.(\\w+))? \\| `\\./cistern test -Dtest=(\\S+)` ");
+
+  @Test
+  void eachPromiseHasItsTest() throws IOException {
+    String text = Files.readString(ROOT.resolve("docs/promises.md"));
+    List<String> rows = ROW.matcher(text).results().map(row -> row.group(1)).toList();
+
+    assertThat(rows).hasSizeGreaterThan(60).allSatisfy(PromisesTest::assertHeld);
+  }
+
+  private static void assertHeld(String row) throws IOException {
+    MatchResult cells = CELLS.matcher(row).results().findFirst().orElseThrow();
+    String method = cells.group(3);
+    String name = cells.group(2) + (method == null ? "" : "#" + method);
+    assertThat(cells.group(4)).isEqualTo(name);
+    assertThat(Files.readString(file(cells.group(2))))
+        .as(row)
+        .contains(method == null ? "  void " : "  void " + method + "(");
+  }
+
+  private static Path file(String test) throws IOException {
+    try (Stream<Path> files = Files.walk(ROOT, 12)) {
+      return files
+          .filter(file -> file.endsWith(test + ".java") && !file.toString().contains("/target/"))
+          .findFirst()
+          .orElseThrow(() -> new AssertionError("no test " + test));
+    }
+  }
+}
