@@ -47,7 +47,7 @@ public final class Upstreams implements AutoCloseable {
     return found;
   }
 
-  synchronized Upstream get(PullSource source) throws IOException {
+  synchronized Upstream get(PullSource source) {
     var endpoint = new Endpoint(source.upstream(), source.endpoint());
     Upstream found = open.get(endpoint);
     if (found == null) {

@@ -17,38 +17,59 @@ import org.apache.hc.client5.http.ssl.TrustAllStrategy;
 import org.apache.hc.core5.http.protocol.HttpContext;
 import org.apache.hc.core5.ssl.SSLContextBuilder;
 import org.apache.hc.core5.ssl.SSLContexts;
+import org.jspecify.annotations.Nullable;
 
 /**
  * TLS to one upstream: whom it trusts, and the certificate that only the registry's own endpoint is
- * shown.
+ * shown. Set up at the first connection that needs it: reading all authorities of the JDK takes
+ * time.
  */
 final class Tls implements TlsSocketStrategy {
   private static final char[] NO_PASSWORD = {};
 
+  private final UpstreamSettings settings;
   private final String endpoint;
-  private final TlsSocketStrategy toEndpoint;
-  private final TlsSocketStrategy toOthers;
 
-  /**
-   * @throws IOException if the CA file cannot be used
-   */
-  Tls(UpstreamSettings settings) throws IOException {
+  /** Guarded by this. */
+  private @Nullable TlsSocketStrategy toEndpoint;
+
+  /** Guarded by this. */
+  private @Nullable TlsSocketStrategy toOthers;
+
+  Tls(UpstreamSettings settings) {
+    this.settings = settings;
     this.endpoint = Destinations.origin(settings.endpoint());
-    Optional<ClientCertificate> certificate = settings.connection().certificate();
-    try {
-      this.toOthers = strategy(settings, Optional.empty());
-      this.toEndpoint = certificate.isEmpty() ? toOthers : strategy(settings, certificate);
-    } catch (GeneralSecurityException e) {
-      throw new IOException("TLS cannot be set up for upstream " + settings.name() + ": " + e, e);
-    }
   }
 
+  /**
+   * Makes a connection one of TLS.
+   *
+   * @throws IOException if that fails, or the CA file cannot be used
+   */
   @Override
   public SSLSocket upgrade(
       Socket socket, String target, int port, Object attachment, HttpContext context)
       throws IOException {
     boolean isEndpoint = Destinations.origin("https", target, port).equals(endpoint);
-    return (isEndpoint ? toEndpoint : toOthers).upgrade(socket, target, port, attachment, context);
+    return strategy(isEndpoint).upgrade(socket, target, port, attachment, context);
+  }
+
+  private synchronized TlsSocketStrategy strategy(boolean isEndpoint) throws IOException {
+    Optional<ClientCertificate> certificate = settings.connection().certificate();
+    try {
+      if (isEndpoint && certificate.isPresent()) {
+        if (toEndpoint == null) {
+          toEndpoint = strategy(settings, certificate);
+        }
+        return toEndpoint;
+      }
+      if (toOthers == null) {
+        toOthers = strategy(settings, Optional.empty());
+      }
+      return toOthers;
+    } catch (GeneralSecurityException e) {
+      throw new IOException("TLS cannot be set up for upstream " + settings.name() + ": " + e, e);
+    }
   }
 
   private static TlsSocketStrategy strategy(

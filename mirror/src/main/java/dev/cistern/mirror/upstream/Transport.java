@@ -56,7 +56,7 @@ final class Transport implements AutoCloseable {
   private final PoolingHttpClientConnectionManager connections;
   private final CloseableHttpClient client;
 
-  Transport(UpstreamSettings settings) throws IOException {
+  Transport(UpstreamSettings settings) {
     ConnectionSettings connection = settings.connection();
     Set<String> trusted = new HashSet<>(settings.trusted());
     trusted.add(Destinations.origin(settings.endpoint()));

@@ -73,12 +73,8 @@ public final class Upstream implements AutoCloseable {
     this.via = via;
   }
 
-  /**
-   * Makes the client; asks nothing of the upstream.
-   *
-   * @throws IOException if the CA file or the client certificate cannot be used
-   */
-  public static Upstream open(UpstreamSettings settings, InstantSource clock) throws IOException {
+  /** Makes the client; asks nothing of the upstream. */
+  public static Upstream open(UpstreamSettings settings, InstantSource clock) {
     var transport = new Transport(settings);
     return new Upstream(
         settings,
