@@ -52,7 +52,7 @@ final class TestConfig {
 
   /** Adds an upstream that answers elsewhere than its scripted registry thinks. */
   TestConfig endpoint(String name, String endpoint, String... lines) {
-    return add(name + ".example", name, endpoint, lines);
+    return add(name + ".example", name, "endpoint: " + endpoint, lines);
   }
 
   /** Sets a variable in the environment of the server. */

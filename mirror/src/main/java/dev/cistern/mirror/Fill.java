@@ -165,6 +165,13 @@ public final class Fill {
     }
   }
 
+  /**
+   * Says whether it began to send and failed then: no more comes, and the next try may be right.
+   */
+  boolean isBroken() {
+    return isFailed() && start.isDone();
+  }
+
   /** Returns the file; read it at positions below {@link #available} only. */
   public FileChannel channel() {
     return blob.channel();

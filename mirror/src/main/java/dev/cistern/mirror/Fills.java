@@ -80,6 +80,10 @@ final class Fills {
         if (fill == null) {
           return Optional.empty();
         }
+        if (fill.isBroken()) {
+          fill.ended().join(); // who comes now wants a new one, not the end of this
+          continue;
+        }
         if (fill.retain()) {
           boolean isMine = fill == mine.get();
           if (isMine) {

@@ -63,9 +63,27 @@ final class BlobEndpoint {
         }
       }
       case BlobAnswer.Filling(Fill fill, CacheStatus status) ->
-          following(fill, request, status, location);
+          coming(
+              new Content(
+                  fill.digest(),
+                  MediaType.OCTET_STREAM,
+                  fill.size(),
+                  new Content.Source.Growing(fill)),
+              request,
+              status,
+              location,
+              fill::release);
       case BlobAnswer.Passing(DirectBlob blob, CacheStatus status) ->
-          passing(blob, request, status, location);
+          coming(
+              new Content(
+                  blob.digest(),
+                  MediaType.OCTET_STREAM,
+                  blob.size(),
+                  new Content.Source.Direct(blob)),
+              request,
+              status,
+              location,
+              blob::close);
     };
   }
 
@@ -95,36 +113,18 @@ final class BlobEndpoint {
     return named(content.reply(request).cache(size.status()), location);
   }
 
-  private static Reply following(
-      Fill fill, Request request, CacheStatus status, Location location) {
+  /** Returns the reply; {@code release} is run if its body does not take over what is coming. */
+  private static Reply coming(
+      Content content, Request request, CacheStatus status, Location location, Runnable release) {
     boolean isTaken = false;
     try {
-      var content =
-          new Content(
-              fill.digest(), MediaType.OCTET_STREAM, fill.size(), new Content.Source.Growing(fill));
       Reply reply = named(content.reply(request).cache(status), location);
-      isTaken = reply.body() instanceof ReplyBody.Following;
+      isTaken =
+          reply.body() instanceof ReplyBody.Following || reply.body() instanceof ReplyBody.Direct;
       return reply;
     } finally {
       if (!isTaken) {
-        fill.release();
-      }
-    }
-  }
-
-  private static Reply passing(
-      DirectBlob blob, Request request, CacheStatus status, Location location) {
-    boolean isTaken = false;
-    try {
-      var content =
-          new Content(
-              blob.digest(), MediaType.OCTET_STREAM, blob.size(), new Content.Source.Direct(blob));
-      Reply reply = named(content.reply(request).cache(status), location);
-      isTaken = reply.body() instanceof ReplyBody.Direct;
-      return reply;
-    } finally {
-      if (!isTaken) {
-        blob.close();
+        release.run();
       }
     }
   }
