@@ -2,6 +2,7 @@ package dev.cistern.conformance;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.net.URI;
@@ -36,7 +37,10 @@ class AdminTest {
             "secret.json",
             "\"" + upstream.host() + "\":{\"auth\":\"cm9ib3Q6aGlkZGVu\"}");
     server =
-        new TestConfig(directory).upstream("up", upstream, "insecure: true", credentials).start();
+        new TestConfig(directory)
+            .upstream("up", upstream, "insecure: true", credentials)
+            .registry("eager", upstream, "insecure: true", "prefetch: [linux/amd64]")
+            .start();
   }
 
   @AfterAll
@@ -140,15 +144,7 @@ class AdminTest {
     byte[] arm64 = layer(6);
     String wanted = upstream.addManifest("many", manifest("many", amd64));
     String other = upstream.addManifest("many", manifest("many", arm64));
-    String index =
-        """
-        {"schemaVersion":2,"mediaType":"%s","manifests":[
-          {"mediaType":"%s","digest":"%s","size":1,"platform":{"os":"linux","architecture":"amd64"}},
-          {"mediaType":"%s","digest":"%s","size":1,"platform":{"os":"linux","architecture":"arm64"}}]}
-        """
-            .formatted(Samples.INDEX, Samples.IMAGE, wanted, Samples.IMAGE, other);
-    upstream.addManifest("many", index.getBytes(UTF_8), "v1");
-    upstream.always("GET", "many/manifests/v1", new Answer.With("Content-Type", Samples.INDEX));
+    index("many", wanted, other, "v1");
 
     Ran preheat = run("preheat", "up/many:v1", "--platform", "linux/amd64");
     assertThat(preheat.out).contains("\"state\":\"done\",\"images\":1,\"wanted\":1");
@@ -158,6 +154,38 @@ class AdminTest {
     assertThat(pull("/v2/up/many/manifests/" + wanted).statusCode()).isEqualTo(200);
     assertThat(pull("/v2/up/many/blobs/" + Samples.digest(amd64)).body()).isEqualTo(amd64);
     assertThat(pull("/v2/up/many/manifests/" + other).statusCode()).isEqualTo(502);
+  }
+
+  @Test
+  void anUpstreamMaySayThatLayersComeWithTheirTag() {
+    byte[] amd64 = layer(9);
+    byte[] arm64 = layer(10);
+    String wanted = upstream.addManifest("many", manifest("many", amd64));
+    String other = upstream.addManifest("many", manifest("many", arm64));
+    index("many", wanted, other, "v2");
+
+    assertThat(pull("/v2/eager/many/manifests/v2").statusCode()).isEqualTo(200);
+
+    await()
+        .untilAsserted(
+            () -> assertThat(upstream.requests("GET", Samples.digest(amd64))).hasSize(1));
+    upstream.always("GET", "", Answer.status(503));
+    await()
+        .untilAsserted(() ->
+            assertThat(pull("/v2/eager/many/blobs/" + Samples.digest(amd64)).body())
+                .isEqualTo(amd64));
+    assertThat(pull("/v2/eager/many/manifests/" + other).statusCode()).isEqualTo(502);
+  }
+
+  private static void index(String repository, String amd64, String arm64, String tag) {
+    String index =
+        """
+        {"schemaVersion":2,"mediaType":"%s","manifests":[
+          {"mediaType":"%s","digest":"%s","size":1,"platform":{"os":"linux","architecture":"amd64"}},
+          {"mediaType":"%s","digest":"%s","size":1,"platform":{"os":"linux","architecture":"arm64"}}]}
+        """
+            .formatted(Samples.INDEX, Samples.IMAGE, amd64, Samples.IMAGE, arm64);
+    upstream.addIndex(repository, index.getBytes(UTF_8), tag);
   }
 
   @Test

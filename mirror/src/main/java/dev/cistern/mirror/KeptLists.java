@@ -20,6 +20,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
@@ -45,6 +46,9 @@ final class KeptLists<K, T> {
   private static final long MOST_BYTES = 24 << 20;
   private static final int LEAST_BYTES = 1024;
 
+  /** Each takes up to 16 MiB while it is read. */
+  private static final int MOST_AT_ONCE = 4;
+
   private final Upstreams upstreams;
   private final Asker asker;
   private final Outages outages;
@@ -54,6 +58,7 @@ final class KeptLists<K, T> {
   private final Function<T, String> order;
   private final SingleFlight<K, Kept<T>> flights;
   private final Cache<K, Kept<T>> lists;
+  private final Semaphore turns = new Semaphore(MOST_AT_ONCE, true);
 
   /**
    * @param order by which entries are told apart and sorted
@@ -197,6 +202,7 @@ final class KeptLists<K, T> {
   }
 
   private Kept<T> fetch(K key, Location location, List<PullSource> sources) {
+    turns.acquireUninterruptibly();
     try {
       Asker.Asked<List<T>> asked =
           asker.askAside(
@@ -219,6 +225,8 @@ final class KeptLists<K, T> {
       };
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    } finally {
+      turns.release();
     }
   }
 

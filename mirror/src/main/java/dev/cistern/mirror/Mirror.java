@@ -11,6 +11,7 @@ import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
@@ -102,7 +103,19 @@ public final class Mirror implements AutoCloseable {
    * @throws OciException if it is not here and no upstream gives it
    */
   public ManifestAnswer manifest(Location location, Reference reference) throws IOException {
-    return manifests.manifest(location, reference);
+    ManifestAnswer answer = manifests.manifest(location, reference);
+    if (reference instanceof Tag && answer.status().outcome() == CacheStatus.Outcome.MISS) {
+      prefetch(location, answer.manifest().digest());
+    }
+    return answer;
+  }
+
+  /** Brings the layers of what a tag led to, where the upstream's settings say so. */
+  private void prefetch(Location location, Digest digest) {
+    location.sources().stream()
+        .findFirst()
+        .flatMap(source -> upstreams.settings(source).prefetch())
+        .ifPresent(platforms -> preheat(List.of(new Preheat.Wish(location, digest)), platforms));
   }
 
   /**

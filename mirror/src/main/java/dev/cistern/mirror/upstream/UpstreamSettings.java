@@ -1,6 +1,7 @@
 package dev.cistern.mirror.upstream;
 
 import dev.cistern.auth.credentials.Keyring;
+import dev.cistern.oci.Platform;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;
@@ -21,6 +22,8 @@ import java.util.Set;
  *     and redirects
  * @param alternatives more endpoints that have the same content, to be asked when this one fails
  * @param isDigestOnly whether tags are never asked for
+ * @param prefetch the platforms whose layers are brought here as soon as a tag is; none in the list
+ *     for all, empty for what is asked for only
  * @param connection limits, proxies, and what it is shown when it asks who we are
  */
 public record UpstreamSettings(
@@ -35,6 +38,7 @@ public record UpstreamSettings(
     Freshness freshness,
     List<URI> alternatives,
     boolean isDigestOnly,
+    Optional<List<Platform>> prefetch,
     ConnectionSettings connection) {
   public UpstreamSettings {
     realms = Set.copyOf(realms);
@@ -58,6 +62,7 @@ public record UpstreamSettings(
             freshness,
             List.of(),
             isDigestOnly,
+            prefetch,
             connection);
   }
 }

@@ -9,6 +9,7 @@ import dev.cistern.mirror.upstream.Freshness;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.oci.OciException;
+import dev.cistern.oci.Platform;
 import dev.cistern.oci.RepositoryName;
 import java.net.URI;
 import java.nio.file.Files;
@@ -42,6 +43,7 @@ final class UpstreamSection {
         Freshness.USUAL,
         List.of(),
         false,
+        Optional.empty(),
         ConnectionSettings.DEFAULT.through(proxies));
   }
 
@@ -77,6 +79,7 @@ final class UpstreamSection {
         Freshness.USUAL,
         List.of(),
         false,
+        Optional.empty(),
         ConnectionSettings.DEFAULT.through(proxies));
   }
 
@@ -109,6 +112,7 @@ final class UpstreamSection {
             freshness(section),
             endpoints.isEmpty() ? List.of() : endpoints.subList(1, endpoints.size()),
             section.flag("digestOnly").orElse(false),
+            prefetch(section),
             ConnectionSection.read(section, proxies));
     section.end();
     return settings;
@@ -136,6 +140,22 @@ final class UpstreamSection {
       endpoints.add(endpoint);
     }
     return endpoints;
+  }
+
+  /** Reads {@code prefetch}: a list of platforms, in which {@code all} means every one. */
+  private static Optional<List<Platform>> prefetch(Section section) {
+    List<String> wanted = section.texts("prefetch");
+    if (wanted.isEmpty()) {
+      return Optional.empty();
+    }
+    if (wanted.contains("all")) {
+      return Optional.of(List.of());
+    }
+    try {
+      return Optional.of(wanted.stream().map(Platform::parse).toList());
+    } catch (OciException e) {
+      throw section.wrong("prefetch", e.message() + "; all, or OS/ARCHITECTURE, is expected");
+    }
   }
 
   private static Freshness freshness(Section section) {
