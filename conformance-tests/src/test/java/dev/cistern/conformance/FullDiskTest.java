@@ -1,10 +1,7 @@
 package dev.cistern.conformance;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.fail;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -15,7 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -32,34 +29,17 @@ class FullDiskTest {
   private static final Duration RECOVERY = Duration.ofSeconds(60);
 
   @TempDir private Path mountPoint;
-  private boolean isMounted;
+  private @Nullable SmallDisk disk;
 
   @BeforeEach
   void mount() {
-    String problem = "";
-    if (!System.getProperty("os.name").equals("Linux")
-        || !System.getProperty("user.name").equals("root")) {
-      problem = "only root on Linux can mount a small disk";
-    } else {
-      problem = run("mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", mountPoint.toString());
-      isMounted = problem.isEmpty();
-    }
-    if (!isMounted) {
-      if ("1".equals(System.getenv("CISTERN_CI"))) {
-        fail(problem);
-      }
-      abort(problem);
-    }
+    disk = SmallDisk.mount(mountPoint, 96);
   }
 
   @AfterEach
   void unmount() {
-    if (isMounted) {
-      String problem = run("umount", mountPoint.toString());
-      if (!problem.isEmpty()) {
-        run("umount", "--lazy", mountPoint.toString());
-        fail(problem);
-      }
+    if (disk != null) {
+      disk.close();
     }
   }
 
@@ -349,23 +329,5 @@ class FullDiskTest {
 
   private void emptyFiller() throws IOException {
     Files.delete(mountPoint.resolve("filler"));
-  }
-
-  /** Returns what went wrong, or "". */
-  private static String run(String... command) {
-    try {
-      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-      if (!process.waitFor(30, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-        return String.join(" ", command) + ": does not end";
-      }
-      return process.exitValue() == 0 ? "" : String.join(" ", command) + ": " + output.strip();
-    } catch (IOException e) {
-      return String.valueOf(e.getMessage());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return "interrupted";
-    }
   }
 }

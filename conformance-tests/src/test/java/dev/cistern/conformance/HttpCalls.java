@@ -9,7 +9,10 @@ import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 
 /** Requests to one server; all that moves burns a {@link Fuse}. */
@@ -46,6 +49,17 @@ final class HttpCalls implements AutoCloseable {
     }
   }
 
+  /** What came of a body that was not kept. */
+  record Hashed(HttpResponse<InputStream> response, long bytes, String digest) {
+    int status() {
+      return response.statusCode();
+    }
+
+    String header(String name) {
+      return response.headers().firstValue(name).orElse("");
+    }
+  }
+
   Fuse fuse() {
     return fuse;
   }
@@ -63,6 +77,21 @@ final class HttpCalls implements AutoCloseable {
   /** Sends a GET and leaves after {@code most} bytes of the answer. */
   Reply leave(String path, long most) throws IOException {
     return read(open("GET", path, BodyPublishers.noBody()), most);
+  }
+
+  /** Sends a GET and hashes the answer, at most {@code most} bytes of it. */
+  Hashed hash(String path, long most, String... headers) throws IOException {
+    HttpResponse<InputStream> response = open("GET", path, BodyPublishers.noBody(), headers);
+    MessageDigest hash = sha256();
+    byte[] buffer = new byte[64 << 10];
+    long read = 0;
+    try (InputStream body = fuse.metered(response.body())) {
+      for (int n = 0; n >= 0 && read < most; n = body.read(buffer)) {
+        hash.update(buffer, 0, n);
+        read += n;
+      }
+    }
+    return new Hashed(response, read, "sha256:" + HexFormat.of().formatHex(hash.digest()));
   }
 
   @Override
@@ -100,6 +129,14 @@ final class HttpCalls implements AutoCloseable {
         return new Reply(response, body.readNBytes((int) most));
       }
       return new Reply(response, body.readAllBytes());
+    }
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
     }
   }
 }

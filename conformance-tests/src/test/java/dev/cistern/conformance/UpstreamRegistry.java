@@ -25,6 +25,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -50,6 +51,7 @@ final class UpstreamRegistry implements AutoCloseable {
   private final AtomicInteger accepted = new AtomicInteger();
   private final TokenService tokens = new TokenService();
   private final InetAddress address;
+  private volatile Function<Received, Answer> usual = request -> new Answer.Healthy();
   private volatile int mostTagsAPage = 1000;
   private volatile ServerSocket listener;
   private volatile Thread acceptor;
@@ -170,9 +172,15 @@ final class UpstreamRegistry implements AutoCloseable {
     rules.addFirst(new Rule(when, new ConcurrentLinkedQueue<>(List.of(answer)), true));
   }
 
+  /** Answers what fits no rule with what {@code answers} says for the request. */
+  void usually(Function<Received, Answer> answers) {
+    usual = answers;
+  }
+
   /** Answers all requests as a registry should again. */
   void heal() {
     rules.clear();
+    usual = request -> new Answer.Healthy();
   }
 
   /** Lets in only who sends this Authorization header. */
@@ -320,7 +328,7 @@ final class UpstreamRegistry implements AutoCloseable {
         }
       }
     }
-    return new Answer.Healthy();
+    return usual.apply(request);
   }
 
   private UpstreamReply healthy(Received request, boolean knowsRanges) {

@@ -28,11 +28,18 @@ final class Asker {
 
   private final Upstreams upstreams;
   private final Outages outages;
+  private final Outside outside;
   private final String own = "cistern-" + UUID.randomUUID();
 
-  Asker(Upstreams upstreams, Outages outages) {
+  Asker(Upstreams upstreams, Outages outages, Outside outside) {
     this.upstreams = upstreams;
     this.outages = outages;
+    this.outside = outside;
+  }
+
+  /** Returns what its questions lead to. */
+  Outside outside() {
+    return outside;
   }
 
   /** What is asked of one source. */
@@ -115,7 +122,7 @@ final class Asker {
       if (wait.isEmpty() || isLate || round == MOST_ROUNDS) {
         return asked;
       }
-      Pause.sleep(wait.get());
+      outside.pause(wait.get());
       pause = pause.multipliedBy(2);
     }
   }

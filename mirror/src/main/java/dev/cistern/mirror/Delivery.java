@@ -153,7 +153,7 @@ final class Delivery implements AutoCloseable {
   }
 
   private Answer<RemoteBlob> open(Upstream upstream, PullSource from) {
-    return upstream.openBlob(from.repository(), digest, position, last);
+    return asker.outside().open(upstream, from, digest, position, last);
   }
 
   /** Takes the connection that was opened; returns what is wrong with it, or "". */
@@ -220,7 +220,7 @@ final class Delivery implements AutoCloseable {
       if (idleTries == TRIES_WITHOUT_PROGRESS) {
         throw new FailedException(new Answer.Unreachable<>(trouble), trouble);
       }
-      Pause.sleep(wanted.orElse(FIRST_PAUSE.multipliedBy(1L << idleTries)));
+      asker.outside().pause(wanted.orElse(FIRST_PAUSE.multipliedBy(1L << idleTries)));
       idleTries++;
       if (idleTries % TRIES_AT_ONE_SOURCE == 0) {
         sources.remove(source);

@@ -304,11 +304,16 @@ public final class Fill {
     }
   }
 
-  /** Lets the followers go on without the store, and gives back the room that was used in vain. */
+  /**
+   * Lets the followers go on without the store, and gives back the room that was used in vain. What
+   * has its whole length has no rest to go on with, and its last byte is not verified.
+   */
   private void overflow() {
     try {
-      overflow = blob.hash();
-      publish(blob.length());
+      if (size < 0 || blob.length() < size) {
+        overflow = blob.hash();
+        publish(blob.length());
+      }
       blob.discard();
     } catch (IOException e) {
       LOG.atWarn().addKeyValue("digest", digest()).setCause(e).log("file not removed");

@@ -60,11 +60,21 @@ public final class Mirror implements AutoCloseable {
       MirrorRules rules,
       InstantSource clock,
       MirrorSettings settings) {
+    this(store, upstreams, rules, clock, settings, Outside.REAL);
+  }
+
+  Mirror(
+      Store store,
+      Upstreams upstreams,
+      MirrorRules rules,
+      InstantSource clock,
+      MirrorSettings settings,
+      Outside outside) {
     this.store = store;
     this.upstreams = upstreams;
     this.rules = rules;
     var outages = new Outages(clock);
-    this.asker = new Asker(upstreams, outages);
+    this.asker = new Asker(upstreams, outages, outside);
     this.absences = new Absences(clock, settings.absence());
     this.fills = new Fills(store.blobs(), upstreams, asker, threads);
     this.manifests =
@@ -260,7 +270,7 @@ public final class Mirror implements AutoCloseable {
         asker.insist(
             location,
             location.sources(),
-            (upstream, source) -> upstream.headBlob(source.repository(), digest));
+            (upstream, source) -> asker.outside().head(upstream, source, digest));
     if (!(asked.answer() instanceof Answer.Found)) {
       throw failed(location, digest, asked.source(), asked.answer());
     }

@@ -247,9 +247,12 @@ public final class Blobs {
     }
   }
 
-  /** Says whether somebody reads the blob. On the index's thread this is a decision's ground. */
+  /**
+   * Says whether somebody reads the blob, or still follows the download that brought it. On the
+   * index's thread this is a decision's ground.
+   */
   boolean isRead(Digest digest) {
-    return readers.containsKey(digest);
+    return readers.containsKey(digest) || downloads.containsKey(digest);
   }
 
   /** Asks those who keep the blob open without reading it to let it go. */

@@ -6,6 +6,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -18,7 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Removes what can be fetched again: first downloads that nobody goes on with, then cached images,
- * least recently used first, then cached blobs that no manifest names.
+ * least recently used first, then cached blobs that no manifest names. If that is too little, what
+ * was deleted lately goes too, before the next collection.
  *
  * <p>Each image is decided on and taken from the index in one change ({@link Images}), so that no
  * push, tag or pin comes between; its files go after that is synced.
@@ -30,16 +32,28 @@ final class Eviction implements Space.Relief {
   private final Index index;
   private final Space space;
   private final Blobs blobs;
+  private final Garbage garbage;
+  private final Duration grace;
   private final Versions versions;
   private final Uses uses;
   private final LongAdder images = new LongAdder();
   private final LongAdder bytes = new LongAdder();
 
-  Eviction(Layout layout, Index index, Space space, Blobs blobs, Versions versions, Uses uses) {
+  Eviction(
+      Layout layout,
+      Index index,
+      Space space,
+      Blobs blobs,
+      Garbage garbage,
+      Duration grace,
+      Versions versions,
+      Uses uses) {
     this.layout = layout;
     this.index = index;
     this.space = space;
     this.blobs = blobs;
+    this.garbage = garbage;
+    this.grace = grace;
     this.versions = versions;
     this.uses = uses;
   }
@@ -58,6 +72,10 @@ final class Eviction implements Space.Relief {
     freed += removeImages(wanted - freed, false);
     freed += removeImages(wanted - freed, true);
     freed += removeBlobs(wanted - freed);
+    if (freed < wanted) {
+      freed += garbage.collect(grace).bytes();
+      freed += removeBlobs(wanted - freed);
+    }
     bytes.add(freed);
     LOG.atInfo()
         .addKeyValue("wanted", wanted)

@@ -101,6 +101,11 @@ final class Space {
     return content + reserved + indexBytes;
   }
 
+  /** Returns the bytes that are reserved. */
+  synchronized long reserved() {
+    return reserved;
+  }
+
   /** Returns the bytes of files. */
   synchronized long content() {
     return content;

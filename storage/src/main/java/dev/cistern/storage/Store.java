@@ -60,8 +60,9 @@ public final class Store implements AutoCloseable {
     var versions = new Versions();
     this.uses = new Uses(index, clock);
     this.blobs = new Blobs(layout, index, space, clock, versions, limits.grace());
-    this.eviction = new Eviction(layout, index, space, blobs, versions, uses);
     this.garbage = new Garbage(index, blobs, versions, clock);
+    this.eviction =
+        new Eviction(layout, index, space, blobs, garbage, limits.grace(), versions, uses);
     this.repositories = new Repositories(index, clock, versions, uses, eviction);
     this.uploads = new Uploads(layout, index, space, blobs, clock);
     space.relieveWith(eviction);
@@ -142,7 +143,12 @@ public final class Store implements AutoCloseable {
   /** Returns how full the store is. */
   public Usage usage() {
     return new Usage(
-        space.used(), limits.maxSize(), eviction.images(), eviction.bytes(), garbage.bytes());
+        space.used(),
+        space.reserved(),
+        limits.maxSize(),
+        eviction.images(),
+        eviction.bytes(),
+        garbage.bytes());
   }
 
   /**

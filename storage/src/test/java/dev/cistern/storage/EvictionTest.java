@@ -163,6 +163,45 @@ class EvictionTest {
   }
 
   @Test
+  void whatIsFollowedSinceItWasDownloadedStaysUntilItIsReleased() throws IOException {
+    byte[] layer = mebibytes(1, 4);
+    byte[] manifest = Pushes.image("followed", Optional.empty(), Digest.of(layer));
+    Digest image = Pushes.manifest(store, NAME, manifest, Origin.CACHED, "v1");
+    try (PartialBlob followed = store.blobs().partial(Digest.of(layer))) {
+      followed.append(ByteBuffer.wrap(layer));
+      followed.commit();
+
+      assertThatThrownBy(() -> pull(OTHER, "new", mebibytes(9, 8)))
+          .isInstanceOf(StoreFullException.class);
+      assertThat(isThere(NAME, image)).isTrue();
+    }
+
+    pull(OTHER, "new", mebibytes(9, 8));
+    assertThat(isThere(NAME, image)).isFalse();
+  }
+
+  @Test
+  void whatWasDeletedMakesRoomBeforeItIsCollected() throws IOException {
+    store.close();
+    var limits =
+        new StorageLimits(OptionalLong.of(LIMIT), OptionalLong.empty(), Duration.ofDays(1));
+    store = Store.open(directory, limits, clock);
+    repositories = store.repositories();
+    Digest blob = Pushes.blob(store, NAME, mebibytes(1, 8));
+    byte[] manifest = Pushes.image("pushed", Optional.empty(), blob);
+    Digest image = Pushes.manifest(store, NAME, manifest, Origin.PUSHED, "v1");
+    assertThatThrownBy(() -> Pushes.blob(store, NAME, mebibytes(2, 8)))
+        .isInstanceOf(StoreFullException.class);
+
+    repositories.deleteManifest(NAME, image);
+    store.blobs().unlink(NAME, blob);
+
+    Digest next = Pushes.blob(store, NAME, mebibytes(2, 8));
+    assertThat(content(next)).isEqualTo(mebibytes(2, 8));
+    assertThat(store.blobs().size(blob)).isEmpty();
+  }
+
+  @Test
   void whoKeepsAFileOpenWithoutReadingIsAskedToLetGo() throws IOException {
     Digest image = pull(NAME, "v1", mebibytes(1, 4));
     Blob blob = store.blobs().open(Digest.of(mebibytes(1, 4))).orElseThrow();

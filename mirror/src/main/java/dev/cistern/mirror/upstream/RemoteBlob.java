@@ -9,25 +9,41 @@ import java.io.IOException;
  * does not do ranges sends from 0 whatever was asked.
  */
 public final class RemoteBlob implements AutoCloseable {
-  private final Transport.Response response;
+  private final Body body;
   private final long from;
   private final long size;
-  private final boolean isEmpty;
 
-  private RemoteBlob(Transport.Response response, long from, long size, boolean isEmpty) {
-    this.response = response;
-    this.from = from;
-    this.size = size;
-    this.isEmpty = isEmpty;
+  /** The bytes as they come. Used by one thread. */
+  public interface Body extends AutoCloseable {
+    /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
+    int read(byte[] buffer) throws IOException;
+
+    @Override
+    void close();
   }
 
-  RemoteBlob(Transport.Response response, long from, long size) {
-    this(response, from, size, false);
+  public RemoteBlob(Body body, long from, long size) {
+    this.body = body;
+    this.from = from;
+    this.size = size;
   }
 
   /** Returns what there is of a blob from {@code from} on, which is its end or beyond: nothing. */
   static RemoteBlob beyond(Transport.Response response, long from, long size) {
-    return new RemoteBlob(response, from, size, true);
+    return new RemoteBlob(
+        new Body() {
+          @Override
+          public int read(byte[] buffer) {
+            return -1;
+          }
+
+          @Override
+          public void close() {
+            response.close();
+          }
+        },
+        from,
+        size);
   }
 
   public long from() {
@@ -41,11 +57,11 @@ public final class RemoteBlob implements AutoCloseable {
 
   /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
   public int read(byte[] buffer) throws IOException {
-    return isEmpty ? -1 : response.read(buffer);
+    return body.read(buffer);
   }
 
   @Override
   public void close() {
-    response.close();
+    body.close();
   }
 }

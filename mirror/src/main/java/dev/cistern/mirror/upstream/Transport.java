@@ -136,7 +136,7 @@ final class Transport implements AutoCloseable {
   }
 
   /** One response; the caller closes it. */
-  static final class Response implements AutoCloseable {
+  static final class Response implements RemoteBlob.Body {
     private final HttpUriRequestBase request;
     private final ClassicHttpResponse response;
     private boolean isElsewhere;
@@ -167,8 +167,8 @@ final class Transport implements AutoCloseable {
       return Arrays.stream(response.getHeaders(name)).map(Header::getValue).toList();
     }
 
-    /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
-    int read(byte[] buffer) throws IOException {
+    @Override
+    public int read(byte[] buffer) throws IOException {
       HttpEntity entity = response.getEntity();
       int n = entity == null ? -1 : entity.getContent().read(buffer);
       isRead |= n < 0;
