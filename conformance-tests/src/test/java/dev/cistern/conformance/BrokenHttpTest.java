@@ -37,6 +37,20 @@ class BrokenHttpTest {
     manifest = registry.pushManifest("broken", "a", ManifestText.OCI_IMAGE, ManifestText.image(""));
   }
 
+  @Test
+  void whoSendsMuchThatIsRefusedGetsTheReasonAndAnEndOfTheConnection() throws IOException {
+    String target = "/v2/broken/blobs/uploads/?digest=sha256:wrong";
+    try (RawConnection connection = RawConnection.to(server)) {
+      connection.send(head("POST " + target + " HTTP/1.1", "Host: a", "Content-Length: 99999999"));
+      RawConnection.Reply reply = connection.send(new byte[1000]).reply();
+
+      assertThat(reply.status()).isEqualTo(400);
+      assertThat(reply.headers()).containsEntry("connection", "close");
+      connection.send(new byte[1 << 20]);
+      assertThat(connection.isAtEnd()).as("an end, not a reset").isTrue();
+    }
+  }
+
   static Stream<Arguments> requests() {
     return Stream.of(
         Arguments.of(

@@ -105,6 +105,11 @@ final class RawConnection implements AutoCloseable {
     return text.toString();
   }
 
+  /** Waits for what comes next; returns whether that is the end, and throws if it is a reset. */
+  boolean isAtEnd() throws IOException {
+    return in.read() < 0;
+  }
+
   private String line() throws IOException {
     var line = new StringBuilder();
     for (int c = in.read(); c != '\n'; c = in.read()) {

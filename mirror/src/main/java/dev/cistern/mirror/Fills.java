@@ -142,9 +142,9 @@ final class Fills {
   }
 
   private void runInTurn(Fill fill) {
-    Semaphore turn =
-        turns.computeIfAbsent(fill.sources().getFirst().upstream(), name -> turns(fill));
     try {
+      Semaphore turn =
+          turns.computeIfAbsent(fill.sources().getFirst().upstream(), name -> turns(fill));
       turn.acquire();
       try {
         run(fill);

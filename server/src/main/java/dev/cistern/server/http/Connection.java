@@ -6,6 +6,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
@@ -46,6 +47,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private @Nullable Exchange current;
   private String client = "";
   private long discardedBytes;
+  private boolean isLingering;
 
   Connection(Handler handler, ReplyWriter writer, Executor threads) {
     this.handler = handler;
@@ -141,14 +143,16 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private void write(ChannelHandlerContext context, Exchange exchange, Reply reply) {
     exchange.request.body().discard();
     exchange.isReplied = true;
-    boolean isUnasked = !exchange.request.body().isEnded() && exchange.request.hasHeader("Expect");
-    boolean isKeptAlive = exchange.isKeptAlive && !isUnasked && exchange.refusal == null;
+    boolean isKeptAlive =
+        exchange.isKeptAlive && !isTooMuchToCome(exchange.request) && exchange.refusal == null;
     ChannelPromise done = context.newPromise();
     done.addListener(ended -> {
       long sent = ended.isSuccess() ? length(reply, exchange.request.isHead()) : -1;
       handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
       if (isKeptAlive && ended.isSuccess()) {
         next(context, exchange);
+      } else if (ended.isSuccess() && !exchange.request.body().isEnded()) {
+        linger(context);
       } else {
         context.close();
       }
@@ -159,6 +163,26 @@ final class Connection extends ChannelInboundHandlerAdapter {
       return;
     }
     writer.write(context, reply, isKeptAlive, exchange.request.isHead(), done);
+  }
+
+  /** Says whether the rest of a body that nobody wants is not worth reading, or may never come. */
+  private static boolean isTooMuchToCome(Request request) {
+    return !request.body().isEnded()
+        && (request.hasHeader("Expect")
+            || request.body().length().orElse(0) > MOST_DISCARDED_BYTES);
+  }
+
+  /**
+   * Ends our half of the connection and reads on for a while: closing it while the client still
+   * sends would take the reply from it (RFC 9112 section 9.6).
+   */
+  private void linger(ChannelHandlerContext context) {
+    isLingering = true;
+    if (context.channel() instanceof DuplexChannel channel) {
+      channel.shutdownOutput();
+    } else {
+      context.close();
+    }
   }
 
   private static long length(Reply reply, boolean isHead) {
@@ -206,7 +230,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
       discardedBytes += bytes.readableBytes();
     }
     exchange.request.body().add(bytes, content instanceof LastHttpContent);
-    if (discardedBytes > MOST_DISCARDED_BYTES) {
+    boolean isOver = isLingering && exchange.request.body().isEnded();
+    if (discardedBytes > MOST_DISCARDED_BYTES || isOver) {
       context.close();
     } else if (exchange.isReplied && exchange.request.body().isEnded()) {
       discardedBytes = 0;
