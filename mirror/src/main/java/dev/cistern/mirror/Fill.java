@@ -286,7 +286,7 @@ public final class Fill {
     begunNanos = System.nanoTime();
     resumedAt = blob.length();
     if (size != 0) {
-      publish(size < 0 ? blob.length() : Math.min(blob.length(), size - 1));
+      publishUnverified(blob.length());
       start.complete(new Start.Sending(size));
     }
     return true;
@@ -296,11 +296,10 @@ public final class Fill {
   private void receive(byte[] buffer) throws IOException {
     for (int n = delivery.read(buffer); n >= 0; n = delivery.read(buffer)) {
       source = delivery.source();
-      blob.append(ByteBuffer.wrap(buffer, 0, n));
+      blob.append(ByteBuffer.wrap(buffer, 0, n), this::publishUnverified);
       if (size >= 0 && blob.length() > size) {
         return;
       }
-      publish(size < 0 ? blob.length() : Math.min(blob.length(), size - 1));
     }
   }
 
@@ -346,6 +345,11 @@ public final class Fill {
     } catch (IOException e) {
       LOG.atWarn().addKeyValue("digest", digest()).setCause(e).log("file not removed");
     }
+  }
+
+  /** Lets followers read what is written, but for the last byte, which waits for the verdict. */
+  private void publishUnverified(long length) {
+    publish(size < 0 ? length : Math.min(length, size - 1));
   }
 
   private void publish(long length) {

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
+import java.util.function.LongConsumer;
 
 /**
  * A file that is appended to and hashed on the way, until it is whole. What was in it when it was
@@ -93,7 +94,15 @@ final class GrowingFile implements AutoCloseable {
    *
    * @throws StoreFullException if the disk has no room
    */
-  synchronized void append(ByteBuffer bytes) throws IOException {
+  void append(ByteBuffer bytes) throws IOException {
+    append(bytes, length -> {});
+  }
+
+  /**
+   * Appends all of {@code bytes}; {@code written} is told the new length when they can be read, and
+   * before they are hashed.
+   */
+  synchronized void append(ByteBuffer bytes, LongConsumer written) throws IOException {
     if (!channel.isOpen()) {
       throw new ClosedChannelException();
     }
@@ -109,8 +118,9 @@ final class GrowingFile implements AutoCloseable {
       give(taken - length);
       throw StoreFullException.orSame(e);
     }
-    hash.update(hashed);
     length = at;
+    written.accept(at);
+    hash.update(hashed);
   }
 
   /** Forgets all content. */

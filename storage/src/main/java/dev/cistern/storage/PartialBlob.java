@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.security.MessageDigest;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 
 /**
  * A blob that is being downloaded. Its file keeps what has come, also over a restart of the server;
@@ -60,10 +61,11 @@ public final class PartialBlob implements AutoCloseable {
   /**
    * Appends all of {@code bytes}. If it throws, the file is as long as before.
    *
+   * @param written is told the new length as soon as the bytes can be read; they are hashed then
    * @throws StoreFullException if the disk has no room
    */
-  public void append(ByteBuffer bytes) throws IOException {
-    file.append(bytes);
+  public void append(ByteBuffer bytes, LongConsumer written) throws IOException {
+    file.append(bytes, written);
   }
 
   /** Returns the hash of what is there, to go on with elsewhere. */

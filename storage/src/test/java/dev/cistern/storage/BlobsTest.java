@@ -105,7 +105,7 @@ class BlobsTest {
     byte[] content = bytes("0123456789");
     Digest digest = Digest.of(content);
     try (PartialBlob partial = store.blobs().partial(digest)) {
-      partial.append(ByteBuffer.wrap(content, 0, 4));
+      partial.append(ByteBuffer.wrap(content, 0, 4), length -> {});
     }
     store.close();
     open();
@@ -115,7 +115,7 @@ class BlobsTest {
       assertThat(partial.length()).isEqualTo(4);
       assertThat(partial.isVerified()).isFalse();
       assertThat(store.blobs().size(digest)).isEmpty();
-      partial.append(ByteBuffer.wrap(content, 4, 6));
+      partial.append(ByteBuffer.wrap(content, 4, 6), length -> {});
       assertThat(partial.isVerified()).isTrue();
       partial.commit();
     }

@@ -168,7 +168,7 @@ class EvictionTest {
     byte[] manifest = Pushes.image("followed", Optional.empty(), Digest.of(layer));
     Digest image = Pushes.manifest(store, NAME, manifest, Origin.CACHED, "v1");
     try (PartialBlob followed = store.blobs().partial(Digest.of(layer))) {
-      followed.append(ByteBuffer.wrap(layer));
+      followed.append(ByteBuffer.wrap(layer), length -> {});
       followed.commit();
 
       assertThatThrownBy(() -> pull(OTHER, "new", mebibytes(9, 8)))
@@ -297,7 +297,7 @@ class EvictionTest {
     Digest image = pull(NAME, "v1", mebibytes(1, 2));
     Digest abandoned = Digest.of(mebibytes(5, 6));
     try (PartialBlob partial = store.blobs().partial(abandoned)) {
-      partial.append(ByteBuffer.wrap(mebibytes(5, 5)));
+      partial.append(ByteBuffer.wrap(mebibytes(5, 5)), length -> {});
     }
 
     pull(OTHER, "new", mebibytes(9, 4));
@@ -312,10 +312,10 @@ class EvictionTest {
     byte[] content = mebibytes(1, 6);
     try (PartialBlob partial = store.blobs().partial(Digest.of(content))) {
       partial.reserve(content.length);
-      partial.append(ByteBuffer.wrap(content, 0, MEBIBYTE));
+      partial.append(ByteBuffer.wrap(content, 0, MEBIBYTE), length -> {});
       assertThatThrownBy(() -> Pushes.blob(store, NAME, mebibytes(2, 4)))
           .isInstanceOf(StoreFullException.class);
-      partial.append(ByteBuffer.wrap(content, MEBIBYTE, content.length - MEBIBYTE));
+      partial.append(ByteBuffer.wrap(content, MEBIBYTE, content.length - MEBIBYTE), length -> {});
       partial.commit();
     }
     assertThat(content(Digest.of(content))).isEqualTo(content);

@@ -35,7 +35,7 @@ final class Pushes {
     Digest digest = Digest.of(content);
     try (PartialBlob partial = store.blobs().partial(digest)) {
       partial.resume();
-      partial.append(ByteBuffer.wrap(content));
+      partial.append(ByteBuffer.wrap(content), length -> {});
       partial.commit();
     }
     return digest;

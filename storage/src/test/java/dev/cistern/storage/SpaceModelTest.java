@@ -252,7 +252,7 @@ class SpaceModelTest {
 
   private static void append(PartialBlob partial, byte[] content, int end) throws IOException {
     int from = Math.toIntExact(partial.length());
-    partial.append(ByteBuffer.wrap(content, from, end - from));
+    partial.append(ByteBuffer.wrap(content, from, end - from), length -> {});
   }
 
   private static void pushBlob(Store store, RepositoryName name, byte[] content)

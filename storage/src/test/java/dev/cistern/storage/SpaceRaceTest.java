@@ -231,9 +231,9 @@ class SpaceRaceTest {
         partial.reserve(content.length - partial.length());
         int from = Math.toIntExact(partial.length());
         int half = Math.max(from, content.length / 2);
-        partial.append(ByteBuffer.wrap(content, from, half - from));
+        partial.append(ByteBuffer.wrap(content, from, half - from), length -> {});
         if (random.nextInt(6) > 0) {
-          partial.append(ByteBuffer.wrap(content, half, content.length - half));
+          partial.append(ByteBuffer.wrap(content, half, content.length - half), length -> {});
           partial.commit();
         }
       }
