@@ -330,8 +330,9 @@ public final class Fill {
       return Outcome.WRONG;
     }
     size = blob.length();
-    state = State.VERIFIED;
     publish(size);
+    state = State.VERIFIED; // after all can be read: who sees that it is complete sees all of it
+    wake();
     blob.commit();
     start.complete(new Start.AlreadyHere());
     return Outcome.STORED;
