@@ -51,14 +51,19 @@ final class Download implements AutoCloseable {
 
   /** Connects, sends the request with more {@code headers}, and waits for nothing. */
   static Download begin(CisternServer server, String path, String... headers) {
+    return begin(server.port(), path, headers);
+  }
+
+  /** The same from any server on loopback. */
+  static Download begin(int port, String path, String... headers) {
     try {
-      var socket = new Socket(InetAddress.getLoopbackAddress(), server.port());
+      var socket = new Socket(InetAddress.getLoopbackAddress(), port);
       socket.setSoTimeout(IDLE_MILLIS);
       String more = headers.length == 0 ? "" : String.join("\r\n", headers) + "\r\n";
       String request =
-          "GET " + path + " HTTP/1.1\r\nHost: " + server.host() + "\r\n" + more + "\r\n";
+          "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + port + "\r\n" + more + "\r\n";
       socket.getOutputStream().write(request.getBytes(ISO_8859_1));
-      return new Download(socket, new BufferedInputStream(socket.getInputStream(), 256 << 10));
+      return new Download(socket, new BufferedInputStream(socket.getInputStream()));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -66,7 +71,12 @@ final class Download implements AutoCloseable {
 
   /** Does all of it. */
   static Outcome of(CisternServer server, String path, byte[] expected) {
-    try (Download download = begin(server, path)) {
+    return of(server.port(), path, expected);
+  }
+
+  /** The same from any server on loopback. */
+  static Outcome of(int port, String path, byte[] expected) {
+    try (Download download = begin(port, path)) {
       return download.finish(expected);
     }
   }
@@ -134,7 +144,7 @@ final class Download implements AutoCloseable {
 
   /** Reads the rest of the body, all of which should be {@code expected}. */
   Outcome finish(byte[] expected) {
-    byte[] buffer = new byte[256 << 10];
+    byte[] buffer = new byte[Math.clamp(expected.length, SHOWN, 256 << 10)];
     var text = new StringBuilder();
     long at = read;
     boolean isExact = true;

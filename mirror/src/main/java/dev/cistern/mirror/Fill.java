@@ -8,7 +8,6 @@ import dev.cistern.storage.StoreFullException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.security.MessageDigest;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -35,6 +34,7 @@ import org.slf4j.LoggerFactory;
 public final class Fill {
   private static final Logger LOG = LoggerFactory.getLogger(Fill.class);
   static final long LEAST_AHEAD_BYTES = 8L << 20;
+  private static final long SLICE_NANOS = 2_000_000;
 
   private enum State {
     RUNNING,
@@ -86,7 +86,7 @@ public final class Fill {
   private volatile long resumedAt;
   private volatile long begunNanos;
   private volatile State state = State.RUNNING;
-  private volatile @Nullable MessageDigest overflow;
+  private volatile boolean isOverflown;
   private volatile Start failure =
       new Start.Broken(new IOException("a download ended before its first byte"));
 
@@ -138,7 +138,7 @@ public final class Fill {
 
   /** Says whether no more will come because there was no room for it; see {@link #rest}. */
   public boolean isOverflown() {
-    return overflow != null;
+    return isOverflown;
   }
 
   /**
@@ -149,20 +149,11 @@ public final class Fill {
    * @throws IllegalStateException if there was room
    */
   public DirectBlob rest(long from) throws IOException {
-    MessageDigest before = overflow;
-    if (before == null || from < available) {
+    if (!isOverflown || from < available) {
       throw new IllegalStateException("from " + from + " on " + digest() + " is here");
     }
     return DirectBlob.rest(
-        delivery.another(), digest(), from, from == available ? copy(before) : null);
-  }
-
-  private static MessageDigest copy(MessageDigest hash) {
-    try {
-      return (MessageDigest) hash.clone();
-    } catch (CloneNotSupportedException e) {
-      throw new AssertionError("the JDK's hashes can be cloned", e);
-    }
+        delivery.another(), digest(), from, from == available ? blob.hash() : null);
   }
 
   /**
@@ -292,13 +283,22 @@ public final class Fill {
     return true;
   }
 
-  /** Writes what comes, to the end or one byte beyond it. */
+  /**
+   * Writes what comes, to the end or one byte beyond it. Yields on the way, since an upstream that
+   * always has more would keep the carrier of this virtual thread from new requests.
+   */
+  @SuppressWarnings("ThreadPriorityCheck")
   private void receive(byte[] buffer) throws IOException {
+    long sliceBegan = System.nanoTime();
     for (int n = delivery.read(buffer); n >= 0; n = delivery.read(buffer)) {
       source = delivery.source();
       blob.append(ByteBuffer.wrap(buffer, 0, n), this::publishUnverified);
       if (size >= 0 && blob.length() > size) {
         return;
+      }
+      if (System.nanoTime() - sliceBegan > SLICE_NANOS) {
+        Thread.yield();
+        sliceBegan = System.nanoTime();
       }
     }
   }
@@ -310,7 +310,7 @@ public final class Fill {
   private void overflow() {
     try {
       if (size < 0 || blob.length() < size) {
-        overflow = blob.hash();
+        isOverflown = true;
         publish(blob.length());
       }
       blob.discard();

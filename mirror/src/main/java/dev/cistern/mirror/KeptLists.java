@@ -136,7 +136,7 @@ final class KeptLists<K, T> {
     if (isHere) {
       return askInTime(key, location, sources, known);
     }
-    return landed(await(join(key, location, sources)));
+    return landed(SingleFlight.await(join(key, location, sources)));
   }
 
   private Heard<T> askInTime(
@@ -265,18 +265,5 @@ final class KeptLists<K, T> {
     return kept.answer() instanceof Answer.Found<NavigableMap<String, T>>(var list)
         ? LEAST_BYTES + list.values().stream().mapToInt(weight).sum()
         : LEAST_BYTES;
-  }
-
-  private static <T> T await(CompletableFuture<T> flight) throws IOException {
-    try {
-      return flight.get();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("the server is stopping", e);
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof UncheckedIOException io && io.getCause() != null
-          ? io.getCause()
-          : new IOException("a list was not asked for", e);
-    }
   }
 }

@@ -155,7 +155,8 @@ final class Manifests {
     List<PullSource> sources = location.sources(tag);
     var old = new OldTag(tag, known.get(), stored.get(), sources);
     Landing landing =
-        await(flights.join(new Flight(location.repository(), tag), () -> check(location, old)));
+        SingleFlight.await(
+            flights.join(new Flight(location.repository(), tag), () -> check(location, old)));
     PullSource source = landing.source.orElse(sources.getFirst());
     if (landing.answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
       return new ManifestAnswer(found, CacheStatus.of(CacheStatus.Outcome.MISS, source.name()));
@@ -217,7 +218,7 @@ final class Manifests {
                   .map(Landing::earlier)
                   .orElseGet(() -> fetchFrom(location, sources, reference));
             });
-    Landing landing = await(flight);
+    Landing landing = SingleFlight.await(flight);
     PullSource source = landing.source.orElse(sources.getFirst());
     if (landing.answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
       return new ManifestAnswer(
@@ -265,7 +266,7 @@ final class Manifests {
       String reason = "it could not be checked";
       return stale(old, new Answer.Unreachable<>(reason), reason);
     } catch (InterruptedException e) {
-      throw failed(e);
+      throw SingleFlight.failed(e);
     }
     return switch (landing.answer) {
       case Answer.Found<StoredManifest>(StoredManifest found) -> {
@@ -387,24 +388,5 @@ final class Manifests {
       LOG.atWarn().addKeyValue("repository", repository).log("no room for a manifest");
     }
     return new Answer.Found<>(stored);
-  }
-
-  private static <T> T await(CompletableFuture<T> flight) throws IOException {
-    try {
-      return flight.get();
-    } catch (ExecutionException | InterruptedException e) {
-      throw failed(e);
-    }
-  }
-
-  private static IOException failed(Exception e) {
-    if (e instanceof InterruptedException) {
-      Thread.currentThread().interrupt();
-      return new IOException("the server is stopping", e);
-    }
-    Throwable cause = e.getCause();
-    return cause instanceof UncheckedIOException io && io.getCause() != null
-        ? io.getCause()
-        : new IOException(String.valueOf(cause), e);
   }
 }

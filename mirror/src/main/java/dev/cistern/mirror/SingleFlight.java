@@ -1,7 +1,10 @@
 package dev.cistern.mirror;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 
@@ -34,5 +37,30 @@ final class SingleFlight<K, V> {
       }
     });
     return flight;
+  }
+
+  /**
+   * Waits for what {@link #join} gave.
+   *
+   * @throws IOException what the work failed with, or that the server is stopping
+   */
+  static <T> T await(CompletableFuture<T> flight) throws IOException {
+    try {
+      return flight.get();
+    } catch (ExecutionException | InterruptedException e) {
+      throw failed(e);
+    }
+  }
+
+  /** Returns what to throw when a wait for a flight throws {@code e}. */
+  static IOException failed(Exception e) {
+    if (e instanceof InterruptedException) {
+      Thread.currentThread().interrupt();
+      return new IOException("the server is stopping", e);
+    }
+    Throwable cause = e.getCause();
+    return cause instanceof UncheckedIOException io && io.getCause() != null
+        ? io.getCause()
+        : new IOException(String.valueOf(cause), e);
   }
 }

@@ -88,7 +88,7 @@ class FillScheduleTest {
   }
 
   static LongStream seeds() {
-    return LongStream.rangeClosed(1, Long.getLong("cistern.schedules", 8));
+    return LongStream.rangeClosed(1, Long.getLong("cistern.schedules", 24));
   }
 
   @ParameterizedTest

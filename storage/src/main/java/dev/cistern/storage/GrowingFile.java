@@ -179,13 +179,15 @@ final class GrowingFile implements AutoCloseable {
       reserved -= held;
       taken += held;
     }
-    try {
-      space.take(bytes - held);
-    } catch (IOException e) {
-      give(held);
-      throw e;
+    if (bytes > held) {
+      try {
+        space.take(bytes - held);
+      } catch (IOException e) {
+        give(held);
+        throw e;
+      }
+      taken += bytes - held;
     }
-    taken += bytes - held;
   }
 
   private void give(long bytes) {

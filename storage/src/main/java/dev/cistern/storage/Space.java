@@ -24,6 +24,12 @@ final class Space {
   private static final int HIGH_PERCENT = 95;
   private static final int LOW_PERCENT = 85;
   private static final int SLACK_PART = 20;
+
+  /**
+   * To ask the disk costs a tenth of a write of 128 KiB, and {@link #reserve} is many times this.
+   */
+  private static final long LARGEST_UNASKED = 2L << 20;
+
   private static final Duration PAUSE = Duration.ofSeconds(10);
 
   /** What makes room. */
@@ -62,6 +68,9 @@ final class Space {
 
   /** Bytes that downloads will need; guarded by this. */
   private long reserved;
+
+  /** Bytes that may be used before the disk is asked again; guarded by this. */
+  private long unasked;
 
   /** Bytes of the index as last measured; guarded by this. */
   private long indexBytes;
@@ -136,14 +145,17 @@ final class Space {
    *
    * @throws StoreFullException if others have filled the disk meanwhile
    */
-  void use(long bytes) throws IOException {
-    if (disk.getUsableSpace() < reserve + bytes) {
+  synchronized void use(long bytes) throws IOException {
+    if (bytes > unasked) {
+      long free = disk.getUsableSpace() - reserve;
+      unasked = Math.min(free, Math.max(bytes, LARGEST_UNASKED));
+    }
+    if (bytes > unasked) {
       throw diskIsFull(reserve);
     }
-    synchronized (this) {
-      reserved -= bytes;
-      content += bytes;
-    }
+    unasked -= bytes;
+    reserved -= bytes;
+    content += bytes;
   }
 
   /** Gives back the room of files that are gone. */

@@ -66,7 +66,7 @@ class SpaceModelTest {
   private record Held(Map<RepositoryName, Set<Digest>> manifests, Set<Digest> blobs) {}
 
   static LongStream seeds() {
-    return LongStream.rangeClosed(1, Long.getLong("cistern.schedules", 12));
+    return LongStream.rangeClosed(1, Long.getLong("cistern.schedules", 24));
   }
 
   @ParameterizedTest
