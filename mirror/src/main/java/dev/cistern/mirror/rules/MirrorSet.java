@@ -1,0 +1,57 @@
+package dev.cistern.mirror.rules;
+
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * An ImageDigestMirrorSet, ImageTagMirrorSet or ImageContentSourcePolicy: registries and
+ * repositories, and what mirrors them.
+ */
+public record MirrorSet(Kind kind, List<Entry> entries) {
+  private static final String LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
+  private static final String NAME = LABEL + "(?:\\." + LABEL + ")*";
+  private static final String PLACE =
+      NAME + "(?::[0-9]+)?(?:/[a-z0-9]+(?:(?:(?:[._]|__|[-]*)[a-z0-9]+)+)?)*";
+  private static final Pattern MIRROR = Pattern.compile(PLACE);
+  private static final Pattern SOURCE = Pattern.compile("\\*(?:\\." + LABEL + ")+|" + PLACE);
+
+  public MirrorSet {
+    entries = List.copyOf(entries);
+  }
+
+  /** Which pulls the mirrors serve. */
+  public enum Kind {
+    /** Of ImageDigestMirrorSet and ImageContentSourcePolicy. */
+    DIGEST,
+    /** Of ImageTagMirrorSet. */
+    TAG;
+
+    /** Returns which pulls that is. */
+    public PullFrom pullFrom() {
+      return this == DIGEST ? PullFrom.DIGEST_ONLY : PullFrom.TAG_ONLY;
+    }
+  }
+
+  /**
+   * A source and its mirrors, in the order in which they are tried.
+   *
+   * @param source {@code host[:port][/path]} or {@code *.host}; see {@link #isSource}
+   * @param mirrors each {@code host[:port][/path]}; see {@link #isMirror}
+   * @param neverContactsSource whether the source is not tried after them (mirrorSourcePolicy)
+   */
+  public record Entry(String source, List<String> mirrors, boolean neverContactsSource) {
+    public Entry {
+      mirrors = List.copyOf(mirrors);
+    }
+  }
+
+  /** Says whether the API takes {@code text} as a source. */
+  public static boolean isSource(String text) {
+    return SOURCE.matcher(text).matches();
+  }
+
+  /** Says whether the API takes {@code text} as a mirror. */
+  public static boolean isMirror(String text) {
+    return MIRROR.matcher(text).matches();
+  }
+}
