@@ -8,10 +8,13 @@ import java.util.regex.Pattern;
  * repositories, and what mirrors them.
  */
 public record MirrorSet(Kind kind, List<Entry> entries) {
+  /** More than a host and a repository's name can have. */
+  private static final int LONGEST = 1024;
+
   private static final String LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
   private static final String NAME = LABEL + "(?:\\." + LABEL + ")*";
   private static final String PLACE =
-      NAME + "(?::[0-9]+)?(?:/[a-z0-9]+(?:(?:(?:[._]|__|[-]*)[a-z0-9]+)+)?)*";
+      NAME + "(?::[0-9]+)?(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*";
   private static final Pattern MIRROR = Pattern.compile(PLACE);
   private static final Pattern SOURCE = Pattern.compile("\\*(?:\\." + LABEL + ")+|" + PLACE);
 
@@ -47,11 +50,11 @@ public record MirrorSet(Kind kind, List<Entry> entries) {
 
   /** Says whether the API takes {@code text} as a source. */
   public static boolean isSource(String text) {
-    return SOURCE.matcher(text).matches();
+    return text.length() <= LONGEST && SOURCE.matcher(text).matches();
   }
 
   /** Says whether the API takes {@code text} as a mirror. */
   public static boolean isMirror(String text) {
-    return MIRROR.matcher(text).matches();
+    return text.length() <= LONGEST && MIRROR.matcher(text).matches();
   }
 }

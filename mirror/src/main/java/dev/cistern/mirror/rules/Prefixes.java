@@ -1,0 +1,57 @@
+package dev.cistern.mirror.rules;
+
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Finds the entry of registries.conf with the longest prefix of a reference. Each place where a
+ * prefix may end is one lookup in a hash table, so the number of entries does not matter.
+ */
+final class Prefixes {
+  private final Map<String, RegistriesConf.Registry> byPrefix = new HashMap<>();
+
+  Prefixes(Collection<RegistriesConf.Registry> registries) {
+    registries.forEach(registry -> byPrefix.putIfAbsent(registry.prefix(), registry));
+  }
+
+  /** Of a wildcard and another prefix of one length the wildcard wins: it is first in bytes. */
+  RegistriesConf.@Nullable Registry longest(String reference) {
+    RegistriesConf.@Nullable Registry exact = exact(reference);
+    RegistriesConf.@Nullable Registry wildcard = wildcard(reference);
+    if (exact == null || wildcard == null) {
+      return exact == null ? wildcard : exact;
+    }
+    return wildcard.prefix().length() >= exact.prefix().length() ? wildcard : exact;
+  }
+
+  /** Returns the part of {@code reference} that follows what {@code prefix} matches in it. */
+  static String rest(String prefix, String reference) {
+    int end = Scopes.isWildcard(prefix) ? Scopes.hostNameEnd(reference) : prefix.length();
+    return reference.substring(end);
+  }
+
+  private RegistriesConf.@Nullable Registry exact(String reference) {
+    for (int end = reference.length(); end > 0; end--) {
+      if (end == reference.length() || Scopes.isBoundary(reference.charAt(end))) {
+        RegistriesConf.@Nullable Registry found = byPrefix.get(reference.substring(0, end));
+        if (found != null) {
+          return found;
+        }
+      }
+    }
+    return null;
+  }
+
+  private RegistriesConf.@Nullable Registry wildcard(String reference) {
+    String host = Scopes.hostName(reference);
+    for (int dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+      RegistriesConf.@Nullable Registry found = byPrefix.get("*" + host.substring(dot));
+      if (found != null) {
+        return found;
+      }
+    }
+    return null;
+  }
+}
