@@ -1,6 +1,6 @@
 package dev.cistern.mirror;
 
-import dev.cistern.auth.credentials.Credentials;
+import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
@@ -109,13 +109,20 @@ final class Manifests {
               source.name(),
               settings.endpoint(),
               source.repository(),
-              settings
-                  .keyring()
-                  .find(settings.registry(), source.repository().path())
-                  .map(Credentials::toString),
+              credentials(settings, source.repository()),
               outages.reason(List.of(source))));
     }
     return new Why(location.repository(), location.rule(), here(location, reference), sources);
+  }
+
+  /** Returns who we are there, without the secret, or why that cannot be said. */
+  private static Optional<String> credentials(
+      UpstreamSettings settings, RepositoryName repository) {
+    try {
+      return settings.entry(repository).map(entry -> entry.credentials().toString());
+    } catch (CredentialsException e) {
+      return Optional.ofNullable(e.getMessage());
+    }
   }
 
   private Optional<Why.Here> here(Location location, Reference reference) {

@@ -17,9 +17,11 @@ public record Credentials(String username, String password, String identityToken
         + Base64.getEncoder().encodeToString((username + ":" + password).getBytes(UTF_8));
   }
 
-  /** Says who, never the secret. */
+  /** Says who, never the secret; some registries take a secret as the name of the user. */
   @Override
   public String toString() {
-    return username + ":***";
+    boolean isNameSecret =
+        username.equals(password) || (password.isEmpty() && identityToken.isEmpty());
+    return (isNameSecret ? "***" : username) + ":***";
   }
 }

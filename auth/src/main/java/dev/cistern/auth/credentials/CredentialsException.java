@@ -1,6 +1,9 @@
 package dev.cistern.auth.credentials;
 
-/** A file of credentials that cannot be read; the message names the file and the entry. */
+/**
+ * Credentials that cannot be read. The message names the file or secret and, where one is at fault,
+ * the entry; it never has a part of a secret in it.
+ */
 public final class CredentialsException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -10,5 +13,10 @@ public final class CredentialsException extends RuntimeException {
 
   CredentialsException(String message, Throwable cause) {
     super(message, cause);
+  }
+
+  /** Returns the message, which is always there. */
+  String text() {
+    return String.valueOf(getMessage());
   }
 }

@@ -5,36 +5,59 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Base64;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A docker configuration file ({@code config.json}, {@code .dockerconfigjson}, podman's {@code
- * auth.json}): the entries below {@code auths}.
+ * A docker configuration file: {@code config.json}, {@code .dockerconfigjson} and podman's {@code
+ * auth.json} with their entries below {@code auths}, or the older {@code .dockercfg}, which is the
+ * entries alone.
  *
- * <p>The most specific key wins: for {@code h/a/b} the keys {@code h/a/b}, {@code h/a}, {@code h}
- * are looked up in this order. Keys are normalised: a scheme and an API path ({@code /v1/}, {@code
- * /v2/}) are cut, and all names of Docker Hub are one.
+ * <p>A helper that {@code credHelpers} names for a host comes before {@code auths}, and these come
+ * before the helper of {@code credsStore}, which is asked for all that is left. An entry that
+ * cannot be read is no entry, but a problem; the others work.
  */
 public final class DockerConfig implements Keyring {
   private static final JsonMapper JSON = new JsonMapper();
+  private static final String AUTHS = "auths";
+  private static final String HELPERS = "credHelpers";
+  private static final String STORE = "credsStore";
+  private static final String HUB = "docker.io";
 
-  private final Map<String, Credentials> entries;
+  /** How docker calls its own registry when it asks a helper. */
+  private static final String SERVER_OF_HUB = "https://index.docker.io/v1/";
 
-  private DockerConfig(Map<String, Credentials> entries) {
-    this.entries = entries;
+  private final String source;
+  private final Programs programs;
+  private final Entries entries = new Entries();
+  private final Map<String, Helper> helpers = new HashMap<>();
+  private final List<String> problems = new ArrayList<>();
+  private @Nullable CredentialHelper store;
+
+  private DockerConfig(String source, Programs programs) {
+    this.source = source;
+    this.programs = programs;
   }
+
+  /** A helper and the key that names it. */
+  private record Helper(String key, CredentialHelper program) {}
 
   /**
    * Reads a file.
    *
-   * @throws CredentialsException naming the file and, where one is at fault, the key
+   * @throws CredentialsException naming the file, if it cannot be read at all
    */
   public static DockerConfig read(Path file) {
     try {
@@ -44,81 +67,197 @@ public final class DockerConfig implements Keyring {
     }
   }
 
-  static DockerConfig parse(byte[] json, String source) {
-    JsonNode auths;
-    try {
-      auths = JSON.readTree(json).path("auths");
-    } catch (JacksonException e) {
-      throw new CredentialsException(source + ": not JSON: " + e.getOriginalMessage());
+  /**
+   * Reads the content of a file.
+   *
+   * @param source what messages and entries say that it is from
+   * @throws CredentialsException if it is no JSON, or none of such a file
+   */
+  public static DockerConfig parse(byte[] json, String source) {
+    return parse(json, source, Programs.ofEnvironment());
+  }
+
+  static DockerConfig parse(byte[] json, String source, Programs programs) {
+    JsonNode root = tree(json, source + ": ");
+    var config = new DockerConfig(source, programs);
+    if (isOld(root)) {
+      config.readEntries(root, "");
+      return config;
     }
-    if (!auths.isObject()) {
-      throw new CredentialsException(source + ": auths is missing or not an object");
+    JsonNode auths = root.path(AUTHS);
+    boolean hasHelpers = root.has(HELPERS) || root.has(STORE);
+    if (!auths.isObject() && !(hasHelpers && auths.isMissingNode())) {
+      throw new CredentialsException(
+          source
+              + ": auths is missing or not an object;"
+              + " {\"auths\": {\"HOST\": {\"auth\": \"...\"}}} is expected");
     }
-    var entries = new HashMap<String, Credentials>();
-    for (Map.Entry<String, JsonNode> entry : auths.properties()) {
-      String where = source + ": auths." + entry.getKey();
-      credentials(entry.getValue(), where)
-          .ifPresent(found -> entries.put(normalise(entry.getKey()), found));
+    config.readEntries(auths, AUTHS + ".");
+    config.readHelpers(root.path(HELPERS));
+    config.readStore(root.path(STORE));
+    return config;
+  }
+
+  /**
+   * Returns the content of a file with one entry added or replaced, and all else as it was.
+   *
+   * @param before the content so far; empty for a new file
+   * @throws CredentialsException if that is no docker configuration, or the entry can be none
+   */
+  public static byte[] withLogin(byte[] before, String registry, String username, String password) {
+    RegistryKey.parse(registry);
+    if (username.isEmpty() || username.indexOf(':') >= 0) {
+      throw new CredentialsException("a user name is expected, not empty and without a colon");
     }
-    return new DockerConfig(Map.copyOf(entries));
+    boolean isNew = new String(before, UTF_8).isBlank();
+    if (!((isNew ? JSON.createObjectNode() : tree(before, "")) instanceof ObjectNode root)) {
+      throw new CredentialsException("not a docker configuration: not a JSON object");
+    }
+    ObjectNode entry = JSON.createObjectNode().put("auth", AuthEntry.encode(username, password));
+    if (isOld(root)) {
+      root.set(registry, entry);
+    } else {
+      JsonNode auths = root.path(AUTHS);
+      if (!auths.isObject() && !auths.isMissingNode() && !auths.isNull()) {
+        throw new CredentialsException("not a docker configuration: auths is not an object");
+      }
+      ObjectNode kept = auths instanceof ObjectNode object ? object : JSON.createObjectNode();
+      kept.set(registry, entry);
+      root.set(AUTHS, kept);
+    }
+    String text = JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root);
+    return (text + "\n").getBytes(UTF_8);
   }
 
   @Override
-  public Optional<Credentials> find(String host, String repository) {
-    String key = normalise(host) + (repository.isEmpty() ? "" : "/" + repository);
-    while (true) {
-      Credentials found = entries.get(key);
-      if (found != null) {
-        return Optional.of(found);
-      }
-      int slash = key.lastIndexOf('/');
-      if (slash < 0) {
-        return Optional.empty();
-      }
-      key = key.substring(0, slash);
-    }
+  public Optional<Entry> entry(String host, String repository) {
+    return entry(List.of(host), repository);
   }
 
-  private static String normalise(String key) {
-    String text = key.toLowerCase(Locale.ROOT);
-    int scheme = text.indexOf("://");
-    boolean isUrl = scheme >= 0;
-    text = isUrl ? text.substring(scheme + 3) : text;
-    int slash = text.indexOf('/');
-    String host = slash < 0 ? text : text.substring(0, slash);
-    String path = slash < 0 || isUrl ? "" : text.substring(slash);
-    boolean isHub =
-        host.equals("index.docker.io")
-            || host.equals("registry-1.docker.io")
-            || host.equals("docker.io");
-    if (isHub) {
-      host = "docker.io";
-      path = path.startsWith("/v1") || path.startsWith("/v2") ? "" : path;
-    }
-    return path.endsWith("/") ? host + path.substring(0, path.length() - 1) : host + path;
+  /** The helper of {@code credsStore} is asked last, and for the host without the usual port. */
+  @Override
+  public Optional<Entry> entryFor(String host, String repository, boolean isHttp) {
+    return entry(RegistryKey.hosts(host, isHttp), repository);
   }
 
-  private static Optional<Credentials> credentials(JsonNode entry, String where) {
-    String identityToken = entry.path("identitytoken").asString("");
-    String auth = entry.path("auth").asString("");
-    if (auth.isEmpty()) {
-      String username = entry.path("username").asString("");
-      String password = entry.path("password").asString("");
-      return username.isEmpty() && identityToken.isEmpty()
-          ? Optional.empty()
-          : Optional.of(new Credentials(username, password, identityToken));
-    }
-    String pair;
+  private Optional<Entry> entry(List<String> hosts, String repository) {
+    return first(hosts, this::ofHelper)
+        .or(() -> first(hosts, host -> entries.find(host, repository)))
+        .or(() -> ofStore(hosts.getLast().toLowerCase(Locale.ROOT)));
+  }
+
+  private static Optional<Entry> first(
+      List<String> hosts, Function<String, Optional<Entry>> question) {
+    return hosts.stream().map(question).flatMap(Optional::stream).findFirst();
+  }
+
+  @Override
+  public List<String> problems() {
+    return List.copyOf(problems);
+  }
+
+  private Optional<Entry> ofHelper(String host) {
+    Helper helper = helpers.get(RegistryKey.canonical(host.toLowerCase(Locale.ROOT)));
+    return helper == null
+        ? Optional.empty()
+        : ask(helper.program(), helper.key(), HELPERS + "." + helper.key())
+            .map(credentials -> new Entry(source, helper.key(), credentials));
+  }
+
+  private Optional<Entry> ofStore(String host) {
+    String server = RegistryKey.canonical(host).equals(HUB) ? SERVER_OF_HUB : host;
+    return store == null
+        ? Optional.empty()
+        : ask(store, server, STORE).map(credentials -> new Entry(source, STORE, credentials));
+  }
+
+  private Optional<Credentials> ask(CredentialHelper helper, String server, String key) {
     try {
-      pair = new String(Base64.getDecoder().decode(auth), UTF_8);
-    } catch (IllegalArgumentException e) {
-      throw new CredentialsException(where + ".auth is not base64");
+      return helper.get(server);
+    } catch (CredentialsException e) {
+      throw new CredentialsException(source + ": " + key + ": " + e.text(), e);
     }
-    int colon = pair.indexOf(':');
-    if (colon < 0) {
-      throw new CredentialsException(where + ".auth is not the base64 of user:password");
+  }
+
+  private void readEntries(JsonNode auths, String prefix) {
+    for (Map.Entry<String, JsonNode> auth : auths.properties()) {
+      String where = source + ": " + prefix + RegistryKey.redacted(auth.getKey());
+      noting(
+          where,
+          key ->
+              AuthEntry.read(auth.getValue(), where)
+                  .ifPresent(found -> entries.add(key, new Entry(source, auth.getKey(), found))),
+          auth.getKey());
     }
-    String password = pair.substring(colon + 1).replaceAll("\0+$", "");
-    return Optional.of(new Credentials(pair.substring(0, colon), password, identityToken));
+  }
+
+  private void readHelpers(JsonNode named) {
+    if (!named.isObject() && !named.isMissingNode()) {
+      problems.add(source + ": credHelpers is not an object such as {\"HOST\": \"NAME\"}");
+    }
+    for (Map.Entry<String, JsonNode> entry : named.properties()) {
+      String where = source + ": " + HELPERS + "." + RegistryKey.redacted(entry.getKey());
+      noting(
+          where,
+          key -> {
+            CredentialHelper program = helper(entry.getValue(), where);
+            helpers.put(RegistryKey.canonical(key.host()), new Helper(entry.getKey(), program));
+          },
+          entry.getKey());
+    }
+  }
+
+  private void readStore(JsonNode name) {
+    boolean isNone = name.isMissingNode() || (name.isString() && name.stringValue().isEmpty());
+    if (!isNone) {
+      try {
+        store = helper(name, source + ": " + STORE);
+      } catch (CredentialsException e) {
+        problems.add(e.text());
+      }
+    }
+  }
+
+  private CredentialHelper helper(JsonNode name, String where) {
+    try {
+      return CredentialHelper.named(name.isString() ? name.stringValue() : "", programs);
+    } catch (CredentialsException e) {
+      throw new CredentialsException(where + ": " + e.text(), e);
+    }
+  }
+
+  /** Reads an entry; what is wrong with it is a problem of this file. */
+  private void noting(String where, Consumer<RegistryKey> reader, String key) {
+    RegistryKey parsed;
+    try {
+      parsed = RegistryKey.parse(key);
+    } catch (CredentialsException e) {
+      problems.add(where + ": " + e.text());
+      return;
+    }
+    try {
+      reader.accept(parsed);
+    } catch (CredentialsException e) {
+      problems.add(e.text());
+    }
+  }
+
+  /** Says whether it is a {@code .dockercfg}: hosts and their entries, and nothing around them. */
+  private static boolean isOld(JsonNode root) {
+    boolean isNew = root.has(AUTHS) || root.has(HELPERS) || root.has(STORE);
+    return !isNew
+        && root.properties().stream().anyMatch(property -> AuthEntry.isLike(property.getValue()));
+  }
+
+  /** Parses JSON. A message has no part of it, since that may be a secret. */
+  private static JsonNode tree(byte[] json, String prefix) {
+    try {
+      return JSON.readTree(json);
+    } catch (JacksonException e) {
+      TokenStreamLocation at = e.getLocation();
+      String place =
+          at == null ? "" : " (line " + at.getLineNr() + ", column " + at.getColumnNr() + ")";
+      throw new CredentialsException(prefix + "not JSON" + place);
+    }
   }
 }

@@ -12,7 +12,12 @@ import java.util.regex.Pattern;
 record Challenge(String scheme, Map<String, String> parameters) {
   private static final Pattern SCHEME = Pattern.compile("\\s*([A-Za-z][A-Za-z0-9-]*)\\s+");
   private static final Pattern PARAMETER =
-      Pattern.compile("\\s*([A-Za-z_]+)\\s*=\\s*(?:\"((?:[^\"\\\\]|\\\\.)*)\"|([^\\s,\"]+))\\s*,?");
+      Pattern.compile(
+          "\\s*+([A-Za-z_]++)\\s*+=\\s*+"
+              + "(?:\"([^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+)\"|([^\\s,\"]++))\\s*+,?");
+
+  /** Of a longer header nothing is taken; real ones are far shorter. */
+  private static final int LONGEST = 8 << 10;
 
   /** Returns the first challenge with one of the schemes, in the order of {@code schemes}. */
   static Optional<Challenge> choose(List<String> headers, String... schemes) {
@@ -28,6 +33,9 @@ record Challenge(String scheme, Map<String, String> parameters) {
   }
 
   static Challenge parse(String header) {
+    if (header.length() > LONGEST) {
+      return new Challenge("", Map.of());
+    }
     Matcher scheme = SCHEME.matcher(header);
     if (!scheme.lookingAt()) {
       return new Challenge(header.strip().toLowerCase(Locale.ROOT), Map.of());

@@ -5,6 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.auth.credentials.Credentials;
+import dev.cistern.auth.credentials.CredentialsException;
+import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.oci.RepositoryName;
 import java.io.IOException;
 import java.net.URI;
@@ -12,8 +14,10 @@ import java.net.URLEncoder;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -24,20 +28,30 @@ import tools.jackson.databind.json.JsonMapper;
  * challenge names (distribution's "Token Authentication Specification").
  *
  * <p>A token is cached by realm, service, scope and credentials and is replaced when 80 % of its
- * life is over. The registry's credentials go to a token service only if that is the registry's own
- * host or one the settings tie to it; another service gets the entry of its own host, or nothing.
+ * life is over. Credentials are looked up for each request, so that others count at once. A token
+ * service gets the registry's credentials only if it is on the registry's own host, or the settings
+ * tie it to the registry and it has no entry of its own; another one gets the entry of its own
+ * host, or nothing.
  */
 final class Tokens {
   private static final int MOST_TOKEN_BYTES = 1 << 20;
   private static final Duration DEFAULT_LIFE = Duration.ofSeconds(60);
+  private static final Duration LONGEST_LIFE = Duration.ofDays(1);
   private static final int MOST_ENTRIES = 10_000;
+  private static final Duration REFUSAL_KEPT = Duration.ofMinutes(1);
+  private static final int MOST_PROBLEMS = 3;
   private static final JsonMapper JSON = new JsonMapper();
 
   private final UpstreamSettings settings;
   private final Transport transport;
   private final InstantSource clock;
-  private final Cache<Key, Token> tokens = bounded();
-  private final Cache<RepositoryName, Challenge> challenges = bounded();
+  private final Cache<Key, Token> tokens = Caffeine.newBuilder().maximumSize(MOST_ENTRIES).build();
+  private final Cache<RepositoryName, Challenge> challenges =
+      Caffeine.newBuilder().maximumSize(MOST_ENTRIES).build();
+
+  /** Credentials that were refused lately for what anonymous requests get. */
+  private final Cache<RepositoryName, Credentials> refused =
+      Caffeine.newBuilder().maximumSize(MOST_ENTRIES).expireAfterWrite(REFUSAL_KEPT).build();
 
   Tokens(UpstreamSettings settings, Transport transport, InstantSource clock) {
     this.settings = settings;
@@ -48,47 +62,195 @@ final class Tokens {
   private record Key(
       String realm, String service, String scope, Optional<Credentials> credentials) {}
 
-  private record Token(String value, Instant renewal) {}
+  private record Token(String value, Instant renewal) {
+    String header() {
+      return "Bearer " + value;
+    }
 
-  private static <K, V> Cache<K, V> bounded() {
-    return Caffeine.newBuilder().maximumSize(MOST_ENTRIES).build();
-  }
-
-  /** Returns the header to send at first, from what the upstream asked for the last time. */
-  Optional<String> known(RepositoryName repository) throws IOException {
-    Challenge challenge = challenges.getIfPresent(repository);
-    return challenge == null ? Optional.empty() : authorization(challenge, repository);
-  }
-
-  /** Returns the header that meets the challenge of a 401, or empty if there is none to give. */
-  Optional<String> meet(Challenge challenge, RepositoryName repository) throws IOException {
-    challenges.put(repository, challenge);
-    return authorization(challenge, repository);
-  }
-
-  /** Forgets the token that was refused. */
-  void drop(Challenge challenge, RepositoryName repository) {
-    if (challenge.scheme().equals("bearer")) {
-      String scope = scope(repository);
-      tokens.asMap().keySet().removeIf(key -> key.scope().equals(scope));
+    /** Says nothing of the secret. */
+    @Override
+    public String toString() {
+      return "***";
     }
   }
 
-  private Optional<String> authorization(Challenge challenge, RepositoryName repository)
+  /** Returns what to present for a request, beginning with what was asked for the last time. */
+  Login login(RepositoryName repository) {
+    var login = new Login(repository);
+    login.begin();
+    return login;
+  }
+
+  /**
+   * What one request presents, one thing after the other, until something is accepted: what is
+   * known; what the challenge asks for, with a fresh token once more; and if those credentials are
+   * refused, nothing, as the upstream may let everybody pull the repository. Used by one thread.
+   */
+  final class Login {
+    private static final int MOST_TRIES = 2;
+
+    private final RepositoryName repository;
+    private @Nullable String header;
+    private int tries;
+    private boolean isAnonymous;
+    private boolean isNothingRefused;
+    private Optional<Credentials> refusedCredentials = Optional.empty();
+    private @Nullable Challenge failed;
+    private @Nullable IOException trouble;
+
+    private Login(RepositoryName repository) {
+      this.repository = repository;
+    }
+
+    private void begin() {
+      Challenge challenge = challenges.getIfPresent(repository);
+      if (challenge == null) {
+        return;
+      }
+      try {
+        Optional<Credentials> credentials = credentials(challenge);
+        isAnonymous =
+            credentials.isPresent()
+                && credentials.equals(Optional.ofNullable(refused.getIfPresent(repository)));
+        header =
+            authorization(challenge, repository, isAnonymous ? Optional.empty() : credentials)
+                .orElse(null);
+        tries = header == null || isAnonymous ? 0 : 1;
+      } catch (IOException e) {
+        // The upstream may want something else by now, which its next challenge says.
+        failed = challenge;
+        trouble = e;
+      }
+    }
+
+    /** Returns the value of the header Authorization, or null for none. */
+    @Nullable String header() {
+      return header;
+    }
+
+    /** Notes that the request was let in. */
+    void accept() {
+      if (isAnonymous) {
+        refusedCredentials.ifPresent(credentials -> refused.put(repository, credentials));
+      }
+    }
+
+    /**
+     * Finds what else to present after a 401.
+     *
+     * @throws TokenRefusedException if there is nothing left
+     */
+    void meet(Challenge challenge) throws IOException {
+      challenges.put(repository, challenge);
+      String before = header;
+      isNothingRefused |= before == null;
+      forget(repository, before);
+      boolean wasRemembered = isAnonymous && refusedCredentials.isEmpty();
+      if (wasRemembered) {
+        refused.invalidate(repository);
+        isAnonymous = false;
+      }
+      Optional<Credentials> credentials = credentials(challenge);
+      boolean isNew = meetWith(challenge, credentials, before);
+      if (!isNew && (isAnonymous || !meetAnonymously(challenge, credentials))) {
+        throw new TokenRefusedException(
+            refusal(challenge, credentials.or(() -> refusedCredentials)));
+      }
+    }
+
+    /** Says whether there is something that was not refused yet. */
+    private boolean meetWith(
+        Challenge challenge, Optional<Credentials> credentials, @Nullable String before)
+        throws IOException {
+      if (isAnonymous || tries == MOST_TRIES) {
+        return false;
+      }
+      tries++;
+      try {
+        if (trouble != null && challenge.equals(failed)) {
+          throw trouble;
+        }
+        trouble = null;
+        header = authorization(challenge, repository, credentials).orElse(null);
+        return header != null && !header.equals(before);
+      } catch (TokenRefusedException e) {
+        trouble = e;
+        return false;
+      }
+    }
+
+    private boolean meetAnonymously(Challenge challenge, Optional<Credentials> credentials)
+        throws IOException {
+      if (credentials.isEmpty()) {
+        return false;
+      }
+      isAnonymous = true;
+      refusedCredentials = credentials;
+      try {
+        header = authorization(challenge, repository, Optional.empty()).orElse(null);
+      } catch (TokenRefusedException e) {
+        return false;
+      }
+      return header != null || !isNothingRefused;
+    }
+
+    private Optional<Credentials> credentials(Challenge challenge) throws IOException {
+      return grant(challenge, repository).map(Keyring.Entry::credentials);
+    }
+
+    private String refusal(Challenge challenge, Optional<Credentials> credentials)
+        throws IOException {
+      String what =
+          trouble instanceof TokenRefusedException refusal
+              ? String.valueOf(refusal.getMessage())
+              : "it answered 401";
+      if (credentials.isPresent()) {
+        String key = grant(challenge, repository).map(Keyring.Entry::key).orElse("the registry");
+        return what + " to the credentials of " + key + ", and anonymous pulls are refused too";
+      }
+      var reasons = new ArrayList<String>();
+      reasons.add(what + ": it wants credentials and none are configured for " + wanted(challenge));
+      settings.keyring().problems().stream().limit(MOST_PROBLEMS).forEach(reasons::add);
+      return String.join("; ", reasons);
+    }
+
+    /** Returns for whom credentials would help. */
+    private String wanted(Challenge challenge) throws IOException {
+      if (challenge.scheme().equals("basic")) {
+        return settings.registry();
+      }
+      String origin = Destinations.origin(realm(challenge));
+      return isOwn(origin) || settings.realms().contains(origin)
+          ? settings.registry()
+          : origin + " (those of " + settings.registry() + " go there only if realms lists it)";
+    }
+  }
+
+  /** Drops the token that was refused; others may have come for its scope meanwhile. */
+  private void forget(RepositoryName repository, @Nullable String header) {
+    String scope = scope(repository);
+    tokens
+        .asMap()
+        .entrySet()
+        .removeIf(entry ->
+            entry.getKey().scope().equals(scope) && entry.getValue().header().equals(header));
+  }
+
+  private Optional<String> authorization(
+      Challenge challenge, RepositoryName repository, Optional<Credentials> credentials)
       throws IOException {
-    Optional<Credentials> own = settings.keyring().find(settings.registry(), repository.path());
     if (challenge.scheme().equals("basic")) {
-      return isSecret(settings.endpoint()) ? own.map(Credentials::basic) : Optional.empty();
+      return credentials.map(Credentials::basic);
     }
     URI realm = realm(challenge);
     String service = challenge.parameters().getOrDefault("service", "");
-    var key = new Key(realm.toString(), service, scope(repository), credentialsFor(realm, own));
+    var key = new Key(realm.toString(), service, scope(repository), credentials);
     Token token = tokens.getIfPresent(key);
     if (token == null || !clock.instant().isBefore(token.renewal())) {
       token = fetch(realm, key);
       tokens.put(key, token);
     }
-    return Optional.of("Bearer " + token.value());
+    return Optional.of(token.header());
   }
 
   private static String scope(RepositoryName repository) {
@@ -113,46 +275,103 @@ final class Tokens {
     return realm;
   }
 
-  private Optional<Credentials> credentialsFor(URI realm, Optional<Credentials> own) {
+  /** Returns the entry whose credentials meet a challenge; none over an open connection. */
+  private Optional<Keyring.Entry> grant(Challenge challenge, RepositoryName repository)
+      throws IOException {
+    boolean isSecret = "https".equals(settings.endpoint().getScheme()) || settings.insecure();
+    if (!isSecret) {
+      return Optional.empty();
+    }
+    if (challenge.scheme().equals("basic")) {
+      return lookUp(() -> settings.entry(repository));
+    }
+    URI realm = realm(challenge);
     String origin = Destinations.origin(realm);
-    boolean isTied =
-        origin.equals(Destinations.origin(settings.endpoint()))
-            || origin.equals(settings.registry())
-            || settings.realms().contains(origin);
-    return isTied ? own : settings.keyring().find(origin, "");
+    if (isOwn(origin)) {
+      return lookUp(() -> settings.entry(repository));
+    }
+    boolean isHttp = "http".equals(realm.getScheme());
+    Optional<Keyring.Entry> ofRealm = lookUp(() -> settings.keyring().entryFor(origin, "", isHttp));
+    return ofRealm.isEmpty() && settings.realms().contains(origin)
+        ? lookUp(() -> settings.entry(repository))
+        : ofRealm;
   }
 
-  /** Secrets go over https, or to a registry that is marked insecure. */
-  private boolean isSecret(URI uri) {
-    return "https".equals(uri.getScheme()) || settings.insecure();
+  private boolean isOwn(String origin) {
+    return origin.equals(Destinations.origin(settings.endpoint()))
+        || origin.equals(settings.registry());
+  }
+
+  private static Optional<Keyring.Entry> lookUp(Supplier<Optional<Keyring.Entry>> question)
+      throws IOException {
+    try {
+      return question.get();
+    } catch (CredentialsException e) {
+      throw new TokenRefusedException("its credentials cannot be had: " + e.getMessage());
+    }
   }
 
   private Token fetch(URI realm, Key key) throws IOException {
+    String identityToken = key.credentials().map(Credentials::identityToken).orElse("");
+    if (!identityToken.isEmpty()) {
+      try (Transport.Response response = transport.post(realm, refreshForm(key, identityToken))) {
+        boolean isUnknown = response.status() == 404 || response.status() == 405;
+        if (!isUnknown) {
+          return token(realm, response);
+        }
+      }
+    }
     String separator = realm.getRawQuery() == null ? "?" : "&";
-    String query =
-        (key.service().isEmpty() ? "" : "service=" + URLEncoder.encode(key.service(), UTF_8) + "&")
-            + "scope="
-            + URLEncoder.encode(key.scope(), UTF_8);
-    @Nullable String basic = key.credentials().map(Credentials::basic).orElse(null);
+    String query = service(key) + "scope=" + URLEncoder.encode(key.scope(), UTF_8);
+    @Nullable String basic = key.credentials().map(Tokens::basic).orElse(null);
     try (Transport.Response response =
         transport.send("GET", URI.create(realm + separator + query), Map.of(), basic)) {
-      int status = response.status();
-      String trouble = "its token service " + Destinations.origin(realm) + " answered " + status;
-      if (status == 429) {
-        throw new TokenThrottledException(response.header("Retry-After"));
-      }
-      if (status >= 500) {
-        throw new IOException(trouble);
-      }
-      if (status != 200) {
-        throw new TokenRefusedException(trouble);
-      }
-      byte[] body =
-          response
-              .body(MOST_TOKEN_BYTES)
-              .orElseThrow(() -> new IOException("its token service sent too much"));
-      return parse(body);
+      return token(realm, response);
     }
+  }
+
+  private static String service(Key key) {
+    return key.service().isEmpty()
+        ? ""
+        : "service=" + URLEncoder.encode(key.service(), UTF_8) + "&";
+  }
+
+  /** Returns the form of RFC 6749 section 6, with the fields that docker sends. */
+  private static String refreshForm(Key key, String refreshToken) {
+    return "grant_type=refresh_token&"
+        + service(key)
+        + "client_id=cistern&scope="
+        + URLEncoder.encode(key.scope(), UTF_8)
+        + "&refresh_token="
+        + URLEncoder.encode(refreshToken, UTF_8);
+  }
+
+  /**
+   * A service that takes no refresh tokens may take one as the password, as containerd sends it.
+   */
+  private static String basic(Credentials credentials) {
+    return credentials.password().isEmpty() && !credentials.identityToken().isEmpty()
+        ? new Credentials(credentials.username(), credentials.identityToken(), "").basic()
+        : credentials.basic();
+  }
+
+  private Token token(URI realm, Transport.Response response) throws IOException {
+    int status = response.status();
+    String trouble = "its token service " + Destinations.origin(realm) + " answered " + status;
+    if (status == 429) {
+      throw new TokenThrottledException(response.header("Retry-After"));
+    }
+    if (status >= 500) {
+      throw new IOException(trouble);
+    }
+    if (status != 200) {
+      throw new TokenRefusedException(trouble);
+    }
+    byte[] body =
+        response
+            .body(MOST_TOKEN_BYTES)
+            .orElseThrow(() -> new IOException("its token service sent too much"));
+    return parse(body);
   }
 
   private Token parse(byte[] body) throws IOException {
@@ -166,7 +385,8 @@ final class Tokens {
     if (value.isEmpty() || value.chars().anyMatch(c -> c <= ' ' || c > '~')) {
       throw new IOException("its token service sent no token");
     }
-    long seconds = answer.path("expires_in").asLong(DEFAULT_LIFE.toSeconds());
-    return new Token(value, clock.instant().plusMillis(Math.max(0, seconds) * 800));
+    long said = answer.path("expires_in").asLong(DEFAULT_LIFE.toSeconds());
+    long seconds = Math.clamp(said, 0, LONGEST_LIFE.toSeconds());
+    return new Token(value, clock.instant().plusMillis(seconds * 800));
   }
 }

@@ -26,6 +26,7 @@ import org.apache.hc.client5.http.routing.RoutingSupport;
 import org.apache.hc.core5.http.ClassicHttpRequest;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.ConnectionRequestTimeoutException;
+import org.apache.hc.core5.http.ContentType;
 import org.apache.hc.core5.http.Header;
 import org.apache.hc.core5.http.HttpEntity;
 import org.apache.hc.core5.http.HttpException;
@@ -34,6 +35,7 @@ import org.apache.hc.core5.http.impl.io.HttpRequestExecutor;
 import org.apache.hc.core5.http.io.HttpClientConnection;
 import org.apache.hc.core5.http.io.HttpResponseInformationCallback;
 import org.apache.hc.core5.http.io.SocketConfig;
+import org.apache.hc.core5.http.io.entity.StringEntity;
 import org.apache.hc.core5.http.protocol.HttpContext;
 import org.apache.hc.core5.pool.PoolConcurrencyPolicy;
 import org.apache.hc.core5.util.TimeValue;
@@ -218,7 +220,7 @@ final class Transport implements AutoCloseable {
     URI target = uri;
     String secret = authorization;
     for (int redirects = 0; ; redirects++) {
-      Response response = sendOnce(method, target, headers, secret);
+      Response response = sendOnce(method, target, headers, secret, null);
       Optional<String> location =
           isRedirect(response.status()) ? response.header("Location") : Optional.empty();
       if (location.isEmpty()) {
@@ -237,6 +239,15 @@ final class Transport implements AutoCloseable {
     }
   }
 
+  /**
+   * Posts a form; a redirect is not followed, since what is in a form may be secret.
+   *
+   * @throws IOException if there is no response
+   */
+  Response post(URI uri, String form) throws IOException {
+    return sendOnce("POST", uri, Map.of(), null, form);
+  }
+
   @Override
   public void close() throws IOException {
     client.close();
@@ -247,25 +258,36 @@ final class Transport implements AutoCloseable {
    * close a pooled one at any time (RFC 9112 section 9.5). The second goes over a new connection.
    */
   private Response sendOnce(
-      String method, URI uri, Map<String, String> headers, @Nullable String authorization)
+      String method,
+      URI uri,
+      Map<String, String> headers,
+      @Nullable String authorization,
+      @Nullable String form)
       throws IOException {
     try {
-      return attempt(method, uri, headers, authorization);
+      return attempt(method, uri, headers, authorization, form);
     } catch (ConnectException e) {
       throw e;
     } catch (NoHttpResponseException | SocketException e) {
       connections.closeIdle(TimeValue.ZERO_MILLISECONDS);
-      return attempt(method, uri, headers, authorization);
+      return attempt(method, uri, headers, authorization, form);
     }
   }
 
   private Response attempt(
-      String method, URI uri, Map<String, String> headers, @Nullable String authorization)
+      String method,
+      URI uri,
+      Map<String, String> headers,
+      @Nullable String authorization,
+      @Nullable String form)
       throws IOException {
     var request = new HttpUriRequestBase(method, uri);
     headers.forEach(request::setHeader);
     if (authorization != null) {
       request.setHeader("Authorization", authorization);
+    }
+    if (form != null) {
+      request.setEntity(new StringEntity(form, ContentType.APPLICATION_FORM_URLENCODED));
     }
     HttpClientContext context = routes.begin(uri);
     try {

@@ -293,42 +293,35 @@ public final class Upstream implements AutoCloseable {
     return all;
   }
 
-  /**
-   * Sends a request; a 401 is met once, and once more with a fresh token if one was refused. Only
-   * the registry's own: what a redirect leads to has no say in who gets a token.
-   */
   private Transport.Response authorised(
       String method, RepositoryName repository, String path, Map<String, String> headers)
       throws IOException {
     return authorised(method, repository, uri(repository, path), headers);
   }
 
-  /** Sends a request; a 401 is met once, and once more with a fresh token if one was refused. */
+  /**
+   * Sends a request, again with something else to present for each 401. Only the registry's own:
+   * what a redirect leads to has no say in who gets a token.
+   */
   private Transport.Response authorised(
       String method, RepositoryName repository, URI uri, Map<String, String> headers)
       throws IOException {
-    @Nullable String authorization = tokens.known(repository).orElse(null);
-    boolean wasKnown = authorization != null;
-    for (int tries = 0; ; tries++) {
-      Transport.Response response = transport.send(method, uri, withVia(headers), authorization);
+    Tokens.Login login = tokens.login(repository);
+    while (true) {
+      Transport.Response response = transport.send(method, uri, withVia(headers), login.header());
       note(response);
       Optional<Challenge> challenge =
           response.status() == 401 && !response.isElsewhere()
               ? Challenge.choose(response.headers("WWW-Authenticate"), "bearer", "basic")
               : Optional.empty();
-      if (challenge.isEmpty() || tries == (wasKnown ? 2 : 1)) {
+      if (challenge.isEmpty()) {
+        if (response.status() < 300) {
+          login.accept();
+        }
         return response;
       }
       response.close();
-      if (authorization != null) {
-        tokens.drop(challenge.get(), repository);
-      }
-      Optional<String> met = tokens.meet(challenge.get(), repository);
-      if (met.isEmpty()) {
-        throw new TokenRefusedException(
-            "it wants credentials and none are configured for " + settings.registry());
-      }
-      authorization = met.get();
+      login.meet(challenge.get());
     }
   }
 

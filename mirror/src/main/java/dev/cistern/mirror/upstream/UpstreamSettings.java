@@ -1,7 +1,9 @@
 package dev.cistern.mirror.upstream;
 
+import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.oci.Platform;
+import dev.cistern.oci.RepositoryName;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,6 +46,15 @@ public record UpstreamSettings(
     realms = Set.copyOf(realms);
     trusted = Set.copyOf(trusted);
     alternatives = List.copyOf(alternatives);
+  }
+
+  /**
+   * Returns the credentials that serve one of its repositories.
+   *
+   * @throws CredentialsException if a credential helper is to say and fails
+   */
+  public Optional<Keyring.Entry> entry(RepositoryName repository) {
+    return keyring.entryFor(registry, repository.path(), "http".equals(endpoint.getScheme()));
   }
 
   /** Returns the settings of one of the endpoints, counted from 0. */

@@ -45,4 +45,12 @@ class ChallengeTest {
     assertThat(Challenge.parse("Bearer ,,,===\"\"\"").parameters()).isEmpty();
     assertThat(Challenge.parse("").parameters()).isEmpty();
   }
+
+  @Test
+  void aHeaderOfAnyLengthIsReadOrLeft() {
+    String longest = "Bearer realm=\"" + "\\a".repeat(4000) + "\"";
+    assertThat(Challenge.parse(longest).parameters()).containsEntry("realm", "a".repeat(4000));
+    assertThat(Challenge.parse("Bearer realm=\"" + "\\a".repeat(1 << 20) + "\""))
+        .isEqualTo(new Challenge("", Map.of()));
+  }
 }

@@ -1,0 +1,36 @@
+package dev.cistern.auth.credentials;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A keyring whose content can be replaced while pulls run: who asks after that gets the new one,
+ * and what was given out before stays as it is. Safe for all threads.
+ */
+public final class LiveKeyring implements Keyring {
+  private volatile Keyring current;
+
+  public LiveKeyring(Keyring first) {
+    this.current = first;
+  }
+
+  /** Replaces all entries at once. */
+  public void replace(Keyring next) {
+    current = next;
+  }
+
+  @Override
+  public Optional<Entry> entry(String host, String repository) {
+    return current.entry(host, repository);
+  }
+
+  @Override
+  public Optional<Entry> entryFor(String host, String repository, boolean isHttp) {
+    return current.entryFor(host, repository, isHttp);
+  }
+
+  @Override
+  public List<String> problems() {
+    return current.problems();
+  }
+}
