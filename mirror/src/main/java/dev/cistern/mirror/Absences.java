@@ -38,6 +38,10 @@ final class Absences {
     return when != null && clock.instant().isBefore(when.plus(memory));
   }
 
+  void clear() {
+    noted.invalidateAll();
+  }
+
   void forget(Location location, Reference reference) {
     noted.invalidate(new Absence(location.sources(), reference));
   }

@@ -2,6 +2,7 @@ package dev.cistern.mirror;
 
 import dev.cistern.mirror.KeptLists.Heard;
 import dev.cistern.mirror.rules.Location;
+import dev.cistern.mirror.rules.PullFrom;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Descriptor;
@@ -74,7 +75,9 @@ final class Lists {
     RepositoryName repository = location.repository();
     boolean isHere = repositories.exists(repository);
     List<PullSource> sources =
-        location.sources().stream().filter(source -> !source.isDigestOnly()).toList();
+        location.sources().stream()
+            .filter(source -> source.pullFrom() != PullFrom.DIGEST_ONLY)
+            .toList();
     if (sources.isEmpty()) {
       if (!isHere) {
         throw Failures.nameUnknown(repository);

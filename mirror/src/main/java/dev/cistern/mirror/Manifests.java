@@ -76,7 +76,8 @@ final class Manifests {
     this.flights = new SingleFlight<>(executor);
   }
 
-  private record Flight(RepositoryName repository, Reference reference) {}
+  /** By other rules it would be another one, which need not fail if this does. */
+  private record Flight(RepositoryName repository, Reference reference, List<PullSource> sources) {}
 
   /** What a flight brought, and from where; no source if an earlier flight had brought it. */
   private record Landing(Optional<PullSource> source, Answer<StoredManifest> answer) {
@@ -97,6 +98,18 @@ final class Manifests {
     return switch (reference) {
       case Digest digest -> byDigest(location, digest);
       case Tag tag -> byTag(location, tag);
+    };
+  }
+
+  /** Says whether it is here for good: a digest, or a tag that was pushed. */
+  boolean isHere(RepositoryName repository, Reference reference) {
+    return switch (reference) {
+      case Digest digest -> repositories.manifest(repository, digest).isPresent();
+      case Tag tag ->
+          repositories
+              .tag(repository, tag)
+              .filter(known -> known.origin() == Origin.PUSHED)
+              .isPresent();
     };
   }
 
@@ -163,7 +176,8 @@ final class Manifests {
     var old = new OldTag(tag, known.get(), stored.get(), sources);
     Landing landing =
         SingleFlight.await(
-            flights.join(new Flight(location.repository(), tag), () -> check(location, old)));
+            flights.join(
+                new Flight(location.repository(), tag, sources), () -> check(location, old)));
     PullSource source = landing.source.orElse(sources.getFirst());
     if (landing.answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
       return new ManifestAnswer(found, CacheStatus.of(CacheStatus.Outcome.MISS, source.name()));
@@ -218,7 +232,7 @@ final class Manifests {
     var isMine = new AtomicBoolean();
     CompletableFuture<Landing> flight =
         flights.join(
-            new Flight(location.repository(), reference),
+            new Flight(location.repository(), reference, sources),
             () -> {
               isMine.set(true);
               return landed(location.repository(), reference, Instant.MIN)
@@ -254,7 +268,7 @@ final class Manifests {
     }
     CompletableFuture<Landing> flight =
         flights.join(
-            new Flight(location.repository(), old.tag),
+            new Flight(location.repository(), old.tag, old.sources),
             () ->
                 landed(location.repository(), old.tag, old.known.checked())
                     .map(Landing::earlier)

@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,7 +47,7 @@ public final class Mirror implements AutoCloseable {
 
   private final Store store;
   private final Upstreams upstreams;
-  private final MirrorRules rules;
+  private volatile MirrorRules rules;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Asker asker;
   private final Absences absences;
@@ -92,6 +93,12 @@ public final class Mirror implements AutoCloseable {
             store.repositories(), upstreams, asker, outages, clock, settings.patience(), threads);
   }
 
+  /** Goes by other rules from now on; what runs ends by those it began with. */
+  public void rules(MirrorRules wanted) {
+    rules = wanted;
+    absences.clear();
+  }
+
   /** Finds where what is pushed to {@code name} is kept; see {@link MirrorRules#locate}. */
   public RepositoryName repository(RepositoryName name) {
     return rules.locate(name, Optional.empty()).repository();
@@ -113,7 +120,7 @@ public final class Mirror implements AutoCloseable {
    * @throws OciException if it is not here and no upstream gives it
    */
   public ManifestAnswer manifest(Location location, Reference reference) throws IOException {
-    ManifestAnswer answer = manifests.manifest(location, reference);
+    ManifestAnswer answer = manifests.manifest(at(location, reference), reference);
     if (reference instanceof Tag && answer.status().outcome() == CacheStatus.Outcome.MISS) {
       prefetch(location, answer.manifest().digest());
     }
@@ -135,7 +142,8 @@ public final class Mirror implements AutoCloseable {
    *     themselves, without the blob if they are few
    * @throws OciException if it is not here and no upstream gives it
    */
-  public BlobAnswer blob(Location location, Digest digest, Wanted wanted) throws IOException {
+  public BlobAnswer blob(Location named, Digest digest, Wanted wanted) throws IOException {
+    Location location = atBlob(named, digest);
     while (true) {
       Optional<Blob> stored = stored(location, digest);
       if (stored.isPresent()) {
@@ -157,7 +165,8 @@ public final class Mirror implements AutoCloseable {
    *
    * @throws OciException if it is not here and no upstream has it
    */
-  public BlobSize blobSize(Location location, Digest digest) throws IOException {
+  public BlobSize blobSize(Location named, Digest digest) throws IOException {
+    Location location = atBlob(named, digest);
     OptionalLong size = store.blobs().size(digest);
     boolean isLinked = store.blobs().isLinked(location.repository(), digest);
     if (size.isPresent() && isLinked) {
@@ -169,7 +178,7 @@ public final class Mirror implements AutoCloseable {
 
   /** Tells how a pull would be answered; asks no upstream. */
   public Why why(Location location, Reference reference) throws IOException {
-    return manifests.why(location, reference);
+    return manifests.why(at(location, reference), reference);
   }
 
   /**
@@ -179,7 +188,7 @@ public final class Mirror implements AutoCloseable {
    */
   public ManifestAnswer refresh(Location location, Reference reference) throws IOException {
     absences.forget(location, reference);
-    return manifests.refresh(location, reference);
+    return manifests.refresh(at(location, reference), reference);
   }
 
   /**
@@ -261,6 +270,31 @@ public final class Mirror implements AutoCloseable {
       link(location.repository(), digest);
     }
     return store.blobs().open(digest);
+  }
+
+  /** Returns where a manifest is to be looked for: in a copy that has it, or at the location. */
+  private Location at(Location location, Reference reference) {
+    for (Location.Copy copy : location.copies()) {
+      if (copy.pullFrom().serves(reference) && manifests.isHere(copy.repository(), reference)) {
+        return location.only(copy.repository());
+      }
+    }
+    return reference instanceof Digest digest
+        ? location.byDigest(() -> store.repositories().names(location.repository(), digest))
+        : location;
+  }
+
+  /** The same for a blob. */
+  private Location atBlob(Location location, Digest digest) {
+    BooleanSupplier isLedTo = () -> store.blobs().isLinked(location.repository(), digest);
+    if (!location.copies().isEmpty() && !isLedTo.getAsBoolean()) {
+      for (Location.Copy copy : location.copies()) {
+        if (store.blobs().isLinked(copy.repository(), digest)) {
+          return location.only(copy.repository());
+        }
+      }
+    }
+    return location.byDigest(isLedTo);
   }
 
   /** Asks the repository's own sources whether they have the blob; one has. */

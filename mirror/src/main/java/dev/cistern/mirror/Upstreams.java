@@ -10,45 +10,53 @@ import java.time.InstantSource;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 
-/** The configured upstreams by name, each opened when it is first needed. */
+/**
+ * The upstreams, each opened when it is first needed: the configured ones by their names, and the
+ * registries that only rules name by their hosts.
+ */
 public final class Upstreams implements AutoCloseable {
   private final Map<String, UpstreamSettings> settings = new LinkedHashMap<>();
+  private final BiFunction<String, Boolean, UpstreamSettings> unlisted;
   private final Map<Endpoint, Upstream> open = new HashMap<>();
   private final InstantSource clock;
 
-  public Upstreams(Collection<UpstreamSettings> settings, InstantSource clock) {
+  /**
+   * @param unlisted gives the settings of a registry that only a rule names: of its host, secure or
+   *     not
+   */
+  public Upstreams(
+      Collection<UpstreamSettings> settings,
+      BiFunction<String, Boolean, UpstreamSettings> unlisted,
+      InstantSource clock) {
     settings.forEach(one -> this.settings.put(one.name(), one));
+    this.unlisted = unlisted;
     this.clock = clock;
   }
 
-  /** Returns the rules by which names lead to these upstreams. */
-  public MirrorRules rules(Optional<String> defaultUpstream) {
-    return new MirrorRules(
-        settings.values().stream()
-            .map(one ->
-                new MirrorRules.Registry(
-                    one.registry(), one.name(), 1 + one.alternatives().size(), one.isDigestOnly()))
-            .toList(),
-        defaultUpstream);
+  /** Returns the configured upstreams as the rules know them. */
+  public List<MirrorRules.Registry> registries() {
+    return settings.values().stream()
+        .map(one ->
+            new MirrorRules.Registry(
+                one.registry(), one.name(), 1 + one.alternatives().size(), one.isDigestOnly()))
+        .toList();
   }
 
-  private record Endpoint(String upstream, int number) {}
+  private record Endpoint(String upstream, int number, boolean isInsecure) {}
 
   /** Returns the settings of the upstream that a source belongs to. */
   UpstreamSettings settings(PullSource source) {
     UpstreamSettings found = settings.get(source.upstream());
-    if (found == null) {
-      throw new IllegalArgumentException("no upstream " + source.upstream());
-    }
-    return found;
+    return found == null ? unlisted.apply(source.upstream(), source.isInsecure()) : found;
   }
 
   synchronized Upstream get(PullSource source) {
-    var endpoint = new Endpoint(source.upstream(), source.endpoint());
+    var endpoint = new Endpoint(source.upstream(), source.endpoint(), source.isInsecure());
     Upstream found = open.get(endpoint);
     if (found == null) {
       found = Upstream.open(settings(source).at(source.endpoint()), clock);

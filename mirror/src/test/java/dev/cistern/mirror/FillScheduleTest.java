@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.mirror.rules.Location;
+import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.upstream.ConnectionSettings;
 import dev.cistern.mirror.upstream.Freshness;
 import dev.cistern.mirror.upstream.UpstreamSettings;
@@ -97,13 +98,17 @@ class FillScheduleTest {
     var random = new SplittableRandom(seed);
     var limits = new StorageLimits(OptionalLong.of(LIMIT), OptionalLong.of(0), Duration.ZERO);
     InstantSource clock = InstantSource.system();
-    var upstreams = new Upstreams(List.of(settings("one", 1), settings("two", 0)), clock);
+    var upstreams =
+        new Upstreams(
+            List.of(settings("one", 1), settings("two", 0)),
+            (host, isInsecure) -> settings(host, 0),
+            clock);
     try (Store store = Store.open(directory, limits, clock);
         var mirror =
             new Mirror(
                 store,
                 upstreams,
-                upstreams.rules(Optional.empty()),
+                new MirrorRules(upstreams.registries(), Optional.empty()),
                 clock,
                 MirrorSettings.USUAL,
                 outside);

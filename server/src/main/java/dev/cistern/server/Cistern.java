@@ -26,13 +26,15 @@ public final class Cistern implements AutoCloseable {
 
   private final Store store;
   private final Mirror mirror;
+  private final LiveRules rules;
   private final Registry registry;
   private final HttpServer http;
   private final Thread housekeeping;
 
-  private Cistern(Store store, Mirror mirror, Registry registry, HttpServer http) {
+  private Cistern(Store store, Mirror mirror, LiveRules rules, Registry registry, HttpServer http) {
     this.store = store;
     this.mirror = mirror;
+    this.rules = rules;
     this.registry = registry;
     this.http = http;
     this.housekeeping = Thread.ofVirtual().name("housekeeping").unstarted(this::keepHouse);
@@ -45,11 +47,10 @@ public final class Cistern implements AutoCloseable {
    */
   public static Cistern start(Config config) throws IOException {
     InstantSource clock = InstantSource.system();
+    var upstreams = new Upstreams(config.upstreams(), config.unlisted(), clock);
+    var rules = new LiveRules(config, upstreams.registries());
     Store store = Store.open(config.data(), config.limits(), clock);
-    var upstreams = new Upstreams(config.upstreams(), clock);
-    var mirror =
-        new Mirror(
-            store, upstreams, upstreams.rules(config.defaultUpstream()), clock, config.mirror());
+    var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
     var registry = new Registry(store, mirror, clock);
     var traffic = new Traffic();
     var service =
@@ -62,7 +63,8 @@ public final class Cistern implements AutoCloseable {
       store.close();
       throw e;
     }
-    var cistern = new Cistern(store, mirror, registry, http);
+    var cistern = new Cistern(store, mirror, rules, registry, http);
+    rules.follow(mirror);
     cistern.housekeeping.start();
     LOG.atInfo()
         .addKeyValue("address", http.address())
@@ -83,6 +85,7 @@ public final class Cistern implements AutoCloseable {
   @Override
   public void close() throws IOException {
     housekeeping.interrupt();
+    rules.close();
     http.stop(GRACE_SECONDS);
     registry.close();
     mirror.close();

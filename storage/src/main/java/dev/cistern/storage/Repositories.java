@@ -70,6 +70,22 @@ public final class Repositories {
     return Optional.of(new StoredManifest(digest, fact.mediaType(), fact.bytes()));
   }
 
+  /** Says whether a manifest of the repository names {@code digest}. */
+  public boolean names(RepositoryName repository, Digest digest) {
+    byte[] prefix = Keys.namers(digest);
+    List<Index.Entry> namers = index.page(prefix, prefix);
+    while (!namers.isEmpty()) {
+      for (Index.Entry namer : namers) {
+        Digest manifest = Keys.digestAfter(prefix.length, namer.key());
+        if (index.get(Keys.manifestLink(repository, manifest)) != null) {
+          return true;
+        }
+      }
+      namers = index.page(prefix, Keys.after(namers.getLast().key()));
+    }
+    return false;
+  }
+
   /** Returns where the tag points. */
   public Optional<StoredTag> tag(RepositoryName repository, Tag tag) {
     byte[] value = index.get(Keys.tag(repository, tag));

@@ -57,6 +57,14 @@ record ImageName(String text, boolean isDigest) {
     }
   }
 
+  /** Returns it without tag and digest. */
+  String repository() {
+    int at = text.indexOf('@');
+    String named = at < 0 ? text : text.substring(0, at);
+    int colon = named.lastIndexOf(':');
+    return colon > named.indexOf('/') ? named.substring(0, colon) : named;
+  }
+
   private static ImageName ofParts(String text, String host, String rest) {
     if (!HOST.matcher(host).matches()) {
       throw malformed(text, Texts.shown(host) + " is not a host");

@@ -4,19 +4,25 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Texts;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the upstream of a name: by {@code ?ns=HOST}, by a first path component that is an
- * upstream's name, by the default upstream. A host from outside is only ever looked up, never
- * dialled.
+ * Finds what a request's name means: by {@code ?ns=HOST}, as a mirror that a rule names, by a first
+ * path component that is a registry, by the default upstream. A host from outside is only ever
+ * looked up among the upstreams and the rules, never dialled.
+ *
+ * <p>Where a registry's content is pulled from is then for the rules to say (registries.conf and
+ * mirror sets): the most specific one alone. Without one it is the registry itself.
  */
 public final class MirrorRules {
   private static final String HUB = "docker.io";
@@ -24,16 +30,35 @@ public final class MirrorRules {
   private final Map<String, Registry> byHost = new HashMap<>();
   private final Map<String, Registry> byName = new HashMap<>();
   private final Optional<Registry> defaultRegistry;
+  private final RegistriesConf outbound;
+  private final Inbound inbound;
+  private final Set<String> own;
+
+  /** Makes rules without mirror sets. */
+  public MirrorRules(Collection<Registry> registries, Optional<String> defaultUpstream) {
+    this(registries, defaultUpstream, RegistriesConf.EMPTY, List.of(), Set.of());
+  }
 
   /**
    * @param defaultUpstream the name of the upstream of all names without one
+   * @param outbound where to pull from
+   * @param sets whose mirrors may be repositories of this server
+   * @param own the names of this server, each {@code host[:port]}
    */
-  public MirrorRules(Collection<Registry> registries, Optional<String> defaultUpstream) {
+  public MirrorRules(
+      Collection<Registry> registries,
+      Optional<String> defaultUpstream,
+      RegistriesConf outbound,
+      Collection<MirrorSet> sets,
+      Collection<String> own) {
     for (Registry registry : registries) {
       byHost.put(registry.host(), registry);
       byName.put(registry.name(), registry);
     }
     this.defaultRegistry = defaultUpstream.map(byName::get);
+    this.outbound = outbound;
+    this.own = Set.copyOf(own);
+    this.inbound = new Inbound(sets, this.own);
   }
 
   /**
@@ -44,13 +69,7 @@ public final class MirrorRules {
    * @param endpoints how many there are to pull from
    * @param isDigestOnly whether its tags are never asked for
    */
-  public record Registry(String host, String name, int endpoints, boolean isDigestOnly) {
-    List<PullSource> sources(RepositoryName repository) {
-      return IntStream.range(0, endpoints)
-          .mapToObj(endpoint -> new PullSource(name, endpoint, repository, isDigestOnly))
-          .toList();
-    }
-  }
+  public record Registry(String host, String name, int endpoints, boolean isDigestOnly) {}
 
   /** Returns the one name of a registry host that has several. */
   public static String canonicalHost(String host) {
@@ -65,52 +84,173 @@ public final class MirrorRules {
    * Finds what {@code name} means.
    *
    * @param namespace the request's {@code ns} parameter
-   * @throws OciException with NAME_UNKNOWN, if no upstream is configured for {@code namespace}
+   * @throws OciException with NAME_UNKNOWN, if neither an upstream nor a rule is for {@code
+   *     namespace}
    */
   public Location locate(RepositoryName name, Optional<String> namespace) {
     if (namespace.isPresent()) {
-      Registry registry = byHost.get(canonicalHost(namespace.get()));
-      if (registry == null) {
-        throw new OciException(
-            ErrorCode.NAME_UNKNOWN,
-            "no upstream is configured for ns=" + Texts.shown(namespace.get()),
-            "add it under upstreams in the configuration, with registry: and its host");
-      }
-      return below(registry, name, namespace, "the parameter ns is " + namespace.get());
+      String host = canonicalHost(namespace.get());
+      Registry registry =
+          known(host)
+              .orElseThrow(() ->
+                  new OciException(
+                      ErrorCode.NAME_UNKNOWN,
+                      "no upstream is configured for ns=" + Texts.shown(namespace.get()),
+                      "add it under upstreams in the configuration, with registry: and its host"));
+      return below(
+          registry, inbound.below(host, name), namespace, "the parameter ns is " + namespace.get());
     }
-    @Nullable Registry registry = named(name.first());
-    if (registry != null && name.first().length() < name.path().length()) {
+    Optional<Location> mirrored = mirrored(name, inbound.entries(name));
+    if (mirrored.isPresent()) {
+      return mirrored.get();
+    }
+    Optional<Registry> registry = named(name.first());
+    if (registry.isPresent() && name.first().length() < name.path().length()) {
       String rest = name.path().substring(name.first().length() + 1);
       return below(
-          registry, new RepositoryName(rest), namespace, "the name begins with " + name.first());
+          registry.get(),
+          new RepositoryName(rest),
+          namespace,
+          "the name begins with " + name.first());
     }
-    List<PullSource> sources =
-        defaultRegistry.map(found -> found.sources(at(found, name))).orElse(List.of());
-    String rule =
-        defaultRegistry
-            .map(found -> "the default upstream is " + found.name())
-            .orElse("no upstream's name or host is its beginning: it is what was pushed here");
-    return new Location(name, sources, namespace, rule);
+    return mirrored(name, inbound.wholeServer()).orElseGet(() -> byDefault(name));
   }
 
-  private @Nullable Registry named(String first) {
-    Registry named = byName.get(first);
-    return named == null ? byHost.get(canonicalHost(first)) : named;
+  private Location byDefault(RepositoryName name) {
+    if (defaultRegistry.isEmpty()) {
+      return new Location(
+          name,
+          List.of(),
+          List.of(),
+          Optional.empty(),
+          "no upstream's name or host is its beginning: it is what was pushed here",
+          Optional.empty());
+    }
+    Registry registry = defaultRegistry.get();
+    Pull pull = pull(registry.host(), at(registry.host(), name));
+    return pull.location(name, Optional.empty(), "the default upstream is " + registry.name());
   }
 
-  private static Location below(
+  private Location below(
       Registry registry, RepositoryName name, Optional<String> namespace, String rule) {
-    RepositoryName repository = at(registry, name);
-    return new Location(
-        new RepositoryName(registry.name() + "/" + repository),
-        registry.sources(repository),
-        namespace,
-        rule);
+    RepositoryName repository = at(registry.host(), name);
+    return pull(registry.host(), repository)
+        .location(new RepositoryName(registry.name() + "/" + repository), namespace, rule);
+  }
+
+  /** What a name means that entries of mirror sets have as a mirror of their source. */
+  private Optional<Location> mirrored(RepositoryName name, List<Inbound.Entry> entries) {
+    var pull = new Pull();
+    var rules = new ArrayList<String>();
+    for (Inbound.Entry entry : entries) {
+      Optional<String> source = entry.source(name);
+      if (source.isPresent()) {
+        String text = source.get();
+        int slash = text.indexOf('/');
+        String host = canonicalHost(text.substring(0, slash));
+        RepositoryName repository = at(host, new RepositoryName(text.substring(slash + 1)));
+        pull.add(pull(host, repository), entry.pullFrom());
+        rules.add("it mirrors " + source.get() + " (" + entry.pullFrom() + ")");
+      }
+    }
+    return rules.isEmpty()
+        ? Optional.empty()
+        : Optional.of(pull.location(name, Optional.empty(), String.join("; ", rules)));
+  }
+
+  /** Collects where something is pulled from. */
+  private static final class Pull {
+    private final Map<PullSource, PullFrom> sources = new LinkedHashMap<>();
+    private final Set<Location.Copy> copies = new java.util.LinkedHashSet<>();
+    private final Set<String> blocked = new HashSet<>();
+
+    void add(PullSource source, PullFrom pullFrom) {
+      sources.merge(
+          source.with(PullFrom.ALL), pullFrom, (one, other) -> one == other ? one : PullFrom.ALL);
+    }
+
+    /** Adds what another pull and {@code only} have in common, without this server's copies. */
+    void add(Pull other, PullFrom only) {
+      other.sources.forEach(
+          (source, pullFrom) -> pullFrom.and(only).ifPresent(both -> add(source, both)));
+      blocked.addAll(other.blocked);
+    }
+
+    Location location(RepositoryName repository, Optional<String> namespace, String rule) {
+      String never = blocked.isEmpty() ? "" : "; never contacted: " + String.join(", ", blocked);
+      return new Location(
+          repository,
+          copies.stream().filter(copy -> !copy.repository().equals(repository)).toList(),
+          sources.entrySet().stream().map(entry -> entry.getKey().with(entry.getValue())).toList(),
+          namespace,
+          rule + never,
+          Optional.empty());
+    }
+  }
+
+  /** Asks the rules where a repository of a registry is pulled from. */
+  private Pull pull(String host, RepositoryName repository) {
+    var pull = new Pull();
+    for (Resolution.Source source : outbound.sources(host + "/" + repository)) {
+      int slash = source.reference().indexOf('/');
+      String at = canonicalHost(source.reference().substring(0, slash));
+      RepositoryName there;
+      try {
+        there = at(at, new RepositoryName(source.reference().substring(slash + 1)));
+      } catch (OciException e) {
+        continue; // the rule makes no name of it: a prefix HOST fits HOST:PORT too
+      }
+      PullFrom pullFrom = source.pullFrom().orElse(PullFrom.ALL);
+      if (own.contains(at)) {
+        pull.copies.add(new Location.Copy(there, pullFrom));
+      } else if (source.isBlocked()) {
+        pull.blocked.add(at + "/" + there);
+      } else {
+        endpoints(at, there, pullFrom, source.isInsecure())
+            .forEach(one -> pull.add(one, one.pullFrom()));
+      }
+    }
+    return pull;
+  }
+
+  private List<PullSource> endpoints(
+      String host, RepositoryName repository, PullFrom pullFrom, boolean isInsecure) {
+    @Nullable Registry registry = byHost.get(host);
+    var sources = new ArrayList<PullSource>();
+    if (registry == null) {
+      int endpoints = isInsecure ? 2 : 1; // https, then plain http
+      for (int endpoint = 0; endpoint < endpoints; endpoint++) {
+        sources.add(new PullSource(host, endpoint, repository, pullFrom, isInsecure));
+      }
+      return sources;
+    }
+    Optional<PullFrom> allowed =
+        registry.isDigestOnly() ? pullFrom.and(PullFrom.DIGEST_ONLY) : Optional.of(pullFrom);
+    for (int endpoint = 0; allowed.isPresent() && endpoint < registry.endpoints(); endpoint++) {
+      sources.add(new PullSource(registry.name(), endpoint, repository, allowed.get(), false));
+    }
+    return sources;
+  }
+
+  /** Returns the registry with a name or host, if an upstream or a rule is for it. */
+  private Optional<Registry> named(String first) {
+    @Nullable Registry named = byName.get(first);
+    return named == null ? known(canonicalHost(first)) : Optional.of(named);
+  }
+
+  private Optional<Registry> known(String host) {
+    @Nullable Registry registry = byHost.get(host);
+    if (registry != null) {
+      return Optional.of(registry);
+    }
+    return outbound.names(host)
+        ? Optional.of(new Registry(host, host.replace(':', '_'), 1, false))
+        : Optional.empty();
   }
 
   /** At Docker Hub a name of one component is short for one below library/. */
-  private static RepositoryName at(Registry registry, RepositoryName name) {
-    boolean isShort = registry.name().equals(HUB) && name.path().indexOf('/') < 0;
+  private static RepositoryName at(String host, RepositoryName name) {
+    boolean isShort = host.equals(HUB) && name.path().indexOf('/') < 0;
     return isShort ? new RepositoryName("library/" + name) : name;
   }
 }

@@ -48,6 +48,12 @@ public record MirrorSet(Kind kind, List<Entry> entries) {
     }
   }
 
+  /** Returns the same without a source that is contacted, as for a site without internet. */
+  public MirrorSet neverContactingSources() {
+    return new MirrorSet(
+        kind, entries.stream().map(entry -> new Entry(entry.source, entry.mirrors, true)).toList());
+  }
+
   /** Says whether the API takes {@code text} as a source. */
   public static boolean isSource(String text) {
     return text.length() <= LONGEST && SOURCE.matcher(text).matches();

@@ -2,7 +2,9 @@ package dev.cistern.mirror.rules;
 
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,9 +13,14 @@ import org.jspecify.annotations.Nullable;
  */
 final class Prefixes {
   private final Map<String, RegistriesConf.Registry> byPrefix = new HashMap<>();
+  private final Set<String> hosts = new HashSet<>();
 
   Prefixes(Collection<RegistriesConf.Registry> registries) {
-    registries.forEach(registry -> byPrefix.putIfAbsent(registry.prefix(), registry));
+    for (RegistriesConf.Registry registry : registries) {
+      byPrefix.putIfAbsent(registry.prefix(), registry);
+      int slash = registry.prefix().indexOf('/');
+      hosts.add(slash < 0 ? registry.prefix() : registry.prefix().substring(0, slash));
+    }
   }
 
   /** Of a wildcard and another prefix of one length the wildcard wins: it is first in bytes. */
@@ -24,6 +31,11 @@ final class Prefixes {
       return exact == null ? wildcard : exact;
     }
     return wildcard.prefix().length() >= exact.prefix().length() ? wildcard : exact;
+  }
+
+  /** Says whether an entry is about repositories of a registry. */
+  boolean names(String host) {
+    return hosts.contains(host) || wildcard(host + "/") != null;
   }
 
   /** Returns the part of {@code reference} that follows what {@code prefix} matches in it. */

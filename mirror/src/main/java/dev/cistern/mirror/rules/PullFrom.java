@@ -35,6 +35,14 @@ public enum PullFrom {
     };
   }
 
+  /** Returns what is served by both; empty for nothing. */
+  Optional<PullFrom> and(PullFrom other) {
+    if (this == ALL || this == other) {
+      return Optional.of(other);
+    }
+    return other == ALL ? Optional.of(this) : Optional.empty();
+  }
+
   @Override
   public String toString() {
     return text;

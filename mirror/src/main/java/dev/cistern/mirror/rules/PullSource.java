@@ -1,26 +1,29 @@
 package dev.cistern.mirror.rules;
 
-import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
-import dev.cistern.oci.Tag;
 
 /**
  * One place to pull a repository from.
  *
- * @param upstream the name of the upstream
+ * @param upstream the name of a configured upstream, or the host of a registry that a rule names
  * @param endpoint which of the upstream's endpoints, counted from 0 in the order they are tried
  * @param repository the repository's name there
- * @param isDigestOnly whether only digests may be asked for, never tags
+ * @param pullFrom what it may be asked for
+ * @param isInsecure whether a rule lets it be reached without verified TLS; of a configured
+ *     upstream its own settings say that
  */
 public record PullSource(
-    String upstream, int endpoint, RepositoryName repository, boolean isDigestOnly) {
+    String upstream,
+    int endpoint,
+    RepositoryName repository,
+    PullFrom pullFrom,
+    boolean isInsecure) {
   /** Returns the name of upstream and endpoint, for people. */
   public String name() {
     return endpoint == 0 ? upstream : upstream + "#" + (endpoint + 1);
   }
 
-  /** Says whether this source may be asked for {@code reference}. */
-  public boolean serves(Reference reference) {
-    return !(isDigestOnly && reference instanceof Tag);
+  PullSource with(PullFrom other) {
+    return new PullSource(upstream, endpoint, repository, other, isInsecure);
   }
 }

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  * registries and repositories have mirrors, which are blocked, and which are insecure.
  */
 public final class RegistriesConf {
+  /** Nothing is said of any registry. */
+  public static final RegistriesConf EMPTY = new RegistriesConf(List.of(), List.of());
+
   private final List<String> searchRegistries;
   private final List<Registry> registries;
   private final Prefixes prefixes;
@@ -130,6 +133,47 @@ public final class RegistriesConf {
             : rewritten(image, registry, registry.location());
     sources.add(source(itself, Optional.empty(), registry.isInsecure(), false));
     return new Resolution(registry.prefix(), sources);
+  }
+
+  /**
+   * Returns the repository of an image, {@code host/path}, with all that people may leave out.
+   *
+   * @throws RulesException if {@code reference} is malformed
+   */
+  public static String repository(String reference) {
+    return ImageName.parse(reference).repository();
+  }
+
+  /**
+   * Finds where a repository is pulled from, whatever is asked for of it: as {@link #resolve} does,
+   * with all mirrors. Entries for single tags and digests are not heeded.
+   *
+   * @param repository {@code host[:port]/path}
+   * @throws RulesException if it is malformed, or what an entry makes of it
+   */
+  List<Resolution.Source> sources(String repository) {
+    @Nullable Registry registry = prefixes.longest(repository);
+    if (registry == null) {
+      return List.of(source(repository, Optional.empty(), false, false));
+    }
+    var sources = new ArrayList<Resolution.Source>();
+    for (Mirror mirror : registry.mirrors()) {
+      Optional<PullFrom> pullFrom =
+          registry.mirrorsByDigestOnly() ? Optional.of(PullFrom.DIGEST_ONLY) : mirror.pullFrom();
+      String there = mirror.location() + Prefixes.rest(registry.prefix(), repository);
+      sources.add(source(there, pullFrom, mirror.isInsecure(), true));
+    }
+    String itself =
+        registry.location().isEmpty()
+            ? repository
+            : registry.location() + Prefixes.rest(registry.prefix(), repository);
+    sources.add(source(itself, Optional.empty(), registry.isInsecure(), false));
+    return sources;
+  }
+
+  /** Says whether an entry is about repositories of a registry. */
+  boolean names(String host) {
+    return prefixes.names(host);
   }
 
   private static boolean isAsked(Registry registry, Mirror mirror, boolean isDigest) {

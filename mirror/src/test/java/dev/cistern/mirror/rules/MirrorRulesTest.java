@@ -88,7 +88,14 @@ class MirrorRulesTest {
     assertThat(rules.locate(new RepositoryName(name), Optional.empty()))
         .usingRecursiveComparison()
         .ignoringFields("rule")
-        .isEqualTo(new Location(new RepositoryName(name), List.of(), Optional.empty(), ""));
+        .isEqualTo(
+            new Location(
+                new RepositoryName(name),
+                List.of(),
+                List.of(),
+                Optional.empty(),
+                "",
+                Optional.empty()));
   }
 
   @Test
@@ -122,8 +129,10 @@ class MirrorRulesTest {
       String kept, String upstream, String repository, Optional<String> namespace) {
     return new Location(
         new RepositoryName(kept),
-        List.of(new PullSource(upstream, 0, new RepositoryName(repository), false)),
+        List.of(),
+        List.of(new PullSource(upstream, 0, new RepositoryName(repository), PullFrom.ALL, false)),
         namespace,
-        "");
+        "",
+        Optional.empty());
   }
 }

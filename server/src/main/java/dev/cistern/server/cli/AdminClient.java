@@ -19,7 +19,6 @@ import tools.jackson.databind.json.JsonMapper;
 /** Asks a running server what administrators may ask it, over HTTP. */
 final class AdminClient {
   private static final String SERVER = "server";
-  private static final String OUTPUT = "o";
   private static final String USUAL = "http://127.0.0.1:5000";
   private static final int TIMEOUT_MILLIS = 60_000;
 
@@ -39,13 +38,7 @@ final class AdminClient {
                 .argName("URL")
                 .desc("the server to ask (default " + USUAL + ")")
                 .get())
-        .addOption(
-            Option.builder(OUTPUT)
-                .longOpt("output")
-                .hasArg()
-                .argName("FORMAT")
-                .desc("text (default) or json")
-                .get());
+        .addOption(Output.option());
   }
 
   /** Returns the client that the options ask for. */
@@ -60,16 +53,6 @@ final class AdminClient {
       // Not a URI: refused like one of another scheme.
     }
     throw new ParseException("--server: a URL such as " + USUAL + " is expected, not " + url);
-  }
-
-  /** Says whether the answer is wanted as JSON. */
-  static boolean isJson(CommandLine line) throws ParseException {
-    String format = line.getOptionValue(OUTPUT, "text");
-    return switch (format) {
-      case "text" -> false;
-      case "json" -> true;
-      default -> throw new ParseException("-o: text or json is expected, not " + format);
-    };
   }
 
   JsonNode get(String path, String parameter, String value) throws IOException {

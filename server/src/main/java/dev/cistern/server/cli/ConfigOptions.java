@@ -5,8 +5,10 @@ import dev.cistern.server.config.Config;
 import dev.cistern.server.config.ConfigDraft;
 import dev.cistern.server.config.ConfigException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
@@ -19,6 +21,7 @@ final class ConfigOptions {
   private static final String LISTEN = "listen";
   private static final String DATA = "data";
   private static final String UPSTREAM = "upstream";
+  private static final String RESOURCES = "resources";
   private static final String DEFAULT_UPSTREAM = "default-upstream";
 
   private ConfigOptions() {}
@@ -33,6 +36,11 @@ final class ConfigOptions {
                 UPSTREAM,
                 "[NAME=]URL",
                 "one more upstream registry, kept under NAME/ (default its host); may be repeated"))
+        .addOption(
+            option(
+                RESOURCES,
+                "DIR",
+                "one more directory with objects of the cluster: mirror sets, pull secrets"))
         .addOption(
             option(
                 DEFAULT_UPSTREAM,
@@ -55,11 +63,19 @@ final class ConfigOptions {
         draft.upstream(upstream);
       }
     }
+    paths(line, RESOURCES).forEach(draft::resources);
     said(line, DEFAULT_UPSTREAM, environment, "CISTERN_DEFAULT_UPSTREAM")
         .ifPresent(draft::defaultUpstream);
     Optional.ofNullable(environment.get("CISTERN_ACCESS_LOG"))
         .ifPresent(text -> draft.accessLog(!text.equals("off")));
     return draft.config();
+  }
+
+  /** Returns the values of an option that may be repeated. */
+  static List<Path> paths(CommandLine line, String option) {
+    return line.hasOption(option)
+        ? Stream.of(line.getOptionValues(option)).map(Path::of).toList()
+        : List.of();
   }
 
   private static ProxyRules proxies(Map<String, String> environment) {
@@ -76,7 +92,7 @@ final class ConfigOptions {
         .or(() -> Optional.ofNullable(environment.get(variable)));
   }
 
-  private static Option option(String name, String argument, String description) {
+  static Option option(String name, String argument, String description) {
     return Option.builder().longOpt(name).hasArg().argName(argument).desc(description).get();
   }
 }

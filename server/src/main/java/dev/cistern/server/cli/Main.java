@@ -1,5 +1,7 @@
 package dev.cistern.server.cli;
 
+import dev.cistern.auth.credentials.CredentialsException;
+import dev.cistern.mirror.rules.RulesException;
 import dev.cistern.server.config.ConfigException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -18,6 +20,10 @@ public final class Main {
       List.of(
           new ServeCommand(),
           new CheckCommand(),
+          new ResolveCommand(),
+          new CredentialsCommand(),
+          new RenderCommand(),
+          new LoginCommand(),
           new WhyCommand(),
           OrderCommand.refresh(),
           OrderCommand.pin(),
@@ -69,7 +75,7 @@ public final class Main {
     } catch (ParseException e) {
       err.println("error: " + e.getMessage() + "; see cistern " + command.name() + " --help");
       return MISUSED;
-    } catch (ConfigException | IOException e) {
+    } catch (ConfigException | RulesException | CredentialsException | IOException e) {
       err.println("error: " + e.getMessage());
       return FAILED;
     }

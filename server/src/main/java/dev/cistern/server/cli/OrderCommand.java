@@ -68,7 +68,7 @@ record OrderCommand(String name, String summary, Function<JsonNode, String> told
 
   @Override
   public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
-    boolean isJson = AdminClient.isJson(line);
+    boolean isJson = Output.isJson(line);
     JsonNode answer =
         AdminClient.of(line)
             .post(

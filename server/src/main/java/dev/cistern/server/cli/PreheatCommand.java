@@ -51,7 +51,7 @@ final class PreheatCommand implements Command {
   @Override
   public int run(CommandLine line, PrintWriter out)
       throws IOException, InterruptedException, ParseException {
-    boolean isBar = !AdminClient.isJson(line) && isTerminal();
+    boolean isBar = !Output.isJson(line) && isTerminal();
     AdminClient server = AdminClient.of(line);
     ObjectNode order = JsonMapper.shared().createObjectNode();
     ArrayNode references = order.putArray("references");

@@ -31,7 +31,7 @@ final class WhyCommand implements Command {
 
   @Override
   public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
-    boolean isJson = AdminClient.isJson(line);
+    boolean isJson = Output.isJson(line);
     JsonNode why = AdminClient.of(line).get("/admin/why", "ref", line.getArgList().getFirst());
     if (isJson) {
       out.println(why);

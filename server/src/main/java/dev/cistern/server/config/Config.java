@@ -1,5 +1,6 @@
 package dev.cistern.server.config;
 
+import dev.cistern.auth.credentials.LiveKeyring;
 import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.storage.StorageLimits;
@@ -8,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiFunction;
 
 /**
  * What the server is told to do; made by a {@link ConfigDraft}.
@@ -15,6 +17,8 @@ import java.util.Set;
  * @param data the directory of the store
  * @param limits how much the store may take
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
+ * @param pullSecret what all upstreams use that have no credentials of their own; empty at first
+ * @param unlisted the settings of a registry that only a rule names: of its host, insecure or not
  */
 public record Config(
     InetSocketAddress listen,
@@ -23,6 +27,9 @@ public record Config(
     List<UpstreamSettings> upstreams,
     Optional<String> defaultUpstream,
     MirrorSettings mirror,
+    ResourceSettings resources,
+    LiveKeyring pullSecret,
+    BiFunction<String, Boolean, UpstreamSettings> unlisted,
     LogFormat logFormat,
     boolean accessLog) {
   public Config {

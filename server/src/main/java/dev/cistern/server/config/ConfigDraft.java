@@ -1,5 +1,7 @@
 package dev.cistern.server.config;
 
+import dev.cistern.auth.credentials.Keyring;
+import dev.cistern.auth.credentials.LiveKeyring;
 import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
@@ -9,13 +11,17 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A configuration in the making: first what a server does that is told nothing, then what a file,
@@ -42,12 +48,14 @@ public final class ConfigDraft {
           "registry.redhat.io");
 
   private final ProxyRules proxies;
+  private final LiveKeyring pullSecret = new LiveKeyring(Keyring.EMPTY);
   private final Map<String, UpstreamSettings> upstreams = new LinkedHashMap<>();
   private InetSocketAddress listen =
       new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
   private Path data = Path.of("cistern-data");
   private StorageLimits limits = StorageLimits.NONE;
   private Optional<String> defaultUpstream = Optional.empty();
+  private ResourceSettings resources = ResourceSettings.NONE;
   private MirrorSettings mirror = MirrorSettings.USUAL;
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
   private boolean accessLog = true;
@@ -60,7 +68,7 @@ public final class ConfigDraft {
   /** Begins; upstreams are reached by {@code proxies} unless their entry says otherwise. */
   public ConfigDraft(ProxyRules proxies) {
     this.proxies = proxies;
-    PUBLIC.forEach(host -> add(UpstreamSection.publicRegistry(host, proxies)));
+    PUBLIC.forEach(host -> add(UpstreamSection.registry(host, false, pullSecret, proxies)));
   }
 
   /** Takes what a YAML file says; complaints name file, line and key. */
@@ -85,14 +93,43 @@ public final class ConfigDraft {
                     .orElseThrow(() ->
                         root.wrong("listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
     root.section("storage").ifPresent(this::readStorage);
-    root.sections("upstreams").forEach(section -> add(UpstreamSection.read(section, proxies)));
+    root.sections("upstreams")
+        .forEach(section -> add(UpstreamSection.read(section, pullSecret, proxies)));
     root.text("defaultUpstream").ifPresent(this::defaultUpstream);
     mirror =
         new MirrorSettings(
             root.duration("patience").orElse(mirror.patience()),
             root.duration("absence").orElse(mirror.absence()));
+    resources =
+        new ResourceSettings(
+            names(root).orElse(resources.names()),
+            paths(root, "resources").orElse(resources.directories()),
+            paths(root, "registriesConf").orElse(resources.registriesConf()),
+            root.text("pullSecret")
+                .map(path -> UpstreamSection.file(root, "pullSecret", path))
+                .or(resources::pullSecret));
     root.section("logs").ifPresent(this::readLogs);
     root.end();
+  }
+
+  private static Optional<Set<String>> names(Section root) {
+    List<String> names = root.texts("names");
+    for (String name : names) {
+      if (!UpstreamSection.isHost(name)) {
+        throw root.wrong("names", "host[:port] in lower case is expected, not " + name);
+      }
+    }
+    return names.isEmpty() ? Optional.empty() : Optional.of(Set.copyOf(names));
+  }
+
+  private static Optional<List<Path>> paths(Section root, String key) {
+    List<Path> paths = root.texts(key).stream().map(Path::of).toList();
+    for (Path path : paths) {
+      if (!Files.isReadable(path)) {
+        throw root.wrong(key, path + " cannot be read");
+      }
+    }
+    return paths.isEmpty() ? Optional.empty() : Optional.of(paths);
   }
 
   private void readStorage(Section section) {
@@ -140,13 +177,23 @@ public final class ConfigDraft {
 
   /** Adds an upstream, {@code [NAME=]URL}. */
   public ConfigDraft upstream(String text) {
-    add(UpstreamSection.parse(text, proxies));
+    add(UpstreamSection.parse(text, pullSecret, proxies));
     return this;
   }
 
   /** Names the default upstream. */
   public ConfigDraft defaultUpstream(String name) {
     defaultUpstream = Optional.of(name);
+    return this;
+  }
+
+  /** Reads the cluster's objects in a directory, besides those named before. */
+  public ConfigDraft resources(Path directory) {
+    var all = new ArrayList<>(resources.directories());
+    all.add(directory);
+    resources =
+        new ResourceSettings(
+            resources.names(), all, resources.registriesConf(), resources.pullSecret());
     return this;
   }
 
@@ -165,8 +212,29 @@ public final class ConfigDraft {
         List.copyOf(upstreams.values()),
         defaultUpstream,
         mirror,
+        resources.names().isEmpty()
+            ? new ResourceSettings(
+                ownNames(),
+                resources.directories(),
+                resources.registriesConf(),
+                resources.pullSecret())
+            : resources,
+        pullSecret,
+        (host, isInsecure) -> UpstreamSection.registry(host, isInsecure, pullSecret, proxies),
         logFormat,
         accessLog);
+  }
+
+  /** By what clients on this machine know the server, if nothing is said. */
+  private Set<String> ownNames() {
+    String host = listen.getHostString();
+    int port = listen.getPort();
+    boolean isLoopback = listen.getAddress() != null && listen.getAddress().isLoopbackAddress();
+    Stream<String> hosts =
+        isLoopback
+            ? Stream.of(host, "localhost", listen.getAddress().getHostAddress())
+            : Stream.of(host);
+    return hosts.map(one -> one + ":" + port).collect(Collectors.toUnmodifiableSet());
   }
 
   /** A later entry for a registry takes the place of an earlier one. */

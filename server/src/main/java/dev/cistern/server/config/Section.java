@@ -57,10 +57,26 @@ final class Section {
 
   /** Parses a file's text; an empty one is a mapping without keys. */
   static Optional<Section> parse(String text, String file) {
+    List<Section> documents = parseAll(text, file);
+    if (documents.size() > 1) {
+      throw new ConfigException(file + ": one document is expected, not " + documents.size());
+    }
+    return documents.stream().findFirst();
+  }
+
+  /**
+   * Parses a file's text, which may have several documents (or be JSON); empty ones are left out.
+   */
+  static List<Section> parseAll(String text, String file) {
     try {
-      return new Compose(LoadSettings.builder().setLabel(file).build())
-          .composeString(text)
-          .map(root -> new Section(file, "", root));
+      var documents = new ArrayList<Section>();
+      for (Node root :
+          new Compose(LoadSettings.builder().setLabel(file).build()).composeAllFromString(text)) {
+        if (!(root instanceof ScalarNode scalar && scalar.getValue().isEmpty())) {
+          documents.add(new Section(file, "", root));
+        }
+      }
+      return documents;
     } catch (MarkedYamlEngineException e) {
       String line = e.getProblemMark().map(mark -> ":" + (mark.getLine() + 1)).orElse("");
       throw new ConfigException(file + line + ": not YAML: " + e.getProblem());
@@ -155,6 +171,16 @@ final class Section {
     for (Node item : items(key)) {
       texts.add(scalar(item, below(key)));
     }
+    return texts;
+  }
+
+  /** Reads a mapping of any keys to single values. */
+  Map<String, String> textByKey(String key) {
+    var texts = new LinkedHashMap<String, String>();
+    section(key)
+        .ifPresent(section ->
+            section.values.forEach(
+                (name, value) -> texts.put(name, section.scalar(value, section.below(name)))));
     return texts;
   }
 

@@ -29,26 +29,31 @@ final class UpstreamSection {
 
   private UpstreamSection() {}
 
-  /** Returns a registry on the internet that is used anonymously. */
-  static UpstreamSettings publicRegistry(String host, ProxyRules proxies) {
+  /**
+   * Returns a registry that needs no entry.
+   *
+   * @param isInsecure whether its certificate is not verified, and plain http is tried after https
+   */
+  static UpstreamSettings registry(
+      String host, boolean isInsecure, Keyring pullSecret, ProxyRules proxies) {
     return new UpstreamSettings(
         host,
         host,
         usualEndpoint(host),
-        Keyring.EMPTY,
+        pullSecret,
         Optional.empty(),
-        false,
+        isInsecure,
         usualRealms(host),
         Set.of(),
         Freshness.USUAL,
-        List.of(),
+        isInsecure ? List.of(URI.create("http://" + host)) : List.of(),
         false,
         Optional.empty(),
         ConnectionSettings.DEFAULT.through(proxies));
   }
 
   /** Reads {@code [NAME=]URL}; plain http in it is taken as meant. */
-  static UpstreamSettings parse(String text, ProxyRules proxies) {
+  static UpstreamSettings parse(String text, Keyring pullSecret, ProxyRules proxies) {
     int equals = text.indexOf('=');
     URI endpoint =
         web(text.substring(equals + 1))
@@ -71,7 +76,7 @@ final class UpstreamSection {
         name,
         registry,
         endpoint,
-        Keyring.EMPTY,
+        pullSecret,
         Optional.empty(),
         "http".equals(endpoint.getScheme()),
         Set.of(),
@@ -83,10 +88,10 @@ final class UpstreamSection {
         ConnectionSettings.DEFAULT.through(proxies));
   }
 
-  /** Reads an entry; {@code proxies} are those of who does not say. */
-  static UpstreamSettings read(Section section, ProxyRules proxies) {
+  /** Reads an entry; {@code pullSecret} and {@code proxies} are those of who does not say. */
+  static UpstreamSettings read(Section section, Keyring pullSecret, ProxyRules proxies) {
     String registry = MirrorRules.canonicalHost(section.required("registry"));
-    if (!HOST.matcher(registry).matches()) {
+    if (!isHost(registry)) {
       throw section.wrong(
           "registry", "a host such as registry.example.com or host:5000 is expected");
     }
@@ -104,7 +109,10 @@ final class UpstreamSection {
             name,
             registry,
             endpoints.isEmpty() ? usualEndpoint(registry) : endpoints.getFirst(),
-            section.text("credentials").map(path -> keyring(section, path)).orElse(Keyring.EMPTY),
+            section
+                .text("credentials")
+                .map(path -> Keyring.first(List.of(keyring(section, path), pullSecret)))
+                .orElse(pullSecret),
             section.text("caFile").map(path -> file(section, "caFile", path)),
             isInsecure,
             realms.isEmpty() ? usualRealms(registry) : Set.copyOf(realms),
@@ -200,12 +208,17 @@ final class UpstreamSection {
     }
   }
 
-  private static Path file(Section section, String key, String path) {
+  static Path file(Section section, String key, String path) {
     Path file = Path.of(path);
     if (!Files.isReadable(file)) {
       throw section.wrong(key, "the file " + path + " cannot be read");
     }
     return file;
+  }
+
+  /** Says whether {@code text} is {@code host[:port]} in lower case. */
+  static boolean isHost(String text) {
+    return HOST.matcher(text).matches();
   }
 
   private static boolean isName(String name) {

@@ -1,0 +1,250 @@
+package dev.cistern.conformance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Mirror sets as a cluster has them, in force for what this server pulls and for who pulls here.
+ */
+class MirrorSetsTest {
+  private static final String SELF = "mirror.example:5000";
+  private static final String APP = "team/app";
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  @TempDir Path directory;
+
+  private final UpstreamRegistry source = UpstreamRegistry.start();
+  private final UpstreamRegistry other = UpstreamRegistry.start();
+  private final byte[] layer = Samples.bytes(100_000, 7);
+  private final byte[] manifest = Samples.manifestOf(List.of(layer));
+  private final String digest = Samples.digest(manifest);
+  private final String blob = Samples.digest(layer);
+
+  /** Started by each test, when its objects are there. */
+  @SuppressWarnings("NullAway.Init")
+  private CisternServer server;
+
+  @SuppressWarnings("NullAway.Init")
+  private TestClient client;
+
+  @BeforeEach
+  void fill() throws IOException {
+    Files.createDirectory(directory.resolve("objects"));
+    for (UpstreamRegistry registry : List.of(source, other)) {
+      registry.addBlob(APP, layer);
+      registry.addManifest(APP, manifest, "v1");
+    }
+  }
+
+  @AfterEach
+  void stop() {
+    client.close();
+    server.close();
+    source.close();
+    other.close();
+  }
+
+  @Test
+  void byAnIdmsADigestIsFilledFromTheSourceAndATagIsWhatWasPushed() {
+    objects("idms.yaml", idms("source.example/team", SELF + "/copies", ""));
+    start();
+
+    assertThat(client.get("/v2/copies/app/manifests/" + digest).bytes()).isEqualTo(manifest);
+    assertThat(client.get("/v2/copies/app/blobs/" + blob).bytes()).isEqualTo(layer);
+    assertThat(client.get("/v2/copies/app/manifests/v1").status()).isEqualTo(404);
+    assertThat(source.requests("GET", "/manifests/v1")).isEmpty();
+
+    push("copies/app", "v1");
+    assertThat(client.get("/v2/copies/app/manifests/v1").bytes()).isEqualTo(manifest);
+  }
+
+  @Test
+  void byAnItmsATagIsFilledAndWhatItLeadsTo() {
+    objects("itms.yaml", itms("source.example/team", SELF + "/copies"));
+    start();
+
+    assertThat(client.get("/v2/copies/app/manifests/" + digest).status()).isEqualTo(404);
+    assertThat(client.get("/v2/copies/app/blobs/" + blob).status()).isEqualTo(404);
+    assertThat(client.get("/v2/copies/app/manifests/v1").bytes()).isEqualTo(manifest);
+    assertThat(client.get("/v2/copies/app/blobs/" + blob).bytes()).isEqualTo(layer);
+  }
+
+  @Test
+  void aTagThatWasPushedHereWinsOverTheSources() {
+    objects("itms.yaml", itms("source.example/team", SELF + "/copies"));
+    start();
+    push("copies/app", "v1");
+
+    assertThat(client.get("/v2/copies/app/manifests/v1").bytes()).isEqualTo(manifest);
+    assertThat(source.requests()).isEmpty();
+  }
+
+  @Test
+  void underNeverContactSourceTheOtherMirrorsServeAndTheSourceSeesNothing() {
+    objects(
+        "idms.yaml",
+        idms(
+            "source.example/team",
+            SELF + "/copies, other.example/team",
+            "mirrorSourcePolicy: NeverContactSource"));
+    start();
+
+    assertThat(client.get("/v2/copies/app/manifests/" + digest).status()).isEqualTo(200);
+    other.goAway();
+    String unknown = Samples.digest(new byte[] {1});
+    assertThat(client.get("/v2/copies/app/manifests/" + unknown).status()).isEqualTo(502);
+    assertThat(source.requests()).isEmpty();
+  }
+
+  @Test
+  void mirrorsAreTriedInOrderBeforeTheSource() {
+    objects(
+        "idms.yaml", idms("source.example/team", "gone.example:1/team, other.example/empty", ""));
+    start();
+
+    assertThat(client.get("/v2/source.example/team/app/manifests/" + digest).status())
+        .isEqualTo(200);
+    assertThat(other.requests("GET", "/v2/empty/app/manifests/" + digest)).isNotEmpty();
+    assertThat(source.requests("GET", "/v2/team/app/manifests/" + digest)).hasSize(1);
+  }
+
+  @Test
+  void theMostSpecificSourceWinsAlone() {
+    objects("wide.yaml", idms("source.example", "other.example", ""));
+    objects("narrow.yaml", idms("source.example/team/app", "other.example/empty", ""));
+    start();
+
+    assertThat(client.get("/v2/source.example/team/app/manifests/" + digest).status())
+        .isEqualTo(200);
+    assertThat(other.requests("GET", "/v2/team/app/")).isEmpty();
+    assertThat(source.requests("GET", "/v2/team/app/manifests/")).hasSize(1);
+  }
+
+  @Test
+  void aRegistryThatOnlyARuleNamesIsKnown() {
+    objects("idms.yaml", idms("unlisted.example/team", "other.example/team", ""));
+    start();
+
+    assertThat(client.get("/v2/team/app/manifests/" + digest + "?ns=unlisted.example").status())
+        .isEqualTo(200);
+    assertThat(client.get("/v2/team/app/manifests/" + digest + "?ns=else.example").status())
+        .isEqualTo(404);
+  }
+
+  @Test
+  void whatWasPushedToAMirrorHereServesTheSourcesName() {
+    objects(
+        "idms.yaml",
+        idms(
+            "source.example/team",
+            SELF + "/copies/team",
+            "mirrorSourcePolicy: NeverContactSource"));
+    start();
+    push("copies/team/app", "v9");
+
+    String name = "/v2/team/app/manifests/" + digest + "?ns=source.example";
+    assertThat(client.get(name).bytes()).isEqualTo(manifest);
+    // containerd puts the path of its hosts.toml before the name
+    String below = "/v2/copies/team/app/manifests/" + digest + "?ns=source.example";
+    assertThat(client.get(below).bytes()).isEqualTo(manifest);
+    assertThat(client.get("/v2/copies/team/app/blobs/" + blob + "?ns=source.example").bytes())
+        .isEqualTo(layer);
+    assertThat(source.requests()).isEmpty();
+  }
+
+  @Test
+  void changedFilesAreInForceAndABadOneLeavesTheRest() {
+    objects("idms.yaml", idms("source.example/team", SELF + "/copies", ""));
+    start();
+    assertThat(client.get("/v2/copies/app/manifests/" + digest).status()).isEqualTo(200);
+
+    objects("bad.yaml", idms("source.example/team", "http://no", ""));
+    objects("more.yaml", itms("source.example/team", SELF + "/tags"));
+    await().atMost(PATIENCE).until(() -> client.get("/v2/tags/app/manifests/v1").status() == 200);
+    assertThat(String.join("\n", server.log())).contains("bad.yaml:8: spec.imageDigestMirrors[0]");
+
+    delete("more.yaml");
+    await().atMost(PATIENCE).until(() -> client.get("/v2/tags/app2/manifests/v1").status() == 404);
+  }
+
+  @Test
+  void whySaysByWhichRule() {
+    objects("idms.yaml", idms("source.example/team", SELF + "/copies", ""));
+    start();
+
+    String why = client.get("/admin/why?ref=copies/app:v1").text();
+    assertThat(why).contains("it mirrors source.example/team/app (digest-only)");
+  }
+
+  private void start() {
+    server =
+        new TestConfig(directory)
+            .registry("source.example", source, "insecure: true")
+            .registry("other.example", other, "insecure: true")
+            .line("names: [\"" + SELF + "\"]")
+            .line("absence: 1ms")
+            .line("resources: [" + directory.resolve("objects") + "]")
+            .start();
+    client = new TestClient(server);
+  }
+
+  private void push(String repository, String tag) {
+    assertThat(client.pushBlob(repository, layer).status()).isEqualTo(201);
+    assertThat(client.putManifest("/v2/" + repository + "/manifests/" + tag, manifest).status())
+        .isEqualTo(201);
+  }
+
+  /** As an editor or a mounted ConfigMap does: the file is whole from the first moment. */
+  private void objects(String name, String text) {
+    try {
+      Path next = Files.writeString(directory.resolve(name + ".next"), text);
+      Files.move(next, directory.resolve("objects").resolve(name), StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void delete(String name) {
+    try {
+      Files.delete(directory.resolve("objects").resolve(name));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static String idms(String source, String mirrors, String more) {
+    return object("ImageDigestMirrorSet", "imageDigestMirrors", source, mirrors, more);
+  }
+
+  private static String itms(String source, String mirrors) {
+    return object("ImageTagMirrorSet", "imageTagMirrors", source, mirrors, "");
+  }
+
+  private static String object(
+      String kind, String list, String source, String mirrors, String more) {
+    return """
+    apiVersion: config.openshift.io/v1
+    kind: %s
+    metadata:
+      name: one
+    spec:
+      %s:
+      - source: %s
+        mirrors: [%s]
+        %s
+    """
+        .formatted(kind, list, source, mirrors, more);
+  }
+}

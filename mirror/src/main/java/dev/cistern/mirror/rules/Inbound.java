@@ -1,0 +1,130 @@
+package dev.cistern.mirror.rules;
+
+import dev.cistern.oci.RepositoryName;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** The repositories of this server that mirror sets name as mirrors, and of what. */
+final class Inbound {
+  private final Map<String, List<Entry>> byPath = new HashMap<>();
+  private final Map<String, List<Entry>> byHost = new HashMap<>();
+
+  /**
+   * @param own the names of this server
+   */
+  Inbound(Collection<MirrorSet> sets, Set<String> own) {
+    for (MirrorSet set : sets) {
+      for (MirrorSet.Entry entry : set.entries()) {
+        for (String mirror : entry.mirrors()) {
+          String host = host(mirror);
+          if (own.contains(host)
+              && !entry.source().startsWith("*")
+              && !entry.source().equals(mirror)) {
+            add(
+                new Entry(
+                    mirror.substring(Math.min(mirror.length(), host.length() + 1)),
+                    entry.source(),
+                    set.kind().pullFrom()));
+          }
+        }
+      }
+    }
+  }
+
+  /**
+   * A mirror that is here.
+   *
+   * @param path the repository or namespace here, or "" for the whole server
+   * @param from what it mirrors: {@code host[:port][/path]}
+   * @param pullFrom for which pulls
+   */
+  record Entry(String path, String from, PullFrom pullFrom) {
+    /**
+     * Returns what {@code name} mirrors, {@code host/repository}, if it is at or below the path.
+     */
+    Optional<String> source(RepositoryName name) {
+      String text = from + after(name.path(), path).orElse("");
+      return text.indexOf('/') > 0 ? Optional.of(text) : Optional.empty();
+    }
+
+    /** Returns the part of the path that containerd's hosts.toml has before the repository. */
+    String base() {
+      String here = path;
+      String there = from.substring(Math.min(from.length(), host(from).length() + 1));
+      while (!here.isEmpty() && last(here).equals(last(there))) {
+        here = parent(here);
+        there = parent(there);
+      }
+      return here;
+    }
+  }
+
+  private void add(Entry entry) {
+    byPath.computeIfAbsent(entry.path(), path -> new ArrayList<>()).add(entry);
+    byHost
+        .computeIfAbsent(MirrorRules.canonicalHost(host(entry.from())), host -> new ArrayList<>())
+        .add(entry);
+  }
+
+  /** Returns the entries with the longest path that {@code name} is at or below. */
+  List<Entry> entries(RepositoryName name) {
+    for (String path = name.path(); !path.isEmpty(); path = parent(path)) {
+      List<Entry> entries = byPath.get(path);
+      if (entries != null) {
+        return entries;
+      }
+    }
+    return List.of();
+  }
+
+  /** Returns the entries that have this whole server as a mirror. */
+  List<Entry> wholeServer() {
+    return byPath.getOrDefault("", List.of());
+  }
+
+  /**
+   * Returns the repository at {@code host} that containerd asks for as {@code name}: below a mirror
+   * of that host, the path that its hosts.toml has before it is cut.
+   */
+  RepositoryName below(String host, RepositoryName name) {
+    for (Entry entry : byHost.getOrDefault(host, List.of())) {
+      String base = entry.base();
+      Optional<String> rest = base.isEmpty() ? Optional.empty() : after(name.path(), base);
+      if (rest.filter(text -> !text.isEmpty() && after(host + text, entry.from()).isPresent())
+          .isPresent()) {
+        return new RepositoryName(rest.get().substring(1));
+      }
+    }
+    return name;
+  }
+
+  /** Returns what follows {@code beginning} in {@code path}: "" or {@code /rest}. */
+  private static Optional<String> after(String path, String beginning) {
+    if (beginning.isEmpty()) {
+      return Optional.of("/" + path);
+    }
+    boolean isBelow =
+        path.startsWith(beginning)
+            && (path.length() == beginning.length() || path.charAt(beginning.length()) == '/');
+    return isBelow ? Optional.of(path.substring(beginning.length())) : Optional.empty();
+  }
+
+  private static String parent(String path) {
+    int slash = path.lastIndexOf('/');
+    return slash < 0 ? "" : path.substring(0, slash);
+  }
+
+  private static String last(String path) {
+    return path.substring(path.lastIndexOf('/') + 1);
+  }
+
+  private static String host(String place) {
+    int slash = place.indexOf('/');
+    return slash < 0 ? place : place.substring(0, slash);
+  }
+}

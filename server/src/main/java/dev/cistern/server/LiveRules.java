@@ -1,0 +1,89 @@
+package dev.cistern.server;
+
+import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.rules.MirrorRules;
+import dev.cistern.server.config.Config;
+import dev.cistern.server.config.ConfigException;
+import dev.cistern.server.config.RuleFiles;
+import dev.cistern.server.config.Rules;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Puts the rules and secrets of files in force, and again whenever the files change. */
+final class LiveRules implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(LiveRules.class);
+  private static final Duration PAUSE = Duration.ofMillis(500);
+
+  private final Config config;
+  private final List<MirrorRules.Registry> registries;
+  private final RuleFiles files;
+  private @Nullable Thread watcher;
+
+  /**
+   * Reads the files.
+   *
+   * @throws ConfigException if one is refused: nothing is in force yet that could stay so
+   */
+  LiveRules(Config config, List<MirrorRules.Registry> registries) {
+    this.config = config;
+    this.registries = registries;
+    this.files = new RuleFiles(config.resources());
+    List<String> complaints = files.refresh().complaints();
+    if (!complaints.isEmpty()) {
+      throw new ConfigException(String.join("\n", complaints));
+    }
+  }
+
+  /** Puts what the files say in force, and returns the part that is rules. */
+  MirrorRules apply() {
+    Rules rules = files.rules();
+    config.pullSecret().replace(rules.pullSecret());
+    return new MirrorRules(
+        registries,
+        config.defaultUpstream(),
+        rules.outbound(),
+        rules.mirrorSets(),
+        config.resources().names());
+  }
+
+  /** Looks for changes from now on. */
+  void follow(Mirror mirror) {
+    watcher = Thread.ofVirtual().name("rules").start(() -> watch(mirror));
+  }
+
+  private void watch(Mirror mirror) {
+    try {
+      while (true) {
+        Thread.sleep(PAUSE);
+        refresh(mirror);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the server stops
+    }
+  }
+
+  private void refresh(Mirror mirror) {
+    try {
+      RuleFiles.Refreshed refreshed = files.refresh();
+      refreshed
+          .complaints()
+          .forEach(complaint -> LOG.error("refused, what it said before stays: {}", complaint));
+      if (refreshed.isChanged()) {
+        mirror.rules(apply());
+        LOG.info("changed rules and secrets are in force");
+      }
+    } catch (RuntimeException e) {
+      LOG.atError().setCause(e).log("rules not changed");
+    }
+  }
+
+  @Override
+  public void close() {
+    if (watcher != null) {
+      watcher.interrupt();
+    }
+  }
+}

@@ -1,0 +1,35 @@
+package dev.cistern.server.config;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Where the cluster's objects are.
+ *
+ * @param names by which mirror sets know this server, each {@code host[:port]}
+ * @param directories with the objects' files, also in directories below
+ * @param registriesConf files of registries.conf version 2, a later one over those before
+ * @param pullSecret the file of the global pull secret
+ */
+public record ResourceSettings(
+    Set<String> names,
+    List<Path> directories,
+    List<Path> registriesConf,
+    Optional<Path> pullSecret) {
+  /** No objects. */
+  static final ResourceSettings NONE =
+      new ResourceSettings(Set.of(), List.of(), List.of(), Optional.empty());
+
+  /** Returns settings of which only the files count. */
+  public static ResourceSettings of(List<Path> directories, List<Path> registriesConf) {
+    return new ResourceSettings(Set.of(), directories, registriesConf, Optional.empty());
+  }
+
+  public ResourceSettings {
+    names = Set.copyOf(names);
+    directories = List.copyOf(directories);
+    registriesConf = List.copyOf(registriesConf);
+  }
+}

@@ -1,0 +1,166 @@
+package dev.cistern.server.config;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.mirror.rules.MirrorSet;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Objects of a cluster, as they are in files: YAML or JSON, several in a file, or lists of them.
+ * Read are mirror sets (ImageDigestMirrorSet, ImageTagMirrorSet, ImageContentSourcePolicy) and
+ * Secrets; objects of other kinds are left alone.
+ */
+public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
+  /** No objects. */
+  public static final Resources NONE = new Resources(List.of(), List.of());
+
+  private static final String CONFIG = "config.openshift.io/v1";
+  private static final String OPERATOR = "operator.openshift.io/v1alpha1";
+
+  public Resources {
+    mirrorSets = List.copyOf(mirrorSets);
+    secrets = List.copyOf(secrets);
+  }
+
+  /**
+   * A Secret.
+   *
+   * @param data decoded
+   */
+  public record Secret(String namespace, String name, String type, Map<String, byte[]> data) {
+    /** Says which, never what is in it. */
+    @Override
+    public String toString() {
+      return "secret " + namespace + "/" + name;
+    }
+  }
+
+  /**
+   * Reads a file.
+   *
+   * @throws ConfigException naming file, line and field
+   */
+  public static Resources read(Path file) {
+    try {
+      return parse(Files.readString(file), file.toString());
+    } catch (CharacterCodingException e) {
+      throw new ConfigException(file + ": not UTF-8");
+    } catch (IOException e) {
+      throw new ConfigException(file + ": cannot be read: " + e);
+    }
+  }
+
+  static Resources parse(String text, String file) {
+    var reader = new Reader();
+    Section.parseAll(text, file).forEach(reader::read);
+    return new Resources(reader.mirrorSets, reader.secrets);
+  }
+
+  /** Returns these objects and the others. */
+  public Resources and(Resources others) {
+    var allSets = new ArrayList<>(mirrorSets);
+    allSets.addAll(others.mirrorSets);
+    var allSecrets = new ArrayList<>(secrets);
+    allSecrets.addAll(others.secrets);
+    return new Resources(allSets, allSecrets);
+  }
+
+  /** Collects the objects of a file. */
+  private static final class Reader {
+    private final List<MirrorSet> mirrorSets = new ArrayList<>();
+    private final List<Secret> secrets = new ArrayList<>();
+
+    void read(Section object) {
+      String version = object.required("apiVersion");
+      String kind = object.required("kind");
+      switch (kind) {
+        case "ImageDigestMirrorSet" ->
+            mirrorSet(object, version, CONFIG, MirrorSet.Kind.DIGEST, "imageDigestMirrors");
+        case "ImageTagMirrorSet" ->
+            mirrorSet(object, version, CONFIG, MirrorSet.Kind.TAG, "imageTagMirrors");
+        case "ImageContentSourcePolicy" ->
+            mirrorSet(object, version, OPERATOR, MirrorSet.Kind.DIGEST, "repositoryDigestMirrors");
+        case "Secret" -> secret(object, version);
+        case "List",
+            "SecretList",
+            "ImageDigestMirrorSetList",
+            "ImageTagMirrorSetList",
+            "ImageContentSourcePolicyList" ->
+            object.sections("items").forEach(this::read);
+        default -> {} // the directories hold what a cluster holds
+      }
+    }
+
+    private void mirrorSet(
+        Section object, String version, String expected, MirrorSet.Kind kind, String list) {
+      if (!version.equals(expected)) {
+        throw object.wrong("apiVersion", expected + " is expected for this kind");
+      }
+      var entries = new ArrayList<MirrorSet.Entry>();
+      object
+          .section("spec")
+          .ifPresent(spec -> {
+            spec.sections(list).forEach(entry -> entries.add(entry(entry, expected)));
+            spec.end();
+          });
+      mirrorSets.add(new MirrorSet(kind, entries));
+    }
+
+    private static MirrorSet.Entry entry(Section entry, String version) {
+      String source = entry.required("source");
+      if (!MirrorSet.isSource(source)) {
+        throw entry.wrong("source", "host[:port][/path] or *.host is expected, not " + source);
+      }
+      List<String> mirrors = entry.texts("mirrors");
+      for (String mirror : mirrors) {
+        if (!MirrorSet.isMirror(mirror)) {
+          throw entry.wrong("mirrors", "host[:port][/path] is expected, not " + mirror);
+        }
+      }
+      boolean isNever = version.equals(CONFIG) && isNever(entry);
+      entry.end();
+      return new MirrorSet.Entry(source, mirrors, isNever);
+    }
+
+    private static boolean isNever(Section entry) {
+      return switch (entry.text("mirrorSourcePolicy").orElse("")) {
+        case "", "AllowContactingSource" -> false;
+        case "NeverContactSource" -> true;
+        default ->
+            throw entry.wrong(
+                "mirrorSourcePolicy", "AllowContactingSource or NeverContactSource is expected");
+      };
+    }
+
+    private void secret(Section object, String version) {
+      if (!version.equals("v1")) {
+        throw object.wrong("apiVersion", "v1 is expected for this kind");
+      }
+      Optional<Section> metadata = object.section("metadata");
+      String name = metadata.flatMap(section -> section.text("name")).orElse("");
+      String namespace = metadata.flatMap(section -> section.text("namespace")).orElse("");
+      var data = new LinkedHashMap<String, byte[]>();
+      object
+          .textByKey("data")
+          .forEach((key, value) -> {
+            try {
+              data.put(key, Base64.getMimeDecoder().decode(value));
+            } catch (IllegalArgumentException e) {
+              throw object.wrong("data", key + " is not base64");
+            }
+          });
+      object.textByKey("stringData").forEach((key, value) -> data.put(key, value.getBytes(UTF_8)));
+      String type = object.text("type").orElse("Opaque");
+      secrets.add(new Secret(namespace, name, type, data));
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package dev.cistern.server.config;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.cistern.mirror.rules.MirrorSet;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ResourcesTest {
+  private static final String DIGESTS =
+      """
+      apiVersion: config.openshift.io/v1
+      kind: ImageDigestMirrorSet
+      metadata: {name: one, labels: {a: b}}
+      spec:
+        imageDigestMirrors:
+        - source: registry.example.com/team
+          mirrors: [mirror.example.com:5000/copies, other.example.com]
+          mirrorSourcePolicy: NeverContactSource
+        - source: "*.example.org"
+          mirrors: [mirror.example.com/all]
+      """;
+  private static final String POLICY =
+      """
+      apiVersion: operator.openshift.io/v1alpha1
+      kind: ImageContentSourcePolicy
+      metadata: {name: old}
+      spec:
+        repositoryDigestMirrors:
+        - source: registry.example.com/team
+          mirrors: [mirror.example.com]
+      """;
+
+  @Test
+  void readsSeveralDocumentsOfAllKinds() {
+    String tags = DIGESTS.replace("Digest", "Tag");
+
+    Resources resources = Resources.parse(DIGESTS + "---\n---\n" + tags + "---\n" + POLICY, "a");
+
+    assertThat(resources.mirrorSets())
+        .extracting(MirrorSet::kind)
+        .containsExactly(MirrorSet.Kind.DIGEST, MirrorSet.Kind.TAG, MirrorSet.Kind.DIGEST);
+    assertThat(resources.mirrorSets().getFirst().entries())
+        .containsExactly(
+            new MirrorSet.Entry(
+                "registry.example.com/team",
+                List.of("mirror.example.com:5000/copies", "other.example.com"),
+                true),
+            new MirrorSet.Entry("*.example.org", List.of("mirror.example.com/all"), false));
+  }
+
+  @Test
+  void readsJsonAndLists() {
+    String json =
+        """
+        {"apiVersion": "v1", "kind": "List", "items": [
+          {"apiVersion": "config.openshift.io/v1", "kind": "ImageTagMirrorSet",
+           "spec": {"imageTagMirrors": [{"source": "a.example", "mirrors": ["b.example"]}]}},
+          {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 3}}]}
+        """;
+
+    assertThat(Resources.parse(json, "a").mirrorSets())
+        .containsExactly(
+            new MirrorSet(
+                MirrorSet.Kind.TAG,
+                List.of(new MirrorSet.Entry("a.example", List.of("b.example"), false))));
+  }
+
+  @Test
+  void readsSecretsWithDataAndStringData() {
+    Resources resources =
+        Resources.parse(
+            """
+            apiVersion: v1
+            kind: Secret
+            metadata: {name: pull-secret, namespace: openshift-config}
+            type: kubernetes.io/dockerconfigjson
+            data: {.dockerconfigjson: e30=}
+            stringData: {note: plain}
+            """,
+            "a");
+
+    Resources.Secret secret = resources.secrets().getFirst();
+    assertThat(secret.data().get(".dockerconfigjson")).isEqualTo("{}".getBytes(UTF_8));
+    assertThat(secret.data().get("note")).isEqualTo("plain".getBytes(UTF_8));
+    assertThat(secret).hasToString("secret openshift-config/pull-secret");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "config.openshift.io/v1|config.openshift.io/v2|a:1: apiVersion: config.openshift.io/v1 is",
+        "imageDigestMirrors|imageTagMirrors|a:5: spec.imageTagMirrors: unknown key",
+        "registry.example.com/team|http://registry.example.com|"
+            + "a:6: spec.imageDigestMirrors[0].source: host[:port][/path] or *.host is expected",
+        "other.example.com|\"*.example.com\"|a:7: spec.imageDigestMirrors[0].mirrors: host[:port][/path]",
+        "NeverContactSource|Never|mirrorSourcePolicy: AllowContactingSource or NeverContactSource",
+        "mirrorSourcePolicy|policy|a:8: spec.imageDigestMirrors[0].policy: unknown key",
+        "- source: registry|- host: registry|a:6: spec.imageDigestMirrors[0].source: the key is",
+        "kind: ImageDigestMirrorSet|sort: of|a:1: kind: the key is missing",
+        "spec:|spec: [|not YAML",
+      })
+  void refusesWithFileLineAndField(String right, String wrong, String complaint) {
+    assertThatThrownBy(() ->
+            Resources.parse(DIGESTS.replaceFirst(java.util.regex.Pattern.quote(right), wrong), "a"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining(complaint);
+  }
+
+  @Test
+  void anIcspHasNoPolicy() {
+    String text = POLICY + "    mirrorSourcePolicy: NeverContactSource\n";
+
+    assertThatThrownBy(() -> Resources.parse(text, "a"))
+        .hasMessageContaining("mirrorSourcePolicy: unknown key");
+  }
+}
