@@ -114,8 +114,15 @@ class MirrorSetsTest {
         "idms.yaml", idms("source.example/team", "gone.example:1/team, other.example/empty", ""));
     start();
 
-    assertThat(client.get("/v2/source.example/team/app/manifests/" + digest).status())
-        .isEqualTo(200);
+    TestClient.Answered answered = client.get("/v2/source.example/team/app/manifests/" + digest);
+    assertThat(answered.status()).isEqualTo(200);
+    assertThat(answered.cacheStatus())
+        .contains("gone.example:1: unknown host", "other.example: it answered 404");
+    assertThat(client.get("/metrics").text())
+        .contains(
+            "cistern_upstream_answers_total{outcome=\"missing\",upstream=\"other.example\"}",
+            "cistern_upstream_answers_total{outcome=\"found\",upstream=\"source.example\"}");
+    assertThat(server.log()).anyMatch(line -> line.contains("reason=\"gone.example:1: unknown"));
     assertThat(other.requests("GET", "/v2/empty/app/manifests/" + digest)).isNotEmpty();
     assertThat(source.requests("GET", "/v2/team/app/manifests/" + digest)).hasSize(1);
   }

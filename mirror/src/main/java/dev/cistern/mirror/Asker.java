@@ -6,11 +6,16 @@ import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.Upstream;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiConsumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the pull sources of a location one after the other until one has what is wanted. Those that
@@ -26,6 +31,10 @@ final class Asker {
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
+  /** Of wildcards in rules there may be any number of hosts. */
+  private static final int MOST_COUNTED = 1000;
+
+  private final Map<String, LongAdder> answers = new ConcurrentHashMap<>();
   private final Upstreams upstreams;
   private final Outages outages;
   private final Outside outside;
@@ -47,8 +56,21 @@ final class Asker {
     Answer<T> ask(Upstream upstream, PullSource source) throws IOException;
   }
 
-  /** An answer, and whose it is. */
-  record Asked<T>(PullSource source, Answer<T> answer) {}
+  /**
+   * An answer, and whose it is.
+   *
+   * @param others what the sources said that were asked too, each {@code NAME: REASON}
+   */
+  record Asked<T>(PullSource source, Answer<T> answer, List<String> others) {
+    Asked {
+      others = List.copyOf(others);
+    }
+  }
+
+  /** Returns how often upstreams answered how, by {@code UPSTREAM OUTCOME}. */
+  Map<String, LongAdder> answers() {
+    return answers;
+  }
 
   /**
    * Says whether the request came through this server before. Such a one must not join what is
@@ -85,25 +107,41 @@ final class Asker {
       BiConsumer<PullSource, Answer<T>> note)
       throws IOException {
     if (isCircle(location)) {
-      return new Asked<>(sources.getFirst(), new Answer.Circle<>());
+      return new Asked<>(sources.getFirst(), new Answer.Circle<>(), List.of());
     }
     String via = location.via().map(proxies -> proxies + ", ").orElse("");
-    @Nullable Asked<T> telling = null;
+    var failed = new LinkedHashMap<PullSource, Answer<T>>();
     for (PullSource source : outages.ordered(sources)) {
       Upstream upstream = upstreams.get(source).via(via + "1.1 " + own);
-      var asked = new Asked<>(source, question.ask(upstream, source));
-      note.accept(source, asked.answer);
-      if (asked.answer instanceof Answer.Found) {
-        return asked;
+      Answer<T> answer = question.ask(upstream, source);
+      note.accept(source, answer);
+      count(source, answer);
+      if (answer instanceof Answer.Found) {
+        return new Asked<>(source, answer, texts(failed, source));
       }
-      if (telling == null || weight(asked.answer) > weight(telling.answer)) {
-        telling = asked;
-      }
+      failed.put(source, answer);
     }
-    if (telling == null) {
-      throw new IllegalArgumentException("no sources to ask");
+    Map.Entry<PullSource, Answer<T>> telling =
+        failed.entrySet().stream()
+            .max(Comparator.comparingInt(entry -> weight(entry.getValue())))
+            .orElseThrow(() -> new IllegalArgumentException("no sources to ask"));
+    return new Asked<>(telling.getKey(), telling.getValue(), texts(failed, telling.getKey()));
+  }
+
+  private static <T> List<String> texts(Map<PullSource, Answer<T>> answers, PullSource but) {
+    return answers.entrySet().stream()
+        .filter(entry -> !entry.getKey().equals(but))
+        .map(entry -> entry.getKey().name() + ": " + Failures.reason(entry.getValue()))
+        .toList();
+  }
+
+  private void count(PullSource source, Answer<?> answer) {
+    String outcome = answer.getClass().getSimpleName().toLowerCase(Locale.ROOT);
+    if (answers.size() < MOST_COUNTED) {
+      answers
+          .computeIfAbsent(source.upstream() + " " + outcome, key -> new LongAdder())
+          .increment();
     }
-    return telling;
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.cistern.mirror;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -64,6 +65,11 @@ public record CacheStatus(
   /** Returns the same, with the reason for it. */
   CacheStatus because(String why) {
     return new CacheStatus(outcome, upstream, Optional.of(why), fresh, isStored);
+  }
+
+  /** Returns the same for what other sources did not give, each {@code NAME: REASON}. */
+  CacheStatus after(List<String> others) {
+    return others.isEmpty() ? this : because(String.join("; ", others));
   }
 
   /** Returns the same, good for {@code time}. */

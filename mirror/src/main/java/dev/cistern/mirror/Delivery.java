@@ -36,6 +36,7 @@ final class Delivery implements AutoCloseable {
   private final List<PullSource> sources;
   private final Set<PullSource> givers = new HashSet<>();
   private @Nullable RemoteBlob remote;
+  private volatile List<String> others = List.of();
   private PullSource source;
   private long position;
   private long skip;
@@ -88,6 +89,7 @@ final class Delivery implements AutoCloseable {
     position = from;
     size = -1;
     Asker.Asked<RemoteBlob> asked = asker.insist(location, sources, this::open);
+    others = asked.others();
     accept(asked);
     return asked.answer();
   }
@@ -110,6 +112,11 @@ final class Delivery implements AutoCloseable {
   /** Returns the source that is being read, or was asked last. */
   PullSource source() {
     return source;
+  }
+
+  /** Returns what the sources said that were asked at the beginning and had nothing to give. */
+  List<String> others() {
+    return others;
   }
 
   /** Returns all sources that gave bytes. */

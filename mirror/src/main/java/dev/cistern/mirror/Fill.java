@@ -173,6 +173,11 @@ public final class Fill {
     return source;
   }
 
+  /** Returns what the sources said that had nothing to give; known when it has started. */
+  List<String> others() {
+    return delivery.others();
+  }
+
   /** Returns where it may come from. */
   List<PullSource> sources() {
     return sources;

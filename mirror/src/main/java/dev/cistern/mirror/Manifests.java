@@ -80,13 +80,14 @@ final class Manifests {
   private record Flight(RepositoryName repository, Reference reference, List<PullSource> sources) {}
 
   /** What a flight brought, and from where; no source if an earlier flight had brought it. */
-  private record Landing(Optional<PullSource> source, Answer<StoredManifest> answer) {
+  private record Landing(
+      Optional<PullSource> source, Answer<StoredManifest> answer, List<String> others) {
     Landing(Asker.Asked<StoredManifest> asked) {
-      this(Optional.of(asked.source()), asked.answer());
+      this(Optional.of(asked.source()), asked.answer(), asked.others());
     }
 
     static Landing earlier(StoredManifest manifest) {
-      return new Landing(Optional.empty(), new Answer.Found<>(manifest));
+      return new Landing(Optional.empty(), new Answer.Found<>(manifest), List.of());
     }
   }
 
@@ -245,13 +246,13 @@ final class Manifests {
       return new ManifestAnswer(
           found,
           isMine.get()
-              ? CacheStatus.miss(source.name())
-              : CacheStatus.of(CacheStatus.Outcome.JOINED, source.name()));
+              ? CacheStatus.miss(source.name()).after(landing.others)
+              : CacheStatus.of(CacheStatus.Outcome.JOINED, source.name()).after(landing.others));
     }
     if (landing.answer instanceof Answer.Missing) {
       absences.note(location, reference);
     }
-    throw Failures.of(landing.answer, source, unknown);
+    throw Failures.of(landing.answer, source, unknown).and(landing.others);
   }
 
   private ManifestAnswer revalidate(Location location, OldTag old) throws IOException {

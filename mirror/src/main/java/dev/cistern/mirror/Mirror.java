@@ -27,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -229,6 +230,11 @@ public final class Mirror implements AutoCloseable {
     return upstreams.rateLimits();
   }
 
+  /** Returns how often upstreams answered how, by {@code UPSTREAM OUTCOME}. */
+  public Map<String, LongAdder> answers() {
+    return asker.answers();
+  }
+
   /** Returns how many downloads run. */
   public int fillsRunning() {
     return fills.count();
@@ -386,7 +392,7 @@ public final class Mirror implements AutoCloseable {
         }
         case Fill.Start.Failed(Answer<?> answer) -> {
           if (fill.sources().equals(location.sources())) {
-            throw failed(location, digest, fill.source(), answer);
+            throw failed(location, digest, fill.source(), answer).and(fill.others());
           }
           return Optional.empty();
         }
@@ -401,9 +407,11 @@ public final class Mirror implements AutoCloseable {
 
   private static CacheStatus status(Fills.Joined joined) {
     String upstream = joined.fill().source().name();
-    return joined.wasRunning()
-        ? CacheStatus.of(CacheStatus.Outcome.JOINED, upstream)
-        : CacheStatus.miss(upstream);
+    CacheStatus status =
+        joined.wasRunning()
+            ? CacheStatus.of(CacheStatus.Outcome.JOINED, upstream)
+            : CacheStatus.miss(upstream);
+    return status.after(joined.fill().others());
   }
 
   /** Gives what there is no room for. */

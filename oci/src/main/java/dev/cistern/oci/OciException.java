@@ -1,6 +1,7 @@
 package dev.cistern.oci;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +43,14 @@ public final class OciException extends RuntimeException {
   /** Returns the same error, sent with the advice to try again after {@code delay}. */
   public OciException withRetryAfter(Duration delay) {
     return new OciException(code, status, message(), advice, delay);
+  }
+
+  /** Returns the same error with more that is wrong. */
+  public OciException and(List<String> more) {
+    return more.isEmpty()
+        ? this
+        : new OciException(
+            code, status, message() + "; " + String.join("; ", more), advice, retryAfter);
   }
 
   /** Returns the code to send. */

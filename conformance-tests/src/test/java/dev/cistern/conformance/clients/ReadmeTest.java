@@ -87,6 +87,7 @@ class ReadmeTest {
                         "skopeo ",
                         "curl ",
                         "./cistern check ",
+                        "./cistern render ",
                         "./cistern why ",
                         "./cistern preheat ")
                     .anyMatch(command::startsWith));
@@ -157,6 +158,17 @@ class ReadmeTest {
               .run();
 
       assertThat(said).contains("upstream example: https://registry.example.com");
+    }
+  }
+
+  @Test
+  void render() throws IOException {
+    for (String command : commands("./cistern render ")) {
+      List<String> line = CisternServer.command(List.of(words(command)));
+      String said =
+          Command.of(line.getFirst(), line.subList(1, line.size()).toArray(String[]::new)).run();
+
+      assertThat(said).contains("- mirror.example.com:5000/registry.redhat.io");
     }
   }
 

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
@@ -93,7 +94,18 @@ final class Metrics {
     Map<String, RateLimit> limits = mirror.rateLimits();
     limit.register(rows(limits, RateLimit::limit), true);
     remaining.register(rows(limits, RateLimit::remaining), true);
+    mirror.answers().forEach(this::answers);
     return registry.scrape();
+  }
+
+  /** What is there already stays as it is. */
+  private void answers(String key, LongAdder count) {
+    int space = key.indexOf(' ');
+    FunctionCounter.builder("cistern.upstream.answers", count, LongAdder::sum)
+        .description("Answers of upstreams")
+        .tag("upstream", key.substring(0, space))
+        .tag("outcome", key.substring(space + 1))
+        .register(registry);
   }
 
   private static List<MultiGauge.Row<?>> rows(
