@@ -47,7 +47,7 @@ final class CredentialsCommand implements Command {
     boolean isJson = Output.isJson(line);
     var keyrings = new ArrayList<Keyring>();
     for (Path file : ConfigOptions.paths(line, AUTHFILE)) {
-      keyrings.add(RuleFiles.secret(file));
+      keyrings.add(RuleFiles.readSecret(file));
     }
     if (keyrings.isEmpty()) {
       throw new ParseException("--authfile FILE is needed");

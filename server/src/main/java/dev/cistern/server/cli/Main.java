@@ -100,7 +100,7 @@ public final class Main {
         new StringBuilder("A pull-through caching mirror registry.\n\nUsage: cistern COMMAND\n\n");
     for (Command command : COMMANDS) {
       if (!command.summary().isEmpty()) {
-        help.append(String.format("  %-10s %s%n", command.name(), command.summary()));
+        help.append(String.format("  %-12s %s%n", command.name(), command.summary()));
       }
     }
     return help.append("\n  cistern COMMAND --help    its options\n  cistern --version\n")

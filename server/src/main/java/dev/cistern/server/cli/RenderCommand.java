@@ -116,7 +116,7 @@ final class RenderCommand implements Command {
     }
     Keyring secret =
         line.hasOption(PULL_SECRET)
-            ? RuleFiles.secret(Path.of(line.getOptionValue(PULL_SECRET)))
+            ? RuleFiles.readSecret(Path.of(line.getOptionValue(PULL_SECRET)))
             : Keyring.EMPTY;
     HostsTree tree = HostsTree.of(sets, host -> secret.find(host, "").map(Credentials::basic));
     Path root = Path.of(line.getOptionValue(OUT));

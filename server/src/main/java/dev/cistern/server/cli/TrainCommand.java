@@ -33,7 +33,7 @@ final class TrainCommand implements Command {
   private static final String REPOSITORY = "/v2/train/image";
   private static final byte[] LAYER = new byte[1 << 20];
   private static final byte[] SMALL = new byte[1 << 12];
-  private static final int ROUNDS = 20;
+  private static final int ROUNDS = 200;
   private static final int HOT_ROUNDS = 6_000;
 
   @Override

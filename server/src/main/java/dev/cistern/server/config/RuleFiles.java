@@ -199,8 +199,20 @@ public final class RuleFiles {
     return new Content(resources, Optional.empty(), Optional.empty());
   }
 
-  /** Reads a docker configuration file, or a Secret that has one in it. */
-  public static Keyring secret(Path file) throws IOException {
+  /**
+   * Reads a docker configuration file, or a Secret that has one in it, once.
+   *
+   * @throws ConfigException if it cannot be read, or is neither
+   */
+  public static Keyring readSecret(Path file) {
+    try {
+      return secret(file);
+    } catch (IOException e) {
+      throw new ConfigException(file + ": cannot be read: " + e);
+    }
+  }
+
+  private static Keyring secret(Path file) throws IOException {
     String text = Files.readString(file);
     boolean isObject =
         text.contains("apiVersion")

@@ -195,6 +195,17 @@ class RulesCommandsTest {
   }
 
   @Test
+  void aMissingFileIsNamed() throws Exception {
+    String none = path("none");
+    assertThat(run("credentials", "--authfile", none, "busybox")).isEqualTo(1);
+    assertThat(run("resolve", "--registries-conf", none, "busybox")).isEqualTo(1);
+    assertThat(run("render", "registries-conf", none)).isEqualTo(1);
+    assertThat(err.toString().lines())
+        .hasSize(3)
+        .allMatch(line -> line.startsWith("error: " + none + ": cannot be read"));
+  }
+
+  @Test
   void missingOptionsAreNamed() throws Exception {
     assertThat(run("resolve", "busybox")).isEqualTo(2);
     assertThat(run("credentials", "busybox")).isEqualTo(2);
