@@ -11,7 +11,7 @@ import java.util.Map;
 /** A configuration file in the making, beside the store of the server that it is for. */
 final class TestConfig {
   private final Path directory;
-  private final StringBuilder upstreams = new StringBuilder("upstreams:\n");
+  private final StringBuilder upstreams = new StringBuilder();
   private final StringBuilder rest = new StringBuilder();
   private final Map<String, String> environment = new HashMap<>();
 
@@ -79,7 +79,10 @@ final class TestConfig {
 
   /** Starts a server at an address of its own. */
   CisternServer listen(String address) {
-    Path file = write(directory.resolve("cistern.yaml"), upstreams + rest.toString());
+    Path file =
+        write(
+            directory.resolve("cistern.yaml"),
+            (upstreams.isEmpty() ? "" : "upstreams:\n" + upstreams) + rest);
     return CisternServer.start(
         environment, directory.resolve("data"), "--config", file.toString(), "--listen", address);
   }
