@@ -2,6 +2,7 @@ package dev.cistern.conformance.clients;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.conformance.CisternServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -55,6 +56,11 @@ record Command(List<String> words, Map<String, String> environment, Duration pat
     String found = Clients.find(program).map(Path::toString).orElse(program);
     return new Command(
         Stream.concat(Stream.of(found), Stream.of(arguments)).toList(), Map.of(), PATIENCE);
+  }
+
+  /** Returns {@code cistern} of the distribution with these arguments. */
+  static Command cistern(String... arguments) {
+    return new Command(CisternServer.command(List.of(arguments)), Map.of(), PATIENCE);
   }
 
   /** Returns this with more arguments at its end. */

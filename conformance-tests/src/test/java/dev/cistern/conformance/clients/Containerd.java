@@ -49,16 +49,21 @@ final class Containerd implements AutoCloseable {
         """
             .formatted(mirror);
     try {
-      Path of = Files.createDirectories(directory.resolve("hosts").resolve(registry));
+      Path of = Files.createDirectories(hosts().resolve(registry));
       Files.writeString(of.resolve("hosts.toml"), hosts);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
+  /** Returns the directory with the hosts.toml files that it goes by, {@code HOST/hosts.toml}. */
+  Path hosts() {
+    return directory.resolve("hosts");
+  }
+
   /** Returns a pull of a reference, as the hosts.toml files say. */
   Command pull(String... arguments) {
-    return ctr("images", "pull", "--hosts-dir", directory.resolve("hosts").toString())
+    return ctr("images", "pull", "--hosts-dir", hosts().toString())
         .and("--snapshotter", "native")
         .and(arguments);
   }

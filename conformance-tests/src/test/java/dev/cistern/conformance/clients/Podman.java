@@ -36,6 +36,11 @@ final class Podman implements AutoCloseable {
             .formatted(registry, mirror));
   }
 
+  /** Lets it go by this registries.conf. */
+  void registries(String toml) {
+    write("registries.conf", toml);
+  }
+
   /** Pulls and returns the digest of what was named: the index, if it names one. */
   String pull(String reference) {
     podman("pull", "-q", "--tls-verify=false", reference).run();

@@ -7,10 +7,12 @@ import java.nio.file.Path;
 
 /** skopeo, without the logins of the user who runs the tests, over plain HTTP. */
 final class Skopeo {
+  private final Path directory;
   private final Path logins;
 
   /** Makes one that keeps its (no) logins in the directory. */
   Skopeo(Path directory) {
+    this.directory = directory;
     try {
       logins = Files.writeString(directory.resolve("skopeo-auth.json"), "{}");
     } catch (IOException e) {
@@ -42,6 +44,16 @@ final class Skopeo {
 
   Command delete(String reference) {
     return skopeo("delete", "--tls-verify=false", reference);
+  }
+
+  /**
+   * Returns a command that goes by this registries.conf, without the user's drop-ins; over plain
+   * HTTP only where the file says so.
+   */
+  Command by(Path registries, String... words) {
+    return skopeo("--registries-conf", registries.toString())
+        .and(words)
+        .with("HOME", directory.toString());
   }
 
   Command skopeo(String... words) {

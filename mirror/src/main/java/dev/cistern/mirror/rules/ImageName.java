@@ -59,6 +59,11 @@ record ImageName(String text, boolean isDigest) {
 
   /** Returns it without tag and digest. */
   String repository() {
+    return repository(text);
+  }
+
+  /** Returns a name that has a host without its tag and digest, if it has any. */
+  static String repository(String text) {
     int at = text.indexOf('@');
     String named = at < 0 ? text : text.substring(0, at);
     int colon = named.lastIndexOf(':');

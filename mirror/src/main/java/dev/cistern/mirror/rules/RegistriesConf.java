@@ -109,14 +109,15 @@ public final class RegistriesConf {
   }
 
   /**
-   * Finds where an image is pulled from.
+   * Finds where an image is pulled from, as containers/image does: it looks for the entry of the
+   * repository, so that entries for single tags and digests are not heeded.
    *
    * @param reference as people write it; see {@link ImageName}
    * @throws RulesException if {@code reference} is malformed, or what an entry makes of it
    */
   public Resolution resolve(String reference) {
     ImageName image = ImageName.parse(reference);
-    @Nullable Registry registry = prefixes.longest(image.text());
+    @Nullable Registry registry = prefixes.longest(image.repository());
     if (registry == null) {
       return new Resolution("", List.of(source(image.text(), Optional.empty(), false, false)));
     }
@@ -195,7 +196,7 @@ public final class RegistriesConf {
 
   private Resolution.Source source(
       String reference, Optional<PullFrom> pullFrom, boolean isInsecure, boolean isMirror) {
-    @Nullable Registry there = prefixes.longest(reference);
+    @Nullable Registry there = prefixes.longest(ImageName.repository(reference));
     boolean isBlocked = there != null && there.isBlocked();
     return new Resolution.Source(reference, pullFrom, isInsecure, isBlocked, isMirror);
   }

@@ -277,6 +277,32 @@ class ResolveTest {
         .containsExactly(false);
   }
 
+  /** The format allows them, but containers/image looks for the repository only. */
+  @ParameterizedTest
+  @ValueSource(strings = {"s.io/a:v1", "s.io/a@DIGEST", "s.io/a:v1@DIGEST"})
+  void entriesForSingleTagsAndDigestsAreNotHeeded(String text) {
+    String reference = text.replace("DIGEST", DIGEST);
+    RegistriesConf conf =
+        RegistriesConfTest.parse(
+            """
+            [[registry]]
+            location = "s.io"
+            [[registry]]
+            prefix = "%s"
+            location = "m.io/b"
+            blocked = true
+            [[registry]]
+            prefix = "moved.io"
+            location = "s.io"
+            """
+                .formatted(reference));
+
+    assertThat(conf.resolve(reference).prefix()).isEqualTo("s.io");
+    assertThat(references(conf, reference)).containsExactly(reference);
+    assertThat(conf.resolve(reference.replace("s.io", "moved.io")).sources())
+        .noneMatch(Resolution.Source::isBlocked);
+  }
+
   @Test
   void whatARuleMakesMalformedIsRefusedWithTheRule() {
     RegistriesConf conf =
