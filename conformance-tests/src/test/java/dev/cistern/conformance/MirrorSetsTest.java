@@ -3,11 +3,7 @@ package dev.cistern.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -32,6 +28,9 @@ class MirrorSetsTest {
   private final String digest = Samples.digest(manifest);
   private final String blob = Samples.digest(layer);
 
+  @SuppressWarnings("NullAway.Init")
+  private ObjectFiles objects;
+
   /** Started by each test, when its objects are there. */
   @SuppressWarnings("NullAway.Init")
   private CisternServer server;
@@ -40,8 +39,8 @@ class MirrorSetsTest {
   private TestClient client;
 
   @BeforeEach
-  void fill() throws IOException {
-    Files.createDirectory(directory.resolve("objects"));
+  void fill() {
+    objects = new ObjectFiles(directory.resolve("objects"));
     for (UpstreamRegistry registry : List.of(source, other)) {
       registry.addBlob(APP, layer);
       registry.addManifest(APP, manifest, "v1");
@@ -58,7 +57,7 @@ class MirrorSetsTest {
 
   @Test
   void byAnIdmsADigestIsFilledFromTheSourceAndATagIsWhatWasPushed() {
-    objects("idms.yaml", idms("source.example/team", SELF + "/copies", ""));
+    objects.put("idms.yaml", ObjectFiles.idms("source.example/team", SELF + "/copies", ""));
     start();
 
     assertThat(client.get("/v2/copies/app/manifests/" + digest).bytes()).isEqualTo(manifest);
@@ -72,7 +71,7 @@ class MirrorSetsTest {
 
   @Test
   void byAnItmsATagIsFilledAndWhatItLeadsTo() {
-    objects("itms.yaml", itms("source.example/team", SELF + "/copies"));
+    objects.put("itms.yaml", ObjectFiles.itms("source.example/team", SELF + "/copies", ""));
     start();
 
     assertThat(client.get("/v2/copies/app/manifests/" + digest).status()).isEqualTo(404);
@@ -83,7 +82,7 @@ class MirrorSetsTest {
 
   @Test
   void aTagThatWasPushedHereWinsOverTheSources() {
-    objects("itms.yaml", itms("source.example/team", SELF + "/copies"));
+    objects.put("itms.yaml", ObjectFiles.itms("source.example/team", SELF + "/copies", ""));
     start();
     push("copies/app", "v1");
 
@@ -93,9 +92,9 @@ class MirrorSetsTest {
 
   @Test
   void underNeverContactSourceTheOtherMirrorsServeAndTheSourceSeesNothing() {
-    objects(
+    objects.put(
         "idms.yaml",
-        idms(
+        ObjectFiles.idms(
             "source.example/team",
             SELF + "/copies, other.example/team",
             "mirrorSourcePolicy: NeverContactSource"));
@@ -110,8 +109,9 @@ class MirrorSetsTest {
 
   @Test
   void mirrorsAreTriedInOrderBeforeTheSource() {
-    objects(
-        "idms.yaml", idms("source.example/team", "gone.example:1/team, other.example/empty", ""));
+    objects.put(
+        "idms.yaml",
+        ObjectFiles.idms("source.example/team", "gone.example:1/team, other.example/empty", ""));
     start();
 
     TestClient.Answered answered = client.get("/v2/source.example/team/app/manifests/" + digest);
@@ -129,8 +129,9 @@ class MirrorSetsTest {
 
   @Test
   void theMostSpecificSourceWinsAlone() {
-    objects("wide.yaml", idms("source.example", "other.example", ""));
-    objects("narrow.yaml", idms("source.example/team/app", "other.example/empty", ""));
+    objects.put("wide.yaml", ObjectFiles.idms("source.example", "other.example", ""));
+    objects.put(
+        "narrow.yaml", ObjectFiles.idms("source.example/team/app", "other.example/empty", ""));
     start();
 
     assertThat(client.get("/v2/source.example/team/app/manifests/" + digest).status())
@@ -141,7 +142,7 @@ class MirrorSetsTest {
 
   @Test
   void aRegistryThatOnlyARuleNamesIsKnown() {
-    objects("idms.yaml", idms("unlisted.example/team", "other.example/team", ""));
+    objects.put("idms.yaml", ObjectFiles.idms("unlisted.example/team", "other.example/team", ""));
     start();
 
     assertThat(client.get("/v2/team/app/manifests/" + digest + "?ns=unlisted.example").status())
@@ -152,9 +153,9 @@ class MirrorSetsTest {
 
   @Test
   void whatWasPushedToAMirrorHereServesTheSourcesName() {
-    objects(
+    objects.put(
         "idms.yaml",
-        idms(
+        ObjectFiles.idms(
             "source.example/team",
             SELF + "/copies/team",
             "mirrorSourcePolicy: NeverContactSource"));
@@ -173,22 +174,22 @@ class MirrorSetsTest {
 
   @Test
   void changedFilesAreInForceAndABadOneLeavesTheRest() {
-    objects("idms.yaml", idms("source.example/team", SELF + "/copies", ""));
+    objects.put("idms.yaml", ObjectFiles.idms("source.example/team", SELF + "/copies", ""));
     start();
     assertThat(client.get("/v2/copies/app/manifests/" + digest).status()).isEqualTo(200);
 
-    objects("bad.yaml", idms("source.example/team", "http://no", ""));
-    objects("more.yaml", itms("source.example/team", SELF + "/tags"));
+    objects.put("bad.yaml", ObjectFiles.idms("source.example/team", "http://no", ""));
+    objects.put("more.yaml", ObjectFiles.itms("source.example/team", SELF + "/tags", ""));
     await().atMost(PATIENCE).until(() -> client.get("/v2/tags/app/manifests/v1").status() == 200);
     assertThat(String.join("\n", server.log())).contains("bad.yaml:8: spec.imageDigestMirrors[0]");
 
-    delete("more.yaml");
+    objects.delete("more.yaml");
     await().atMost(PATIENCE).until(() -> client.get("/v2/tags/app2/manifests/v1").status() == 404);
   }
 
   @Test
   void whySaysByWhichRule() {
-    objects("idms.yaml", idms("source.example/team", SELF + "/copies", ""));
+    objects.put("idms.yaml", ObjectFiles.idms("source.example/team", SELF + "/copies", ""));
     start();
 
     String why = client.get("/admin/why?ref=copies/app:v1").text();
@@ -202,7 +203,7 @@ class MirrorSetsTest {
             .registry("other.example", other, "insecure: true")
             .line("names: [\"" + SELF + "\"]")
             .line("absence: 1ms")
-            .line("resources: [" + directory.resolve("objects") + "]")
+            .line("resources: [" + objects.directory() + "]")
             .start();
     client = new TestClient(server);
   }
@@ -211,47 +212,5 @@ class MirrorSetsTest {
     assertThat(client.pushBlob(repository, layer).status()).isEqualTo(201);
     assertThat(client.putManifest("/v2/" + repository + "/manifests/" + tag, manifest).status())
         .isEqualTo(201);
-  }
-
-  /** As an editor or a mounted ConfigMap does: the file is whole from the first moment. */
-  private void objects(String name, String text) {
-    try {
-      Path next = Files.writeString(directory.resolve(name + ".next"), text);
-      Files.move(next, directory.resolve("objects").resolve(name), StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private void delete(String name) {
-    try {
-      Files.delete(directory.resolve("objects").resolve(name));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static String idms(String source, String mirrors, String more) {
-    return object("ImageDigestMirrorSet", "imageDigestMirrors", source, mirrors, more);
-  }
-
-  private static String itms(String source, String mirrors) {
-    return object("ImageTagMirrorSet", "imageTagMirrors", source, mirrors, "");
-  }
-
-  private static String object(
-      String kind, String list, String source, String mirrors, String more) {
-    return """
-    apiVersion: config.openshift.io/v1
-    kind: %s
-    metadata:
-      name: one
-    spec:
-      %s:
-      - source: %s
-        mirrors: [%s]
-        %s
-    """
-        .formatted(kind, list, source, mirrors, more);
   }
 }

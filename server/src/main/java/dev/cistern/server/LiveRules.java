@@ -20,6 +20,7 @@ final class LiveRules implements AutoCloseable {
   private final Config config;
   private final List<MirrorRules.Registry> registries;
   private final RuleFiles files;
+  private List<String> complaints = List.of();
   private @Nullable Thread watcher;
 
   /**
@@ -31,15 +32,19 @@ final class LiveRules implements AutoCloseable {
     this.config = config;
     this.registries = registries;
     this.files = new RuleFiles(config.resources());
-    List<String> complaints = files.refresh().complaints();
-    if (!complaints.isEmpty()) {
-      throw new ConfigException(String.join("\n", complaints));
+    List<String> refused = files.refresh().complaints();
+    if (!refused.isEmpty()) {
+      throw new ConfigException(String.join("\n", refused));
     }
   }
 
-  /** Puts what the files say in force, and returns the part that is rules. */
+  /**
+   * Puts what the files say in force, and returns the part that is rules. Entries of the pull
+   * secret that are not used are named in the log.
+   */
   MirrorRules apply() {
     Rules rules = files.rules();
+    rules.pullSecret().problems().forEach(problem -> LOG.warn("credentials not used: {}", problem));
     config.pullSecret().replace(rules.pullSecret());
     return new MirrorRules(
         registries,
@@ -68,9 +73,10 @@ final class LiveRules implements AutoCloseable {
   private void refresh(Mirror mirror) {
     try {
       RuleFiles.Refreshed refreshed = files.refresh();
-      refreshed
-          .complaints()
+      refreshed.complaints().stream()
+          .filter(complaint -> !complaints.contains(complaint))
           .forEach(complaint -> LOG.error("refused, what it said before stays: {}", complaint));
+      complaints = refreshed.complaints();
       if (refreshed.isChanged()) {
         mirror.rules(apply());
         LOG.info("changed rules and secrets are in force");

@@ -2,7 +2,12 @@ package dev.cistern.server.cli;
 
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.config.Config;
+import dev.cistern.server.config.ConfigException;
+import dev.cistern.server.config.RuleFiles;
+import dev.cistern.server.config.Rules;
 import java.io.PrintWriter;
+import java.util.List;
+import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 
@@ -37,6 +42,18 @@ final class CheckCommand implements Command {
               + (upstream.insecure() ? " (insecure)" : ""));
     }
     out.println("default upstream: " + config.defaultUpstream().orElse("none"));
+    Rules rules = RuleFiles.readOnce(config.resources());
+    out.println("mirror sets: " + rules.mirrorSets().size());
+    List<String> problems =
+        Stream.concat(
+                config.upstreams().stream().map(UpstreamSettings::keyring),
+                Stream.of(rules.pullSecret()))
+            .flatMap(keyring -> keyring.problems().stream())
+            .distinct()
+            .toList();
+    if (!problems.isEmpty()) {
+      throw new ConfigException(String.join("\n", problems));
+    }
     out.println("the configuration is good");
     return 0;
   }

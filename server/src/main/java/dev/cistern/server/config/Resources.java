@@ -3,10 +3,7 @@ package dev.cistern.server.config;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.mirror.rules.MirrorSet;
-import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.cistern.oci.Texts;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -45,23 +42,13 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
   }
 
   /**
-   * Reads a file.
+   * Parses the text of a file.
    *
    * @throws ConfigException naming file, line and field
    */
-  public static Resources read(Path file) {
-    try {
-      return parse(Files.readString(file), file.toString());
-    } catch (CharacterCodingException e) {
-      throw new ConfigException(file + ": not UTF-8");
-    } catch (IOException e) {
-      throw new ConfigException(file + ": cannot be read: " + e);
-    }
-  }
-
   static Resources parse(String text, String file) {
     var reader = new Reader();
-    Section.parseAll(text, file).forEach(reader::read);
+    Section.parseAll(text, file).forEach(object -> reader.read(object, false));
     return new Resources(reader.mirrorSets, reader.secrets);
   }
 
@@ -79,7 +66,7 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
     private final List<MirrorSet> mirrorSets = new ArrayList<>();
     private final List<Secret> secrets = new ArrayList<>();
 
-    void read(Section object) {
+    void read(Section object, boolean isItem) {
       String version = object.required("apiVersion");
       String kind = object.required("kind");
       switch (kind) {
@@ -95,9 +82,16 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
             "ImageDigestMirrorSetList",
             "ImageTagMirrorSetList",
             "ImageContentSourcePolicyList" ->
-            object.sections("items").forEach(this::read);
+            items(object, isItem);
         default -> {} // the directories hold what a cluster holds
       }
+    }
+
+    private void items(Section list, boolean isItem) {
+      if (isItem) {
+        throw list.wrong("kind", "an object is expected in a list, not another list");
+      }
+      list.sections("items").forEach(item -> read(item, true));
     }
 
     private void mirrorSet(
@@ -118,12 +112,14 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
     private static MirrorSet.Entry entry(Section entry, String version) {
       String source = entry.required("source");
       if (!MirrorSet.isSource(source)) {
-        throw entry.wrong("source", "host[:port][/path] or *.host is expected, not " + source);
+        throw entry.wrong(
+            "source", "host[:port][/path] or *.host is expected, not " + Texts.shown(source));
       }
       List<String> mirrors = entry.texts("mirrors");
       for (String mirror : mirrors) {
         if (!MirrorSet.isMirror(mirror)) {
-          throw entry.wrong("mirrors", "host[:port][/path] is expected, not " + mirror);
+          throw entry.wrong(
+              "mirrors", "host[:port][/path] is expected, not " + Texts.shown(mirror));
         }
       }
       boolean isNever = version.equals(CONFIG) && isNever(entry);
@@ -153,7 +149,7 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
           .textByKey("data")
           .forEach((key, value) -> {
             try {
-              data.put(key, Base64.getMimeDecoder().decode(value));
+              data.put(key, Base64.getDecoder().decode(value.replaceAll("\\s", "")));
             } catch (IllegalArgumentException e) {
               throw object.wrong("data", key + " is not base64");
             }

@@ -1,18 +1,28 @@
 package dev.cistern.server.config;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.auth.credentials.DockerConfig;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.PullSecret;
 import dev.cistern.mirror.rules.RegistriesConf;
 import dev.cistern.mirror.rules.RulesException;
+import dev.cistern.oci.Digest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -20,6 +30,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +42,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Used by one thread at a time.
  */
 public final class RuleFiles {
+  private static final Duration COARSEST = Duration.ofSeconds(2);
   private static final Set<String> ENDINGS = Set.of("yaml", "yml", "json");
 
   private final ResourceSettings settings;
@@ -47,10 +59,21 @@ public final class RuleFiles {
       BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
       return new Stamp(attributes.lastModifiedTime(), attributes.size(), attributes.fileKey());
     }
+
+    /** Says whether a change from now on would give another stamp: clocks of files are coarse. */
+    boolean isSettled() {
+      return modified.toInstant().plus(COARSEST).isBefore(Instant.now());
+    }
   }
 
-  /** What a file said last, and last that was good. */
-  private record Known(Stamp stamp, Optional<Content> content) {}
+  /**
+   * A file as it was looked at.
+   *
+   * @param isSettled whether the same stamp later means the same bytes
+   * @param bytes the digest of what was read last
+   * @param content what it said last that was good
+   */
+  private record Known(Stamp stamp, boolean isSettled, Digest bytes, Optional<Content> content) {}
 
   /** What a file says: one of the three. */
   private record Content(
@@ -78,20 +101,16 @@ public final class RuleFiles {
     var now = new HashMap<Path, Known>();
     var complaints = new ArrayList<String>();
     for (Path file : files(complaints)) {
-      Optional<Known> before = Optional.ofNullable(known.get(file));
+      @Nullable Known before = known.get(file);
       try {
-        Stamp stamp = Stamp.of(file);
-        now.put(
-            file,
-            before.filter(same -> same.stamp.equals(stamp)).isPresent()
-                ? before.get()
-                : new Known(stamp, Optional.of(read(file))));
+        now.put(file, look(file, before, complaints));
       } catch (IOException e) {
-        complaints.add(file + ": cannot be read: " + e);
-        before.ifPresent(kept -> now.put(file, kept));
-      } catch (ConfigException | RulesException | CredentialsException e) {
-        complaints.add(String.valueOf(e.getMessage()));
-        now.put(file, new Known(stamp(file), before.flatMap(Known::content)));
+        if (before != null) {
+          now.put(file, before);
+        }
+        if (!(e instanceof NoSuchFileException) || isNamed(file)) {
+          complaints.add(file + ": cannot be read: " + e);
+        }
       }
     }
     boolean isChanged = !Objects.equals(contents(now), contents(known));
@@ -99,18 +118,38 @@ public final class RuleFiles {
     return new Refreshed(isChanged, complaints);
   }
 
+  /** Says whether the settings name a file, which must then be there. */
+  private boolean isNamed(Path file) {
+    return settings.registriesConf().contains(file)
+        || settings.directories().contains(file)
+        || settings.pullSecret().filter(file::equals).isPresent();
+  }
+
+  private Known look(Path file, @Nullable Known before, List<String> complaints)
+      throws IOException {
+    Stamp stamp = Stamp.of(file);
+    boolean isSettled = stamp.isSettled();
+    if (before != null && before.isSettled && before.stamp.equals(stamp)) {
+      return before;
+    }
+    byte[] bytes = Files.readAllBytes(file);
+    Digest digest = Digest.of(bytes);
+    if (before != null && before.bytes.equals(digest)) {
+      return new Known(stamp, isSettled, digest, before.content);
+    }
+    Optional<Content> content = Optional.ofNullable(before).flatMap(Known::content);
+    try {
+      content = Optional.of(read(file, bytes));
+    } catch (ConfigException | RulesException | CredentialsException e) {
+      complaints.add(String.valueOf(e.getMessage()));
+    }
+    return new Known(stamp, isSettled, digest, content);
+  }
+
   private static Map<Path, Optional<Content>> contents(Map<Path, Known> files) {
     var contents = new HashMap<Path, Optional<Content>>();
     files.forEach((file, found) -> contents.put(file, found.content));
     return contents;
-  }
-
-  private static Stamp stamp(Path file) {
-    try {
-      return Stamp.of(file);
-    } catch (IOException e) {
-      return new Stamp(FileTime.fromMillis(0), -1, null);
-    }
   }
 
   /**
@@ -136,19 +175,94 @@ public final class RuleFiles {
     return Optional.ofNullable(known.get(file)).flatMap(Known::content);
   }
 
+  /**
+   * Lists all files. One that is gone is looked for again: a mount that is swapped meanwhile has it
+   * in its new place.
+   */
   private Set<Path> files(List<String> complaints) {
     confFiles = confFiles(complaints);
     var files = new TreeSet<Path>(confFiles);
     settings.pullSecret().ifPresent(files::add);
     for (Path directory : settings.directories()) {
-      try (Stream<Path> found = Files.walk(directory, FileVisitOption.FOLLOW_LINKS)) {
-        found.filter(file -> isObjects(directory, file)).forEach(files::add);
-      } catch (IOException | UncheckedIOException e) {
-        complaints.add(directory + ": cannot be read: " + e);
-        known.keySet().stream().filter(file -> file.startsWith(directory)).forEach(files::add);
+      var walk = new Walk(directory);
+      Set<Path> found = walk.files();
+      if (!found.containsAll(known(directory))) {
+        found = walk.files();
       }
+      files.addAll(found);
+      walk.failures.forEach((path, failure) -> {
+        complaints.add(path + ": cannot be read: " + failure);
+        files.addAll(known(path));
+      });
     }
     return files;
+  }
+
+  private List<Path> known(Path directory) {
+    return known.keySet().stream().filter(file -> file.startsWith(directory)).toList();
+  }
+
+  /** A look for the objects' files in a directory. What is gone in the midst of it is not there. */
+  private static final class Walk extends SimpleFileVisitor<Path> {
+    private final Path directory;
+    private final Set<Path> found = new TreeSet<>();
+    private final Map<Path, IOException> failures = new TreeMap<>();
+
+    Walk(Path directory) {
+      this.directory = directory;
+    }
+
+    Set<Path> files() {
+      found.clear();
+      failures.clear();
+      try {
+        Files.walkFileTree(
+            directory, Set.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, this);
+      } catch (IOException e) {
+        failures.put(directory, e);
+      }
+      return Set.copyOf(found);
+    }
+
+    /** Hidden files and directories are those of mounts and editors. */
+    private boolean isHidden(Path path) {
+      return !path.equals(directory) && path.getFileName().toString().startsWith(".");
+    }
+
+    @Override
+    public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes) {
+      return isHidden(path) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+      String name = file.getFileName().toString();
+      boolean isObjects =
+          file.equals(directory)
+              || (!isHidden(file) && ENDINGS.contains(name.substring(name.lastIndexOf('.') + 1)));
+      if (isObjects && attributes.isRegularFile()) {
+        found.add(file);
+      }
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFileFailed(Path path, IOException failure) {
+      return note(path, failure);
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path path, @Nullable IOException failure) {
+      return failure == null ? FileVisitResult.CONTINUE : note(path, failure);
+    }
+
+    private FileVisitResult note(Path path, IOException failure) {
+      if (!isHidden(path)
+          && (path.equals(directory) || !(failure instanceof NoSuchFileException))) {
+        failures.put(path, failure);
+      }
+      return FileVisitResult.CONTINUE;
+    }
   }
 
   /** Returns the files of registries.conf in their order: those of a directory by their names. */
@@ -169,34 +283,37 @@ public final class RuleFiles {
     return files;
   }
 
-  /** Says whether a file is one of objects; hidden ones are those of mounts and editors. */
-  private static boolean isObjects(Path directory, Path file) {
-    if (file.equals(directory)) {
-      return Files.isRegularFile(file);
-    }
-    String name = file.getFileName().toString();
-    boolean isHidden = false;
-    for (Path part : directory.relativize(file)) {
-      isHidden |= part.toString().startsWith(".");
-    }
-    return !isHidden
-        && ENDINGS.contains(name.substring(name.lastIndexOf('.') + 1))
-        && Files.isRegularFile(file);
-  }
-
-  private Content read(Path file) throws IOException {
+  private Content read(Path file, byte[] bytes) {
     if (confFiles.contains(file)) {
-      RegistriesConf conf = RegistriesConf.parse(Files.readString(file), file.toString());
+      RegistriesConf conf = RegistriesConf.parse(text(file, bytes), file.toString());
       return new Content(Resources.NONE, Optional.of(conf), Optional.empty());
     }
     if (settings.pullSecret().filter(file::equals).isPresent()) {
-      return new Content(Resources.NONE, Optional.empty(), Optional.of(secret(file)));
+      return new Content(Resources.NONE, Optional.empty(), Optional.of(secret(file, bytes)));
     }
-    Resources resources = Resources.read(file);
-    resources.secrets().stream()
-        .filter(secret -> PullSecret.isPullSecret(secret.type()))
-        .forEach(Rules::keyring); // refused here, where the file is known
+    Resources resources = Resources.parse(text(file, bytes), file.toString());
+    for (Resources.Secret secret : resources.secrets()) {
+      if (PullSecret.isPullSecret(secret.type())) {
+        keyring(file, secret); // refused here, where the file is known
+      }
+    }
     return new Content(resources, Optional.empty(), Optional.empty());
+  }
+
+  private static String text(Path file, byte[] bytes) {
+    try {
+      return UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException e) {
+      throw new ConfigException(file + ": not UTF-8");
+    }
+  }
+
+  private static Keyring keyring(Path file, Resources.Secret secret) {
+    try {
+      return Rules.keyring(secret);
+    } catch (ConfigException e) {
+      throw new ConfigException(file + ": " + e.getMessage());
+    }
   }
 
   /**
@@ -206,26 +323,26 @@ public final class RuleFiles {
    */
   public static Keyring readSecret(Path file) {
     try {
-      return secret(file);
+      return secret(file, Files.readAllBytes(file));
     } catch (IOException e) {
       throw new ConfigException(file + ": cannot be read: " + e);
     }
   }
 
-  private static Keyring secret(Path file) throws IOException {
-    String text = Files.readString(file);
+  private static Keyring secret(Path file, byte[] bytes) {
+    String text = text(file, bytes);
     boolean isObject =
         text.contains("apiVersion")
             && Section.parseAll(text, file.toString()).stream()
                 .anyMatch(document -> document.text("kind").isPresent());
     if (!isObject) {
-      return DockerConfig.read(file);
+      return DockerConfig.parse(bytes, file.toString());
     }
     List<Resources.Secret> secrets = Resources.parse(text, file.toString()).secrets();
     if (secrets.size() != 1) {
       throw new ConfigException(
           file + ": one Secret is expected, not " + secrets.size() + "; or a docker config.json");
     }
-    return Rules.keyring(secrets.getFirst());
+    return keyring(file, secrets.getFirst());
   }
 }

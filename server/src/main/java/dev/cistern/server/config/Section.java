@@ -3,6 +3,7 @@ package dev.cistern.server.config;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,8 +13,14 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Compose;
+import org.snakeyaml.engine.v2.api.lowlevel.Parse;
+import org.snakeyaml.engine.v2.events.CollectionEndEvent;
+import org.snakeyaml.engine.v2.events.CollectionStartEvent;
+import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.exceptions.Mark;
 import org.snakeyaml.engine.v2.exceptions.MarkedYamlEngineException;
 import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
@@ -31,6 +38,9 @@ final class Section {
   private static final Pattern NUMBER = Pattern.compile("\\d{1,9}");
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
   private static final Pattern SIZE = Pattern.compile("(\\d{1,6})([MGT])(i?)B");
+
+  private static final int DEEPEST = 100;
+  private static final long HEAVIEST = 1_000_000;
 
   private final String file;
   private final String path;
@@ -70,8 +80,10 @@ final class Section {
   static List<Section> parseAll(String text, String file) {
     try {
       var documents = new ArrayList<Section>();
-      for (Node root :
-          new Compose(LoadSettings.builder().setLabel(file).build()).composeAllFromString(text)) {
+      LoadSettings settings = LoadSettings.builder().setLabel(file).build();
+      checkDepth(new Parse(settings).parseString(text), file);
+      for (Node root : new Compose(settings).composeAllFromString(text)) {
+        checkWeight(root, file);
         if (!(root instanceof ScalarNode scalar && scalar.getValue().isEmpty())) {
           documents.add(new Section(file, "", root));
         }
@@ -83,6 +95,57 @@ final class Section {
     } catch (YamlEngineException e) {
       throw new ConfigException(file + ": not YAML: " + e.getMessage());
     }
+  }
+
+  /** Composing is recursive: what is nested too deep would end in an overflow of the stack. */
+  private static void checkDepth(Iterable<Event> events, String file) {
+    int depth = 0;
+    for (Event event : events) {
+      if (event instanceof CollectionStartEvent && ++depth > DEEPEST) {
+        String line = event.getStartMark().map(mark -> ":" + (mark.getLine() + 1)).orElse("");
+        throw new ConfigException(file + line + ": nested deeper than " + DEEPEST + " levels");
+      }
+      depth -= event instanceof CollectionEndEvent ? 1 : 0;
+    }
+  }
+
+  /** Aliases make much of little, or have no end. */
+  private static void checkWeight(Node root, String file) {
+    if (weight(root, 0, new IdentityHashMap<>()) > HEAVIEST) {
+      throw new ConfigException(
+          file + ": its aliases (*name) stand for more than " + HEAVIEST + " values");
+    }
+  }
+
+  /** Returns how many values a node stands for; more than allowed if it is part of itself. */
+  private static long weight(Node node, int depth, Map<Node, Long> known) {
+    @Nullable Long before = known.get(node);
+    if (before != null) {
+      return before;
+    }
+    if (depth > DEEPEST) {
+      return HEAVIEST + 1;
+    }
+    long weight = 1;
+    for (Node child : children(node)) {
+      weight += weight(child, depth + 1, known);
+      if (weight > HEAVIEST) {
+        return HEAVIEST + 1;
+      }
+    }
+    known.put(node, weight);
+    return weight;
+  }
+
+  private static List<Node> children(Node node) {
+    return switch (node) {
+      case MappingNode mapping ->
+          mapping.getValue().stream()
+              .flatMap(tuple -> Stream.of(tuple.getKeyNode(), tuple.getValueNode()))
+              .toList();
+      case SequenceNode sequence -> sequence.getValue();
+      default -> List.of();
+    };
   }
 
   Optional<String> text(String key) {

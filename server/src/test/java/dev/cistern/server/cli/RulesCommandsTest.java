@@ -206,6 +206,36 @@ class RulesCommandsTest {
   }
 
   @Test
+  void checkCountsTheMirrorSetsAndRefusesWhatServeWouldRefuse() throws Exception {
+    write("cistern.yaml", "resources: [" + directory.resolve("objects") + "]\n");
+    Files.createDirectory(directory.resolve("objects"));
+    Files.move(directory.resolve("idms.yaml"), directory.resolve("objects/idms.yaml"));
+    assertThat(run("check", "--config", path("cistern.yaml"))).isZero();
+    assertThat(out.toString()).contains("mirror sets: 1", "good");
+
+    write("objects/bad.yaml", "kind: ImageTagMirrorSet\n");
+    assertThat(run("check", "--config", path("cistern.yaml"))).isEqualTo(1);
+    assertThat(err.toString())
+        .startsWith("error: " + path("objects/bad.yaml") + ":1: apiVersion: the key is missing");
+  }
+
+  @Test
+  void checkFailsOnABadEntryOfThePullSecretOrOfAnUpstreamsCredentials() throws Exception {
+    write("cistern.yaml", "pullSecret: " + path("pull-secret.json") + "\n");
+    write("pull-secret.json", "{\"auths\":{\"quay.io\":{\"auth\":\"s3cret!\"}}}");
+    assertThat(run("check", "--config", path("cistern.yaml"))).isEqualTo(1);
+    assertThat(err.toString().strip())
+        .isEqualTo("error: " + path("pull-secret.json") + ": auths.quay.io.auth is not base64");
+
+    err.getBuffer().setLength(0);
+    write(
+        "cistern.yaml",
+        "upstreams: [{registry: quay.io, credentials: " + path("pull-secret.json") + "}]\n");
+    assertThat(run("check", "--config", path("cistern.yaml"))).isEqualTo(1);
+    assertThat(err.toString()).contains("auths.quay.io.auth is not base64");
+  }
+
+  @Test
   void missingOptionsAreNamed() throws Exception {
     assertThat(run("resolve", "busybox")).isEqualTo(2);
     assertThat(run("credentials", "busybox")).isEqualTo(2);
