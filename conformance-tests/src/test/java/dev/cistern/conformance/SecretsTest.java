@@ -46,7 +46,8 @@ class SecretsTest {
   enum Form {
     DOCKER_CONFIG,
     MANIFEST,
-    OBJECT
+    OBJECT,
+    UPSTREAMS_OWN
   }
 
   @BeforeEach
@@ -150,24 +151,28 @@ class SecretsTest {
   }
 
   private void start(Form form) {
+    String own = form == Form.UPSTREAMS_OWN ? "credentials: " + file(form) : "digestOnly: false";
     TestConfig config =
         new TestConfig(directory)
-            .registry(HOST, upstream, "insecure: true")
+            .registry(HOST, upstream, "insecure: true", own)
             .line("absence: 1ms")
             .line("resources: [" + objects.directory() + "]");
-    server = (form == Form.OBJECT ? config : config.line("pullSecret: " + file(form))).start();
+    boolean isFile = form == Form.DOCKER_CONFIG || form == Form.MANIFEST;
+    server = (isFile ? config.line("pullSecret: " + file(form)) : config).start();
     client = new TestClient(server);
   }
 
   private void write(Form form, String dockerConfig) {
     ObjectFiles.replace(
         file(form),
-        form == Form.DOCKER_CONFIG ? dockerConfig : ObjectFiles.pullSecret(dockerConfig));
+        form == Form.DOCKER_CONFIG || form == Form.UPSTREAMS_OWN
+            ? dockerConfig
+            : ObjectFiles.pullSecret(dockerConfig));
   }
 
   private Path file(Form form) {
     return switch (form) {
-      case DOCKER_CONFIG -> directory.resolve("config.json");
+      case DOCKER_CONFIG, UPSTREAMS_OWN -> directory.resolve("config.json");
       case MANIFEST -> directory.resolve("secret.yaml");
       case OBJECT -> objects.directory().resolve("secret.yaml");
     };

@@ -46,6 +46,7 @@ final class LiveRules implements AutoCloseable {
     Rules rules = files.rules();
     rules.pullSecret().problems().forEach(problem -> LOG.warn("credentials not used: {}", problem));
     config.pullSecret().replace(rules.pullSecret());
+    config.credentials().forEach((file, live) -> files.secret(file).ifPresent(live::replace));
     return new MirrorRules(
         registries,
         config.defaultUpstream(),

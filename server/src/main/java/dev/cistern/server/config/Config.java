@@ -7,6 +7,7 @@ import dev.cistern.storage.StorageLimits;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
@@ -18,6 +19,7 @@ import java.util.function.BiFunction;
  * @param limits how much the store may take
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
  * @param pullSecret what all upstreams use that have no credentials of their own; empty at first
+ * @param credentials what upstreams use that have their own, by its file
  * @param unlisted the settings of a registry that only a rule names: of its host, insecure or not
  */
 public record Config(
@@ -29,11 +31,13 @@ public record Config(
     MirrorSettings mirror,
     ResourceSettings resources,
     LiveKeyring pullSecret,
+    Map<Path, LiveKeyring> credentials,
     BiFunction<String, Boolean, UpstreamSettings> unlisted,
     LogFormat logFormat,
     boolean accessLog) {
   public Config {
     upstreams = List.copyOf(upstreams);
+    credentials = Map.copyOf(credentials);
     List<String> all = upstreams.stream().map(UpstreamSettings::name).sorted().toList();
     Set<String> names = Set.copyOf(all);
     if (names.size() != all.size()) {

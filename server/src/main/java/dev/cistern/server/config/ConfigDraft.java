@@ -49,6 +49,7 @@ public final class ConfigDraft {
 
   private final ProxyRules proxies;
   private final LiveKeyring pullSecret = new LiveKeyring(Keyring.EMPTY);
+  private final Map<Path, LiveKeyring> credentials = new LinkedHashMap<>();
   private final Map<String, UpstreamSettings> upstreams = new LinkedHashMap<>();
   private InetSocketAddress listen =
       new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
@@ -94,7 +95,7 @@ public final class ConfigDraft {
                         root.wrong("listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
     root.section("storage").ifPresent(this::readStorage);
     root.sections("upstreams")
-        .forEach(section -> add(UpstreamSection.read(section, pullSecret, proxies)));
+        .forEach(section -> add(UpstreamSection.read(section, credentials, pullSecret, proxies)));
     root.text("defaultUpstream").ifPresent(this::defaultUpstream);
     mirror =
         new MirrorSettings(
@@ -107,7 +108,8 @@ public final class ConfigDraft {
             paths(root, "registriesConf").orElse(resources.registriesConf()),
             root.text("pullSecret")
                 .map(path -> UpstreamSection.file(root, "pullSecret", path))
-                .or(resources::pullSecret));
+                .or(resources::pullSecret),
+            Set.of());
     root.section("logs").ifPresent(this::readLogs);
     root.end();
   }
@@ -193,7 +195,7 @@ public final class ConfigDraft {
     all.add(directory);
     resources =
         new ResourceSettings(
-            resources.names(), all, resources.registriesConf(), resources.pullSecret());
+            resources.names(), all, resources.registriesConf(), resources.pullSecret(), Set.of());
     return this;
   }
 
@@ -212,14 +214,14 @@ public final class ConfigDraft {
         List.copyOf(upstreams.values()),
         defaultUpstream,
         mirror,
-        resources.names().isEmpty()
-            ? new ResourceSettings(
-                ownNames(),
-                resources.directories(),
-                resources.registriesConf(),
-                resources.pullSecret())
-            : resources,
+        new ResourceSettings(
+            resources.names().isEmpty() ? ownNames() : resources.names(),
+            resources.directories(),
+            resources.registriesConf(),
+            resources.pullSecret(),
+            credentials.keySet()),
         pullSecret,
+        credentials,
         (host, isInsecure) -> UpstreamSection.registry(host, isInsecure, pullSecret, proxies),
         logFormat,
         accessLog);

@@ -12,24 +12,31 @@ import java.util.Set;
  * @param directories with the objects' files, also in directories below
  * @param registriesConf files of registries.conf version 2, a later one over those before
  * @param pullSecret the file of the global pull secret
+ * @param credentials the files of upstreams' own credentials
  */
 public record ResourceSettings(
     Set<String> names,
     List<Path> directories,
     List<Path> registriesConf,
-    Optional<Path> pullSecret) {
+    Optional<Path> pullSecret,
+    Set<Path> credentials) {
   /** No objects. */
-  static final ResourceSettings NONE =
-      new ResourceSettings(Set.of(), List.of(), List.of(), Optional.empty());
+  static final ResourceSettings NONE = of(List.of(), List.of());
 
   /** Returns settings of which only the files count. */
   public static ResourceSettings of(List<Path> directories, List<Path> registriesConf) {
-    return new ResourceSettings(Set.of(), directories, registriesConf, Optional.empty());
+    return new ResourceSettings(Set.of(), directories, registriesConf, Optional.empty(), Set.of());
   }
 
   public ResourceSettings {
     names = Set.copyOf(names);
     directories = List.copyOf(directories);
     registriesConf = List.copyOf(registriesConf);
+    credentials = Set.copyOf(credentials);
+  }
+
+  /** Says whether a file is one of credentials. */
+  boolean isSecret(Path file) {
+    return credentials.contains(file) || pullSecret.filter(file::equals).isPresent();
   }
 }

@@ -122,7 +122,7 @@ public final class RuleFiles {
   private boolean isNamed(Path file) {
     return settings.registriesConf().contains(file)
         || settings.directories().contains(file)
-        || settings.pullSecret().filter(file::equals).isPresent();
+        || settings.isSecret(file);
   }
 
   private Known look(Path file, @Nullable Known before, List<String> complaints)
@@ -166,9 +166,13 @@ public final class RuleFiles {
     for (Path file : new TreeSet<>(known.keySet())) {
       resources = content(file).map(Content::resources).map(resources::and).orElse(resources);
     }
-    List<Keyring> secrets =
-        settings.pullSecret().flatMap(this::content).flatMap(Content::secret).stream().toList();
+    List<Keyring> secrets = settings.pullSecret().flatMap(this::secret).stream().toList();
     return Rules.of(conf, resources, secrets);
+  }
+
+  /** Returns what a file of credentials said last that was good. */
+  public Optional<Keyring> secret(Path file) {
+    return content(file).flatMap(Content::secret);
   }
 
   private Optional<Content> content(Path file) {
@@ -183,6 +187,7 @@ public final class RuleFiles {
     confFiles = confFiles(complaints);
     var files = new TreeSet<Path>(confFiles);
     settings.pullSecret().ifPresent(files::add);
+    files.addAll(settings.credentials());
     for (Path directory : settings.directories()) {
       var walk = new Walk(directory);
       Set<Path> found = walk.files();
@@ -288,7 +293,7 @@ public final class RuleFiles {
       RegistriesConf conf = RegistriesConf.parse(text(file, bytes), file.toString());
       return new Content(Resources.NONE, Optional.of(conf), Optional.empty());
     }
-    if (settings.pullSecret().filter(file::equals).isPresent()) {
+    if (settings.isSecret(file)) {
       return new Content(Resources.NONE, Optional.empty(), Optional.of(secret(file, bytes)));
     }
     Resources resources = Resources.parse(text(file, bytes), file.toString());

@@ -1,8 +1,8 @@
 package dev.cistern.server.config;
 
 import dev.cistern.auth.credentials.CredentialsException;
-import dev.cistern.auth.credentials.DockerConfig;
 import dev.cistern.auth.credentials.Keyring;
+import dev.cistern.auth.credentials.LiveKeyring;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.upstream.ConnectionSettings;
 import dev.cistern.mirror.upstream.Freshness;
@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -88,8 +89,13 @@ final class UpstreamSection {
         ConnectionSettings.DEFAULT.through(proxies));
   }
 
-  /** Reads an entry; {@code pullSecret} and {@code proxies} are those of who does not say. */
-  static UpstreamSettings read(Section section, Keyring pullSecret, ProxyRules proxies) {
+  /**
+   * Reads an entry; {@code pullSecret} and {@code proxies} are those of who does not say.
+   *
+   * @param credentials is told what the entry's own file of credentials says
+   */
+  static UpstreamSettings read(
+      Section section, Map<Path, LiveKeyring> credentials, Keyring pullSecret, ProxyRules proxies) {
     String registry = MirrorRules.canonicalHost(section.required("registry"));
     if (!isHost(registry)) {
       throw section.wrong(
@@ -111,7 +117,8 @@ final class UpstreamSection {
             endpoints.isEmpty() ? usualEndpoint(registry) : endpoints.getFirst(),
             section
                 .text("credentials")
-                .map(path -> Keyring.first(List.of(keyring(section, path), pullSecret)))
+                .map(
+                    path -> Keyring.first(List.of(keyring(section, path, credentials), pullSecret)))
                 .orElse(pullSecret),
             section.text("caFile").map(path -> file(section, "caFile", path)),
             isInsecure,
@@ -200,10 +207,12 @@ final class UpstreamSection {
         : Optional.empty();
   }
 
-  private static Keyring keyring(Section section, String path) {
+  private static Keyring keyring(Section section, String path, Map<Path, LiveKeyring> credentials) {
+    Path file = file(section, "credentials", path);
     try {
-      return DockerConfig.read(file(section, "credentials", path));
-    } catch (CredentialsException e) {
+      Keyring read = RuleFiles.readSecret(file);
+      return credentials.computeIfAbsent(file, absent -> new LiveKeyring(read));
+    } catch (CredentialsException | ConfigException e) {
       throw section.wrong("credentials", String.valueOf(e.getMessage()));
     }
   }

@@ -31,7 +31,11 @@ class RuleFilesTest {
     files =
         new RuleFiles(
             new ResourceSettings(
-                Set.of(), List.of(objects), List.of(), Optional.of(auths("one.example"))));
+                Set.of(),
+                List.of(objects),
+                List.of(),
+                Optional.of(auths("one.example")),
+                Set.of()));
   }
 
   @Test
