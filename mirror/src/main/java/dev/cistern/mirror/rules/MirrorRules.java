@@ -9,11 +9,13 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MirrorRules {
   private static final String HUB = "docker.io";
+  private static final Pattern HOST = Pattern.compile("[a-z0-9](?:[a-z0-9.-]*)(?::\\d{1,5})?");
 
   private final Map<String, Registry> byHost = new HashMap<>();
   private final Map<String, Registry> byName = new HashMap<>();
@@ -161,7 +164,7 @@ public final class MirrorRules {
   /** Collects where something is pulled from. */
   private static final class Pull {
     private final Map<PullSource, PullFrom> sources = new LinkedHashMap<>();
-    private final Set<Location.Copy> copies = new java.util.LinkedHashSet<>();
+    private final Set<Location.Copy> copies = new LinkedHashSet<>();
     private final Set<String> blocked = new HashSet<>();
 
     void add(PullSource source, PullFrom pullFrom) {
@@ -192,13 +195,14 @@ public final class MirrorRules {
   private Pull pull(String host, RepositoryName repository) {
     var pull = new Pull();
     for (Resolution.Source source : outbound.sources(host + "/" + repository)) {
-      int slash = source.reference().indexOf('/');
-      String at = canonicalHost(source.reference().substring(0, slash));
+      String written = Scopes.host(source.reference());
+      String at = canonicalHost(written);
       RepositoryName there;
       try {
-        there = at(at, new RepositoryName(source.reference().substring(slash + 1)));
+        String path = source.reference().substring(written.length()).replaceFirst("^/", "");
+        there = at(at, new RepositoryName(path));
       } catch (OciException e) {
-        continue; // the rule makes no name of it: a prefix HOST fits HOST:PORT too
+        continue; // the rule makes no name of it: a mirror of one repository without a path
       }
       PullFrom pullFrom = source.pullFrom().orElse(PullFrom.ALL);
       if (own.contains(at)) {
@@ -243,7 +247,7 @@ public final class MirrorRules {
     if (registry != null) {
       return Optional.of(registry);
     }
-    return outbound.names(host)
+    return HOST.matcher(host).matches() && outbound.names(host)
         ? Optional.of(new Registry(host, host.replace(':', '_'), 1, false))
         : Optional.empty();
   }

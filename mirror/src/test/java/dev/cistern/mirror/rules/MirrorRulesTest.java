@@ -125,6 +125,40 @@ class MirrorRulesTest {
     assertThat(location.sources(new Tag("v1"))).as("it is for digests only").isEmpty();
   }
 
+  @Test
+  void aMirrorThatMakesNoNameIsLeftOut() {
+    Location location =
+        mirrored("source.example/team/app", "mirror.example")
+            .locate(new RepositoryName("source.example/team/app"), Optional.empty());
+
+    assertThat(location.sources()).extracting(PullSource::name).containsExactly("source.example");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"wild.example", "a.wild.example:80:90", "a b.wild.example", "u@a.wild.example"})
+  void whatIsNoHostBelowAWildcardIsUnknown(String host) {
+    MirrorRules wild = mirrored("*.wild.example", "mirror.example/all");
+
+    assertThatThrownBy(() -> wild.locate(new RepositoryName("app"), Optional.of(host)))
+        .isInstanceOf(OciException.class);
+    assertThat(wild.locate(new RepositoryName("app"), Optional.of("a.wild.example")).sources())
+        .extracting(PullSource::name)
+        .containsExactly("mirror.example", "a.wild.example");
+  }
+
+  private static MirrorRules mirrored(String source, String mirror) {
+    var set =
+        new MirrorSet(
+            MirrorSet.Kind.DIGEST, List.of(new MirrorSet.Entry(source, List.of(mirror), false)));
+    return new MirrorRules(
+        UPSTREAMS,
+        Optional.empty(),
+        RegistriesConf.merge(List.of(set), List.of(), List.of()),
+        List.of(set),
+        List.of());
+  }
+
   private static Location location(
       String kept, String upstream, String repository, Optional<String> namespace) {
     return new Location(

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.cistern.mirror.rules.MirrorSet;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -106,8 +107,8 @@ class ResourcesTest {
         "spec:|spec: [|not YAML",
       })
   void refusesWithFileLineAndField(String right, String wrong, String complaint) {
-    assertThatThrownBy(() ->
-            Resources.parse(DIGESTS.replaceFirst(java.util.regex.Pattern.quote(right), wrong), "a"))
+    assertThatThrownBy(
+            () -> Resources.parse(DIGESTS.replaceFirst(Pattern.quote(right), wrong), "a"))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining(complaint);
   }
