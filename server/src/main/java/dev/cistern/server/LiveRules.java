@@ -31,11 +31,7 @@ final class LiveRules implements AutoCloseable {
   LiveRules(Config config, List<MirrorRules.Registry> registries) {
     this.config = config;
     this.registries = registries;
-    this.files = new RuleFiles(config.resources());
-    List<String> refused = files.refresh().complaints();
-    if (!refused.isEmpty()) {
-      throw new ConfigException(String.join("\n", refused));
-    }
+    this.files = RuleFiles.open(config.resources());
   }
 
   /**

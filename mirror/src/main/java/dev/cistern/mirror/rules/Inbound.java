@@ -21,7 +21,7 @@ final class Inbound {
     for (MirrorSet set : sets) {
       for (MirrorSet.Entry entry : set.entries()) {
         for (String mirror : entry.mirrors()) {
-          String host = host(mirror);
+          String host = Scopes.host(mirror);
           if (own.contains(host)
               && !entry.source().startsWith("*")
               && !entry.source().equals(mirror)) {
@@ -55,7 +55,7 @@ final class Inbound {
     /** Returns the part of the path that containerd's hosts.toml has before the repository. */
     String base() {
       String here = path;
-      String there = from.substring(Math.min(from.length(), host(from).length() + 1));
+      String there = from.substring(Math.min(from.length(), Scopes.host(from).length() + 1));
       while (!here.isEmpty() && last(here).equals(last(there))) {
         here = parent(here);
         there = parent(there);
@@ -67,7 +67,8 @@ final class Inbound {
   private void add(Entry entry) {
     byPath.computeIfAbsent(entry.path(), path -> new ArrayList<>()).add(entry);
     byHost
-        .computeIfAbsent(MirrorRules.canonicalHost(host(entry.from())), host -> new ArrayList<>())
+        .computeIfAbsent(
+            MirrorRules.canonicalHost(Scopes.host(entry.from())), host -> new ArrayList<>())
         .add(entry);
   }
 
@@ -121,10 +122,5 @@ final class Inbound {
 
   private static String last(String path) {
     return path.substring(path.lastIndexOf('/') + 1);
-  }
-
-  private static String host(String place) {
-    int slash = place.indexOf('/');
-    return slash < 0 ? place : place.substring(0, slash);
   }
 }

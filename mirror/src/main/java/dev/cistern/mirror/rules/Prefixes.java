@@ -18,8 +18,7 @@ final class Prefixes {
   Prefixes(Collection<RegistriesConf.Registry> registries) {
     for (RegistriesConf.Registry registry : registries) {
       byPrefix.putIfAbsent(registry.prefix(), registry);
-      int slash = registry.prefix().indexOf('/');
-      hosts.add(slash < 0 ? registry.prefix() : registry.prefix().substring(0, slash));
+      hosts.add(Scopes.host(registry.prefix()));
     }
   }
 

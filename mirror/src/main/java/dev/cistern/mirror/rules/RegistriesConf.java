@@ -150,7 +150,7 @@ public final class RegistriesConf {
    * with all mirrors. Entries for single tags and digests are not heeded.
    *
    * @param repository {@code host[:port]/path}
-   * @throws RulesException if it is malformed, or what an entry makes of it
+   * @return at least one, whose references an entry may have made that are no names
    */
   List<Resolution.Source> sources(String repository) {
     @Nullable Registry registry = prefixes.longest(repository);

@@ -49,8 +49,22 @@ public final class RuleFiles {
   private Map<Path, Known> known = new HashMap<>();
   private List<Path> confFiles = List.of();
 
-  public RuleFiles(ResourceSettings settings) {
+  RuleFiles(ResourceSettings settings) {
     this.settings = settings;
+  }
+
+  /**
+   * Looks at the files for the first time.
+   *
+   * @throws ConfigException if one of them is refused: nothing is in force yet that could stay so
+   */
+  public static RuleFiles open(ResourceSettings settings) {
+    var files = new RuleFiles(settings);
+    List<String> complaints = files.refresh().complaints();
+    if (!complaints.isEmpty()) {
+      throw new ConfigException(String.join("\n", complaints));
+    }
+    return files;
   }
 
   /** What tells one content of a file from another without reading it. */
@@ -85,12 +99,7 @@ public final class RuleFiles {
    * @throws ConfigException if one of them is refused
    */
   public static Rules readOnce(ResourceSettings settings) {
-    var files = new RuleFiles(settings);
-    List<String> complaints = files.refresh().complaints();
-    if (!complaints.isEmpty()) {
-      throw new ConfigException(String.join("\n", complaints));
-    }
-    return files.rules();
+    return open(settings).rules();
   }
 
   /** What {@link #refresh} found: whether anything changed, and what is wrong. */
