@@ -66,7 +66,10 @@ class AdminTest {
         .contains("repository: up/team/app\n")
         .contains("rule: the name begins with up\n")
         .contains("here: no\n")
-        .contains("source 1: team/app at " + upstream.url() + ", credentials robot:***\n")
+        .contains(
+            "source 1: team/app at " + upstream.url() + ", credentials robot:*** of ",
+            upstream.host() + " in ",
+            "secret.json\n")
         .doesNotContain("hidden");
     assertThat(upstream.requests()).isEmpty();
   }

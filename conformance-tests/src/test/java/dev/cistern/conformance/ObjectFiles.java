@@ -86,15 +86,21 @@ final class ObjectFiles {
 
   /** Returns the cluster's pull secret with a docker configuration in it. */
   static String pullSecret(String dockerConfig) {
+    return secret("openshift-config", "pull-secret", dockerConfig);
+  }
+
+  /** Returns a pull secret with a docker configuration in it. */
+  static String secret(String namespace, String name, String dockerConfig) {
     return """
     apiVersion: v1
     kind: Secret
-    metadata: {name: pull-secret, namespace: openshift-config}
+    metadata: {name: %s, namespace: %s}
     type: kubernetes.io/dockerconfigjson
     data:
       .dockerconfigjson: %s
     """
-        .formatted(Base64.getEncoder().encodeToString(dockerConfig.getBytes(UTF_8)));
+        .formatted(
+            name, namespace, Base64.getEncoder().encodeToString(dockerConfig.getBytes(UTF_8)));
   }
 
   /** Returns a docker configuration with the same user for each of the hosts. */

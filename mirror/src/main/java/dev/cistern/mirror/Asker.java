@@ -1,11 +1,14 @@
 package dev.cistern.mirror;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.Upstream;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,16 +37,22 @@ final class Asker {
   /** Of wildcards in rules there may be any number of hosts. */
   private static final int MOST_COUNTED = 1000;
 
+  private static final int MOST_REMEMBERED = 10_000;
+
   private final Map<String, LongAdder> answers = new ConcurrentHashMap<>();
+  private final Cache<PullSource, Why.Last> lasts =
+      Caffeine.newBuilder().maximumSize(MOST_REMEMBERED).build();
   private final Upstreams upstreams;
   private final Outages outages;
   private final Outside outside;
+  private final InstantSource clock;
   private final String own = "cistern-" + UUID.randomUUID();
 
-  Asker(Upstreams upstreams, Outages outages, Outside outside) {
+  Asker(Upstreams upstreams, Outages outages, Outside outside, InstantSource clock) {
     this.upstreams = upstreams;
     this.outages = outages;
     this.outside = outside;
+    this.clock = clock;
   }
 
   /** Returns what its questions lead to. */
@@ -135,7 +144,13 @@ final class Asker {
         .toList();
   }
 
+  /** Returns how a source answered the last question about one of its repositories. */
+  Optional<Why.Last> last(PullSource source) {
+    return Optional.ofNullable(lasts.getIfPresent(source));
+  }
+
   private void count(PullSource source, Answer<?> answer) {
+    lasts.put(source, new Why.Last(clock.instant(), Failures.reason(answer)));
     String outcome = answer.getClass().getSimpleName().toLowerCase(Locale.ROOT);
     if (answers.size() < MOST_COUNTED) {
       answers

@@ -124,16 +124,19 @@ final class Manifests {
               settings.endpoint(),
               source.repository(),
               credentials(settings, source.repository()),
-              outages.reason(List.of(source))));
+              outages.reason(List.of(source)),
+              asker.last(source)));
     }
     return new Why(location.repository(), location.rule(), here(location, reference), sources);
   }
 
-  /** Returns who we are there, without the secret, or why that cannot be said. */
+  /** Returns who we are there and which entry says so, without the secret; or why not. */
   private static Optional<String> credentials(
       UpstreamSettings settings, RepositoryName repository) {
     try {
-      return settings.entry(repository).map(entry -> entry.credentials().toString());
+      return settings
+          .entry(repository)
+          .map(entry -> entry.credentials() + " of " + entry.key() + " in " + entry.file());
     } catch (CredentialsException e) {
       return Optional.ofNullable(e.getMessage());
     }

@@ -76,7 +76,7 @@ public final class Mirror implements AutoCloseable {
     this.upstreams = upstreams;
     this.rules = rules;
     var outages = new Outages(clock);
-    this.asker = new Asker(upstreams, outages, outside);
+    this.asker = new Asker(upstreams, outages, outside, clock);
     this.absences = new Absences(clock, settings.absence());
     this.fills = new Fills(store.blobs(), upstreams, asker, threads);
     this.manifests =

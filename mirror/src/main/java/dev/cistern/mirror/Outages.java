@@ -16,7 +16,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * Which upstreams did not answer lately, and why. It only ever shortens waiting for what is here,
  * and lets another source be asked first; it never keeps anybody from asking for what is not here.
  *
- * <p>An upstream that refuses may do so for one repository only, so that is kept by repository.
+ * <p>An upstream that refuses may do so for one repository only, and for one namespace's secrets,
+ * so that is kept by both.
  */
 final class Outages {
   private static final Duration USUAL = Duration.ofSeconds(10);
@@ -29,13 +30,18 @@ final class Outages {
     this.clock = clock;
   }
 
-  private record Place(String upstream, int endpoint, Optional<RepositoryName> repository) {
+  private record Place(
+      String upstream,
+      int endpoint,
+      Optional<RepositoryName> repository,
+      Optional<String> secrets) {
     static Place whole(PullSource source) {
-      return new Place(source.upstream(), source.endpoint(), Optional.empty());
+      return new Place(source.upstream(), source.endpoint(), Optional.empty(), Optional.empty());
     }
 
     static Place part(PullSource source) {
-      return new Place(source.upstream(), source.endpoint(), Optional.of(source.repository()));
+      return new Place(
+          source.upstream(), source.endpoint(), Optional.of(source.repository()), source.secrets());
     }
   }
 

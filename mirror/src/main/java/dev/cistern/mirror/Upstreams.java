@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.RateLimit;
@@ -12,6 +13,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 
@@ -22,19 +24,23 @@ import java.util.function.BiFunction;
 public final class Upstreams implements AutoCloseable {
   private final Map<String, UpstreamSettings> settings = new LinkedHashMap<>();
   private final BiFunction<String, Boolean, UpstreamSettings> unlisted;
+  private final NamespaceKeyrings namespaces;
   private final Map<Endpoint, Upstream> open = new HashMap<>();
   private final InstantSource clock;
 
   /**
    * @param unlisted gives the settings of a registry that only a rule names: of its host, secure or
    *     not
+   * @param namespaces the pull secrets of those that have their own
    */
   public Upstreams(
       Collection<UpstreamSettings> settings,
       BiFunction<String, Boolean, UpstreamSettings> unlisted,
+      NamespaceKeyrings namespaces,
       InstantSource clock) {
     settings.forEach(one -> this.settings.put(one.name(), one));
     this.unlisted = unlisted;
+    this.namespaces = namespaces;
     this.clock = clock;
   }
 
@@ -47,19 +53,33 @@ public final class Upstreams implements AutoCloseable {
         .toList();
   }
 
-  private record Endpoint(String upstream, int number, boolean isInsecure) {}
+  private record Endpoint(
+      String upstream, int number, boolean isInsecure, Optional<String> secrets) {
+    static Endpoint of(PullSource source) {
+      return new Endpoint(
+          source.upstream(), source.endpoint(), source.isInsecure(), source.secrets());
+    }
+  }
 
   /** Returns the settings of the upstream that a source belongs to. */
   UpstreamSettings settings(PullSource source) {
-    UpstreamSettings found = settings.get(source.upstream());
-    return found == null ? unlisted.apply(source.upstream(), source.isInsecure()) : found;
+    UpstreamSettings listed = settings.get(source.upstream());
+    UpstreamSettings found =
+        listed == null ? unlisted.apply(source.upstream(), source.isInsecure()) : listed;
+    return source
+        .secrets()
+        .map(namespace -> found.with(namespaces.before(namespace, found.keyring())))
+        .orElse(found);
   }
 
   synchronized Upstream get(PullSource source) {
-    var endpoint = new Endpoint(source.upstream(), source.endpoint(), source.isInsecure());
+    var endpoint = Endpoint.of(source);
     Upstream found = open.get(endpoint);
     if (found == null) {
-      found = Upstream.open(settings(source).at(source.endpoint()), clock);
+      found =
+          source.secrets().isEmpty()
+              ? Upstream.open(settings(source).at(source.endpoint()), clock)
+              : get(source.withSecrets(Optional.empty())).with(settings(source).keyring());
       open.put(endpoint, found);
     }
     return found;

@@ -34,13 +34,19 @@ public record Why(
   /**
    * A source.
    *
-   * @param credentials whose credentials would be presented, never the secret; empty for none
+   * @param credentials whose credentials would be presented, and of which entry of which file,
+   *     never the secret; empty for none
    * @param outage why it is out, if it failed lately
+   * @param last how it answered the last question about that repository
    */
   public record Source(
       String name,
       URI endpoint,
       RepositoryName repository,
       Optional<String> credentials,
-      Optional<String> outage) {}
+      Optional<String> outage,
+      Optional<Last> last) {}
+
+  /** An answer: when, and {@code found}, {@code missing} or why not. */
+  public record Last(Instant when, String outcome) {}
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.cistern.auth.credentials.Keyring;
+import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.upstream.ConnectionSettings;
@@ -102,6 +103,7 @@ class FillScheduleTest {
         new Upstreams(
             List.of(settings("one", 1), settings("two", 0)),
             (host, isInsecure) -> settings(host, 0),
+            new NamespaceKeyrings(),
             clock);
     try (Store store = Store.open(directory, limits, clock);
         var mirror =

@@ -1,5 +1,6 @@
 package dev.cistern.server;
 
+import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.Upstreams;
 import dev.cistern.server.admin.Admin;
@@ -47,8 +48,9 @@ public final class Cistern implements AutoCloseable {
    */
   public static Cistern start(Config config) throws IOException {
     InstantSource clock = InstantSource.system();
-    var upstreams = new Upstreams(config.upstreams(), config.unlisted(), clock);
-    var rules = new LiveRules(config, upstreams.registries());
+    var namespaces = new NamespaceKeyrings();
+    var upstreams = new Upstreams(config.upstreams(), config.unlisted(), namespaces, clock);
+    var rules = new LiveRules(config, upstreams.registries(), namespaces);
     Store store = Store.open(config.data(), config.limits(), clock);
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
     var registry = new Registry(store, mirror, clock);

@@ -1,5 +1,6 @@
 package dev.cistern.server;
 
+import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.server.config.Config;
@@ -8,6 +9,7 @@ import dev.cistern.server.config.RuleFiles;
 import dev.cistern.server.config.Rules;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +21,7 @@ final class LiveRules implements AutoCloseable {
 
   private final Config config;
   private final List<MirrorRules.Registry> registries;
+  private final NamespaceKeyrings namespaces;
   private final RuleFiles files;
   private List<String> complaints = List.of();
   private @Nullable Thread watcher;
@@ -28,9 +31,10 @@ final class LiveRules implements AutoCloseable {
    *
    * @throws ConfigException if one is refused: nothing is in force yet that could stay so
    */
-  LiveRules(Config config, List<MirrorRules.Registry> registries) {
+  LiveRules(Config config, List<MirrorRules.Registry> registries, NamespaceKeyrings namespaces) {
     this.config = config;
     this.registries = registries;
+    this.namespaces = namespaces;
     this.files = RuleFiles.open(config.resources());
   }
 
@@ -40,15 +44,19 @@ final class LiveRules implements AutoCloseable {
    */
   MirrorRules apply() {
     Rules rules = files.rules();
-    rules.pullSecret().problems().forEach(problem -> LOG.warn("credentials not used: {}", problem));
+    Stream.concat(Stream.of(rules.pullSecret()), rules.namespaces().values().stream())
+        .flatMap(secret -> secret.problems().stream())
+        .forEach(problem -> LOG.warn("credentials not used: {}", problem));
     config.pullSecret().replace(rules.pullSecret());
+    namespaces.replace(rules.namespaces());
     config.credentials().forEach((file, live) -> files.secret(file).ifPresent(live::replace));
     return new MirrorRules(
         registries,
         config.defaultUpstream(),
         rules.outbound(),
         rules.mirrorSets(),
-        config.resources().names());
+        config.resources().names(),
+        rules.namespaces().keySet());
   }
 
   /** Looks for changes from now on. */

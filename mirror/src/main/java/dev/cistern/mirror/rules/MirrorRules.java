@@ -36,10 +36,11 @@ public final class MirrorRules {
   private final RegistriesConf outbound;
   private final Inbound inbound;
   private final Set<String> own;
+  private final Set<String> secretive;
 
   /** Makes rules without mirror sets. */
   public MirrorRules(Collection<Registry> registries, Optional<String> defaultUpstream) {
-    this(registries, defaultUpstream, RegistriesConf.EMPTY, List.of(), Set.of());
+    this(registries, defaultUpstream, RegistriesConf.EMPTY, List.of(), Set.of(), Set.of());
   }
 
   /**
@@ -47,13 +48,15 @@ public final class MirrorRules {
    * @param outbound where to pull from
    * @param sets whose mirrors may be repositories of this server
    * @param own the names of this server, each {@code host[:port]}
+   * @param secretive the namespaces that have pull secrets of their own
    */
   public MirrorRules(
       Collection<Registry> registries,
       Optional<String> defaultUpstream,
       RegistriesConf outbound,
       Collection<MirrorSet> sets,
-      Collection<String> own) {
+      Collection<String> own,
+      Collection<String> secretive) {
     for (Registry registry : registries) {
       byHost.put(registry.host(), registry);
       byName.put(registry.name(), registry);
@@ -61,6 +64,7 @@ public final class MirrorRules {
     this.defaultRegistry = defaultUpstream.map(byName::get);
     this.outbound = outbound;
     this.own = Set.copyOf(own);
+    this.secretive = Set.copyOf(secretive);
     this.inbound = new Inbound(sets, this.own);
   }
 
@@ -162,7 +166,7 @@ public final class MirrorRules {
   }
 
   /** Collects where something is pulled from. */
-  private static final class Pull {
+  private final class Pull {
     private final Map<PullSource, PullFrom> sources = new LinkedHashMap<>();
     private final Set<Location.Copy> copies = new LinkedHashSet<>();
     private final Set<String> blocked = new HashSet<>();
@@ -180,11 +184,14 @@ public final class MirrorRules {
     }
 
     Location location(RepositoryName repository, Optional<String> namespace, String rule) {
+      Optional<String> secrets = Optional.of(repository.first()).filter(secretive::contains);
       String never = blocked.isEmpty() ? "" : "; never contacted: " + String.join(", ", blocked);
       return new Location(
           repository,
           copies.stream().filter(copy -> !copy.repository().equals(repository)).toList(),
-          sources.entrySet().stream().map(entry -> entry.getKey().with(entry.getValue())).toList(),
+          sources.entrySet().stream()
+              .map(entry -> entry.getKey().with(entry.getValue()).withSecrets(secrets))
+              .toList(),
           namespace,
           rule + never,
           Optional.empty());
@@ -224,14 +231,17 @@ public final class MirrorRules {
     if (registry == null) {
       int endpoints = isInsecure ? 2 : 1; // https, then plain http
       for (int endpoint = 0; endpoint < endpoints; endpoint++) {
-        sources.add(new PullSource(host, endpoint, repository, pullFrom, isInsecure));
+        sources.add(
+            new PullSource(host, endpoint, repository, pullFrom, isInsecure, Optional.empty()));
       }
       return sources;
     }
     Optional<PullFrom> allowed =
         registry.isDigestOnly() ? pullFrom.and(PullFrom.DIGEST_ONLY) : Optional.of(pullFrom);
     for (int endpoint = 0; allowed.isPresent() && endpoint < registry.endpoints(); endpoint++) {
-      sources.add(new PullSource(registry.name(), endpoint, repository, allowed.get(), false));
+      sources.add(
+          new PullSource(
+              registry.name(), endpoint, repository, allowed.get(), false, Optional.empty()));
     }
     return sources;
   }

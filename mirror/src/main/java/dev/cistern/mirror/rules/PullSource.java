@@ -1,6 +1,7 @@
 package dev.cistern.mirror.rules;
 
 import dev.cistern.oci.RepositoryName;
+import java.util.Optional;
 
 /**
  * One place to pull a repository from.
@@ -11,19 +12,27 @@ import dev.cistern.oci.RepositoryName;
  * @param pullFrom what it may be asked for
  * @param isInsecure whether a rule lets it be reached without verified TLS; of a configured
  *     upstream its own settings say that
+ * @param secrets the namespace whose own pull secrets are presented before all others, if it has
+ *     any
  */
 public record PullSource(
     String upstream,
     int endpoint,
     RepositoryName repository,
     PullFrom pullFrom,
-    boolean isInsecure) {
+    boolean isInsecure,
+    Optional<String> secrets) {
   /** Returns the name of upstream and endpoint, for people. */
   public String name() {
     return endpoint == 0 ? upstream : upstream + "#" + (endpoint + 1);
   }
 
+  /** Returns the same for who presents the secrets of a namespace, or of none. */
+  public PullSource withSecrets(Optional<String> namespace) {
+    return new PullSource(upstream, endpoint, repository, pullFrom, isInsecure, namespace);
+  }
+
   PullSource with(PullFrom other) {
-    return new PullSource(upstream, endpoint, repository, other, isInsecure);
+    return new PullSource(upstream, endpoint, repository, other, isInsecure, secrets);
   }
 }

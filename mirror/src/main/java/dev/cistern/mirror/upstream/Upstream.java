@@ -1,5 +1,6 @@
 package dev.cistern.mirror.upstream;
 
+import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
@@ -83,6 +84,13 @@ public final class Upstream implements AutoCloseable {
         clock,
         new AtomicReference<>(),
         Optional.empty());
+  }
+
+  /** Returns the same upstream, over the same connections, asked with other credentials. */
+  public Upstream with(Keyring keyring) {
+    UpstreamSettings other = settings.with(keyring);
+    return new Upstream(
+        other, transport, new Tokens(other, transport, clock), clock, rateLimit, via);
   }
 
   /** Returns the same upstream, asked with this value of the header Via. */

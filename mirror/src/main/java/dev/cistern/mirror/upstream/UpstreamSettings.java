@@ -59,21 +59,28 @@ public record UpstreamSettings(
 
   /** Returns the settings of one of the endpoints, counted from 0. */
   public UpstreamSettings at(int number) {
-    return number == 0
-        ? this
-        : new UpstreamSettings(
-            name,
-            registry,
-            alternatives.get(number - 1),
-            keyring,
-            caFile,
-            insecure,
-            realms,
-            trusted,
-            freshness,
-            List.of(),
-            isDigestOnly,
-            prefetch,
-            connection);
+    return number == 0 ? this : with(alternatives.get(number - 1), keyring, List.of());
+  }
+
+  /** Returns the same with other credentials. */
+  public UpstreamSettings with(Keyring other) {
+    return with(endpoint, other, alternatives);
+  }
+
+  private UpstreamSettings with(URI at, Keyring secrets, List<URI> others) {
+    return new UpstreamSettings(
+        name,
+        registry,
+        at,
+        secrets,
+        caFile,
+        insecure,
+        realms,
+        trusted,
+        freshness,
+        others,
+        isDigestOnly,
+        prefetch,
+        connection);
   }
 }

@@ -156,6 +156,7 @@ class MirrorRulesTest {
         Optional.empty(),
         RegistriesConf.merge(List.of(set), List.of(), List.of()),
         List.of(set),
+        List.of(),
         List.of());
   }
 
@@ -164,7 +165,14 @@ class MirrorRulesTest {
     return new Location(
         new RepositoryName(kept),
         List.of(),
-        List.of(new PullSource(upstream, 0, new RepositoryName(repository), PullFrom.ALL, false)),
+        List.of(
+            new PullSource(
+                upstream,
+                0,
+                new RepositoryName(repository),
+                PullFrom.ALL,
+                false,
+                Optional.empty())),
         namespace,
         "",
         Optional.empty());

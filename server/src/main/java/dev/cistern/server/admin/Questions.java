@@ -75,6 +75,12 @@ final class Questions {
       node.put("repository", source.repository().path());
       node.put("credentials", source.credentials().orElse("none"));
       source.outage().ifPresent(reason -> node.put("outage", reason));
+      source
+          .last()
+          .ifPresent(last ->
+              node.putObject("last")
+                  .put("when", last.when().toString())
+                  .put("outcome", last.outcome()));
     }
     return json(200, json);
   }

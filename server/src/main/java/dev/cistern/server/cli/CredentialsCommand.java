@@ -50,7 +50,7 @@ final class CredentialsCommand implements Command {
       keyrings.add(RuleFiles.readSecret(file));
     }
     if (keyrings.isEmpty()) {
-      throw new ParseException("--authfile FILE is needed");
+      throw new ParseException("--authfile FILE is needed; of a server that runs, why REF says it");
     }
     String place = RegistriesConf.repository(line.getArgList().getFirst());
     int slash = place.indexOf('/');

@@ -54,9 +54,16 @@ final class WhyCommand implements Command {
               + source.path("endpoint").asString()
               + ", credentials "
               + source.path("credentials").asString()
-              + (source.has("outage") ? ", out: " + source.path("outage").asString() : ""));
+              + (source.has("outage") ? ", out: " + source.path("outage").asString() : "")
+              + last(source.path("last")));
     }
     return 0;
+  }
+
+  private static String last(JsonNode last) {
+    return last.isMissingNode()
+        ? ""
+        : ", last asked " + last.path("when").asString() + ": " + last.path("outcome").asString();
   }
 
   private static String here(JsonNode here) {

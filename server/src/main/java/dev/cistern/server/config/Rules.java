@@ -6,7 +6,11 @@ import dev.cistern.auth.credentials.PullSecret;
 import dev.cistern.mirror.rules.MirrorSet;
 import dev.cistern.mirror.rules.RegistriesConf;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * What the files of rules and secrets say together.
@@ -14,30 +18,51 @@ import java.util.List;
  * @param outbound where to pull from: the mirror sets, merged, over registries.conf
  * @param mirrorSets the mirror sets as they are
  * @param pullSecret the global pull secret
+ * @param namespaces the pull secrets of namespaces, each namespace's in the order of their names
  */
-public record Rules(RegistriesConf outbound, List<MirrorSet> mirrorSets, Keyring pullSecret) {
+public record Rules(
+    RegistriesConf outbound,
+    List<MirrorSet> mirrorSets,
+    Keyring pullSecret,
+    Map<String, Keyring> namespaces) {
   private static final String NAMESPACE = "openshift-config";
   private static final String NAME = "pull-secret";
 
   public Rules {
     mirrorSets = List.copyOf(mirrorSets);
+    namespaces = Map.copyOf(namespaces);
   }
 
   /**
    * Puts together what was read.
    *
    * @param file the registries.conf
-   * @param secrets of files; they come before the object {@code openshift-config/pull-secret}
+   * @param files pull secrets of files; they come before the object {@code
+   *     openshift-config/pull-secret}
    */
-  static Rules of(RegistriesConf file, Resources resources, List<Keyring> secrets) {
-    var keyrings = new ArrayList<>(secrets);
+  static Rules of(RegistriesConf file, Resources resources, List<Keyring> files) {
+    var keyrings = new ArrayList<>(files);
+    var own = new TreeMap<String, List<Resources.Secret>>();
     for (Resources.Secret secret : resources.secrets()) {
       if (secret.namespace().equals(NAMESPACE) && secret.name().equals(NAME)) {
         keyrings.add(keyring(secret));
+      } else if (PullSecret.isPullSecret(secret.type()) && !secret.namespace().isEmpty()) {
+        own.computeIfAbsent(secret.namespace(), absent -> new ArrayList<>()).add(secret);
       }
     }
+    var namespaces = new HashMap<String, Keyring>();
+    own.forEach((namespace, secrets) -> namespaces.put(namespace, keyring(secrets)));
     RegistriesConf merged = RegistriesConf.merge(resources.mirrorSets(), List.of(), List.of());
-    return new Rules(file.with(merged), resources.mirrorSets(), Keyring.first(keyrings));
+    return new Rules(
+        file.with(merged), resources.mirrorSets(), Keyring.first(keyrings), namespaces);
+  }
+
+  private static Keyring keyring(List<Resources.Secret> secrets) {
+    return Keyring.first(
+        secrets.stream()
+            .sorted(Comparator.comparing(Resources.Secret::name))
+            .map(Rules::keyring)
+            .toList());
   }
 
   /**
