@@ -1,0 +1,75 @@
+package dev.cistern.auth.access;
+
+import dev.cistern.oci.Texts;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/** What names of principals, groups and roles may look like. */
+final class Names {
+  /** What the names of principals and groups begin with that only this server gives out. */
+  static final String RESERVED = "system:";
+
+  static final int LONGEST = 255;
+
+  private static final Pattern NAMESPACE =
+      Pattern.compile("[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*");
+  private static final Pattern SERVICE_ACCOUNT =
+      Pattern.compile("[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?");
+
+  private Names() {}
+
+  /**
+   * Returns the name if it can be one: 1 to 255 characters, none of them a control character.
+   *
+   * @param what for the message, such as "name of a user"
+   * @throws AccessException that says what is wrong
+   */
+  static String checked(String what, String name) {
+    problem(name)
+        .ifPresent(problem -> {
+          throw new AccessException("not a " + what + ": " + Texts.shown(name) + ": " + problem);
+        });
+    return name;
+  }
+
+  /**
+   * Returns the name if somebody from outside may have it: {@link #checked}, and not one of those
+   * that begin with {@code system:}.
+   */
+  static String notReserved(String what, String name) {
+    if (isReserved(name)) {
+      throw new AccessException(
+          "not a "
+              + what
+              + ": "
+              + Texts.shown(name)
+              + ": only this server's own begin with "
+              + RESERVED);
+    }
+    return checked(what, name);
+  }
+
+  static boolean isReserved(String name) {
+    return name.startsWith(RESERVED);
+  }
+
+  /** Returns what is wrong with a name; empty if it can be one. */
+  static Optional<String> problem(String name) {
+    if (name.isEmpty() || name.length() > LONGEST) {
+      return Optional.of("a name has 1 to " + LONGEST + " characters");
+    }
+    if (name.chars().anyMatch(Character::isISOControl)) {
+      return Optional.of("a name has no control characters");
+    }
+    return Optional.empty();
+  }
+
+  /** Says whether a repository's first path component can be this. */
+  static boolean isNamespace(String name) {
+    return name.length() <= LONGEST && NAMESPACE.matcher(name).matches();
+  }
+
+  static boolean isServiceAccount(String name) {
+    return name.length() <= LONGEST && SERVICE_ACCOUNT.matcher(name).matches();
+  }
+}

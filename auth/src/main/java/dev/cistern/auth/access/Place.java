@@ -1,0 +1,52 @@
+package dev.cistern.auth.access;
+
+import java.util.Collection;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** The verbs that users and groups have at one place: everywhere, or in one namespace. */
+final class Place {
+  /** Where nobody has anything. */
+  static final Place EMPTY = new Place();
+
+  private final Map<String, Set<Verb>> ofUsers = new HashMap<>();
+  private final Map<String, Set<Verb>> ofGroups = new HashMap<>();
+
+  /** Used while a {@link Policy} is made, and not after. */
+  void add(Subject subject, Set<Verb> verbs) {
+    var names = subject.kind() == Subject.Kind.USER ? ofUsers : ofGroups;
+    names.computeIfAbsent(subject.name(), name -> EnumSet.noneOf(Verb.class)).addAll(verbs);
+  }
+
+  boolean allowsUser(String name, Verb verb) {
+    return ofUsers.getOrDefault(name, Set.of()).contains(verb);
+  }
+
+  boolean allowsGroup(Collection<String> names, Verb verb) {
+    if (ofGroups.isEmpty()) {
+      return false;
+    }
+    for (String name : names) {
+      if (ofGroups.getOrDefault(name, Set.of()).contains(verb)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void forEachWith(Verb verb, Consumer<Subject> taker) {
+    ofUsers.forEach((name, verbs) -> {
+      if (verbs.contains(verb)) {
+        taker.accept(Subject.user(name));
+      }
+    });
+    ofGroups.forEach((name, verbs) -> {
+      if (verbs.contains(verb)) {
+        taker.accept(Subject.group(name));
+      }
+    });
+  }
+}

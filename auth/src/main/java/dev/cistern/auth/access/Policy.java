@@ -1,0 +1,132 @@
+package dev.cistern.auth.access;
+
+import dev.cistern.oci.Texts;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/**
+ * Who may do what: bindings, groups and roles as they were at one moment. Immutable; a question is
+ * a few lookups in memory and can be asked on an event loop.
+ *
+ * <p>Each namespace has, without its being written anywhere, {@code system:image-puller} for the
+ * service accounts that are in it.
+ */
+public final class Policy {
+  private final Place everywhere = new Place();
+  private final Map<String, Place> namespaces = new HashMap<>();
+  private final Map<String, Set<String>> groupsOfUsers;
+  private final List<String> problems;
+
+  private Policy(Map<String, Set<String>> groupsOfUsers, List<String> problems) {
+    this.groupsOfUsers = groupsOfUsers;
+    this.problems = problems;
+  }
+
+  /**
+   * Returns the policy of these bindings. What cannot be meant grants nothing and is one of the
+   * {@link #problems}.
+   *
+   * @param groups the names of their users by the names of groups; a group of {@code system:} has
+   *     no list
+   * @param roles by their names, besides the built-in ones, which cannot be redefined
+   */
+  public static Policy of(
+      Collection<Binding> bindings, Map<String, Set<String>> groups, Map<String, Role> roles) {
+    var problems = new ArrayList<String>();
+    var policy = new Policy(groupsOfUsers(groups, problems), problems);
+    var known = new TreeSet<>(Role.builtInNames());
+    roles
+        .keySet()
+        .forEach(name -> {
+          if (!known.add(name)) {
+            problems.add("role " + Texts.shown(name) + " is built in and stays as it is");
+          }
+        });
+    for (Binding binding : bindings) {
+      Optional<Role> role =
+          Role.builtIn(binding.role()).or(() -> Optional.ofNullable(roles.get(binding.role())));
+      if (role.isPresent()) {
+        policy.add(binding, role.get());
+      } else {
+        problems.add(unknownRole(binding, known));
+      }
+    }
+    return policy;
+  }
+
+  private static Map<String, Set<String>> groupsOfUsers(
+      Map<String, Set<String>> groups, List<String> problems) {
+    var byUser = new HashMap<String, Set<String>>();
+    groups.forEach((group, users) -> {
+      if (Names.isReserved(group)) {
+        problems.add(
+            "group "
+                + Texts.shown(group)
+                + " has no list of users: who is in a group of system: follows from the name");
+      } else {
+        users.forEach(user -> byUser.computeIfAbsent(user, u -> new HashSet<>()).add(group));
+      }
+    });
+    return byUser;
+  }
+
+  private void add(Binding binding, Role role) {
+    Place place =
+        binding
+            .namespace()
+            .map(name -> namespaces.computeIfAbsent(name, n -> new Place()))
+            .orElse(everywhere);
+    binding.subjects().forEach(subject -> place.add(subject, role.verbs()));
+  }
+
+  private static String unknownRole(Binding binding, Set<String> known) {
+    return "the binding of role "
+        + Texts.shown(binding.role())
+        + binding.namespace().map(name -> " in namespace " + name).orElse(" everywhere")
+        + " grants nothing: there is no such role; there are "
+        + String.join(", ", known);
+  }
+
+  /** Says whether a principal may do this with the images of a namespace. */
+  public boolean allows(Principal principal, Verb verb, String namespace) {
+    return (verb == Verb.PULL
+            && principal.groups().contains(Principal.serviceAccountsOf(namespace)))
+        || isAllowedAt(namespaces.getOrDefault(namespace, Place.EMPTY), principal, verb)
+        || allowsEverywhere(principal, verb);
+  }
+
+  /** Says whether a principal may do this in all namespaces, those that are yet to come too. */
+  public boolean allowsEverywhere(Principal principal, Verb verb) {
+    return isAllowedAt(everywhere, principal, verb);
+  }
+
+  private boolean isAllowedAt(Place place, Principal principal, Verb verb) {
+    return place.allowsUser(principal.name(), verb)
+        || place.allowsGroup(principal.groups(), verb)
+        || place.allowsGroup(groupsOfUsers.getOrDefault(principal.name(), Set.of()), verb);
+  }
+
+  /** Returns the users and groups, not taken apart, that may do this in a namespace. */
+  public SortedSet<Subject> whoCan(Verb verb, String namespace) {
+    var subjects = new TreeSet<Subject>();
+    everywhere.forEachWith(verb, subjects::add);
+    namespaces.getOrDefault(namespace, Place.EMPTY).forEachWith(verb, subjects::add);
+    if (verb == Verb.PULL) {
+      subjects.add(Subject.group(Principal.serviceAccountsOf(namespace)));
+    }
+    return subjects;
+  }
+
+  /** Returns what is wrong with bindings, groups and roles that therefore grant nothing. */
+  public List<String> problems() {
+    return List.copyOf(problems);
+  }
+}

@@ -1,0 +1,113 @@
+package dev.cistern.auth.access;
+
+import dev.cistern.oci.Texts;
+import java.util.Collection;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Who asks: a user, a service account, or nobody in particular.
+ *
+ * @param groups the implicit ones and those the caller's issuer vouches for; those of this server's
+ *     own Group objects are the {@link Policy}'s to know
+ */
+public record Principal(String name, Set<String> groups) {
+  private static final String SERVICE_ACCOUNT = "system:serviceaccount:";
+  private static final String UNAUTHENTICATED = "system:unauthenticated";
+  private static final String AUTHENTICATED = "system:authenticated";
+  private static final String SERVICE_ACCOUNTS = "system:serviceaccounts";
+
+  /** Who shows no credentials. */
+  public static final Principal ANONYMOUS =
+      new Principal("system:anonymous", Set.of(UNAUTHENTICATED));
+
+  /**
+   * @throws AccessException if a name is empty, longer than 255 characters or has control
+   *     characters
+   */
+  public Principal {
+    Names.checked("name of a principal", name);
+    groups.forEach(group -> Names.checked("name of a group", group));
+    groups = Set.copyOf(groups);
+  }
+
+  /**
+   * Returns the user of this name, who has shown who he is.
+   *
+   * @throws AccessException if there can be no such user: the name begins with {@code system:}, is
+   *     empty, too long or has control characters
+   */
+  public static Principal user(String name) {
+    return new Principal(Names.notReserved("name of a user", name), Set.of(AUTHENTICATED));
+  }
+
+  /**
+   * Returns {@code system:serviceaccount:NAMESPACE:NAME}.
+   *
+   * @param namespace the first path component of a repository's name
+   * @throws AccessException if there can be no such namespace or service account
+   */
+  public static Principal serviceAccount(String namespace, String name) {
+    if (!Names.isNamespace(namespace) || !Names.isServiceAccount(name)) {
+      throw new AccessException(
+          "not a service account: namespace "
+              + Texts.shown(namespace)
+              + ", name "
+              + Texts.shown(name)
+              + ": both are of a-z 0-9 - . and begin and end with a letter or digit");
+    }
+    return new Principal(
+        SERVICE_ACCOUNT + namespace + ":" + name,
+        Set.of(AUTHENTICATED, SERVICE_ACCOUNTS, serviceAccountsOf(namespace)));
+  }
+
+  /** Returns the service account of a full name; empty if it is not the name of one. */
+  public static Optional<Principal> serviceAccount(String fullName) {
+    if (!fullName.startsWith(SERVICE_ACCOUNT)) {
+      return Optional.empty();
+    }
+    String rest = fullName.substring(SERVICE_ACCOUNT.length());
+    int colon = rest.indexOf(':');
+    if (colon < 0) {
+      return Optional.empty();
+    }
+    String namespace = rest.substring(0, colon);
+    String name = rest.substring(colon + 1);
+    return Names.isNamespace(namespace) && Names.isServiceAccount(name)
+        ? Optional.of(serviceAccount(namespace, name))
+        : Optional.empty();
+  }
+
+  /** Returns the group that all service accounts of a namespace are in. */
+  static String serviceAccountsOf(String namespace) {
+    return SERVICE_ACCOUNTS + ":" + namespace;
+  }
+
+  /**
+   * Returns this principal, in these groups too.
+   *
+   * @throws AccessException if one of them begins with {@code system:} or cannot be a name
+   */
+  public Principal with(Collection<String> more) {
+    var all = new TreeSet<>(groups);
+    more.forEach(group -> all.add(Names.notReserved("name of a group", group)));
+    return new Principal(name, all);
+  }
+
+  /** Returns the groups that do not follow from the name: those {@link #with} has added. */
+  Set<String> ownGroups() {
+    var own = new TreeSet<>(groups);
+    own.removeIf(Names::isReserved);
+    return own;
+  }
+
+  public boolean isAnonymous() {
+    return equals(ANONYMOUS);
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+}

@@ -1,0 +1,56 @@
+package dev.cistern.auth.access;
+
+import static dev.cistern.auth.access.Verb.CREATE;
+import static dev.cistern.auth.access.Verb.IMPORT;
+import static dev.cistern.auth.access.Verb.OVERWRITE;
+import static dev.cistern.auth.access.Verb.PULL;
+import static dev.cistern.auth.access.Verb.READ;
+
+import java.util.EnumSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** A name for a set of verbs, which a {@link Binding} grants. */
+public record Role(String name, Set<Verb> verbs) {
+  static final String IMAGE_PULLER = "system:image-puller";
+
+  private static final Map<String, Role> BUILT_IN = builtIn();
+
+  /**
+   * @throws AccessException if there can be no such name
+   */
+  public Role {
+    Names.checked("name of a role", name);
+    verbs = Set.copyOf(verbs);
+  }
+
+  /** Returns the role of this name that is there without being defined. */
+  public static Optional<Role> builtIn(String name) {
+    return Optional.ofNullable(BUILT_IN.get(name));
+  }
+
+  /** Returns the names of those that are there without being defined. */
+  public static SortedSet<String> builtInNames() {
+    return new TreeSet<>(BUILT_IN.keySet());
+  }
+
+  private static Map<String, Role> builtIn() {
+    var roles = new TreeMap<String, Role>();
+    add(roles, IMAGE_PULLER, EnumSet.of(PULL));
+    add(roles, "system:image-pusher", EnumSet.of(PULL, CREATE, OVERWRITE));
+    add(roles, "system:image-builder", EnumSet.of(PULL, CREATE, OVERWRITE, IMPORT));
+    add(roles, "registry-viewer", EnumSet.of(READ));
+    add(roles, "registry-editor", EnumSet.of(READ, PULL, CREATE, OVERWRITE, IMPORT));
+    add(roles, "registry-admin", EnumSet.allOf(Verb.class));
+    add(roles, "cluster-admin", EnumSet.allOf(Verb.class));
+    return roles;
+  }
+
+  private static void add(Map<String, Role> roles, String name, Set<Verb> verbs) {
+    roles.put(name, new Role(name, verbs));
+  }
+}
