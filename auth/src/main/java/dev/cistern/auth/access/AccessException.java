@@ -14,4 +14,9 @@ public final class AccessException extends RuntimeException {
   AccessException(String message, Throwable cause) {
     super(message, cause);
   }
+
+  /** Returns the message, which is always there. */
+  String text() {
+    return String.valueOf(getMessage());
+  }
 }
