@@ -42,7 +42,9 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
             "the token has critical header parameters (crit), and none is known here");
       }
       return new UncheckedToken(jwt, jwt.getJWTClaimsSet());
-    } catch (ParseException | IllegalArgumentException notAToken) {
+    } catch (ParseException | RuntimeException notAToken) {
+      // Anybody can send anything, and the library has no word for all of it: a header that is
+      // null.
       throw new Refusal("not a signed JWT");
     }
   }
