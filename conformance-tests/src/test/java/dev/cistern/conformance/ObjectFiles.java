@@ -84,6 +84,23 @@ final class ObjectFiles {
         .formatted(kind, list, source, mirrors, more);
   }
 
+  /** Returns a RoleBinding for one subject, or a ClusterRoleBinding if the namespace is empty. */
+  static String binding(String namespace, String role, String kind, String subject) {
+    return """
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: %s
+    metadata: {name: one%s}
+    roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "%s"}
+    subjects: [{kind: %s, name: "%s"}]
+    """
+        .formatted(
+            namespace.isEmpty() ? "ClusterRoleBinding" : "RoleBinding",
+            namespace.isEmpty() ? "" : ", namespace: " + namespace,
+            role,
+            kind,
+            subject);
+  }
+
   /** Returns the cluster's pull secret with a docker configuration in it. */
   static String pullSecret(String dockerConfig) {
     return secret("openshift-config", "pull-secret", dockerConfig);

@@ -7,6 +7,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /** Small requests to a server under test. */
@@ -14,11 +15,27 @@ final class TestClient implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final CisternServer server;
+  private final Optional<String> authorization;
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
   TestClient(CisternServer server) {
+    this(server, Optional.empty());
+  }
+
+  private TestClient(CisternServer server, Optional<String> authorization) {
     this.server = server;
+    this.authorization = authorization;
+  }
+
+  /** Returns a client that sends a user and his password. */
+  static TestClient as(CisternServer server, String user, String password) {
+    return new TestClient(server, Optional.of(TokenService.basic(user, password)));
+  }
+
+  /** Returns a client that sends a token. */
+  static TestClient with(CisternServer server, String token) {
+    return new TestClient(server, Optional.of("Bearer " + token));
   }
 
   /** An answer. */
@@ -65,6 +82,16 @@ final class TestClient implements AutoCloseable {
             .POST(HttpRequest.BodyPublishers.ofByteArray(blob)));
   }
 
+  Answered delete(String path) {
+    return send(request(path).DELETE());
+  }
+
+  /** Posts a body of a media type. */
+  Answered post(String path, String type, String body) {
+    return send(
+        request(path).header("Content-Type", type).POST(HttpRequest.BodyPublishers.ofString(body)));
+  }
+
   CompletableFuture<Answered> getLater(String path) {
     return http.sendAsync(request(path).GET().build(), HttpResponse.BodyHandlers.ofByteArray())
         .thenApply(response -> new Answered(response.statusCode(), response));
@@ -77,7 +104,9 @@ final class TestClient implements AutoCloseable {
   }
 
   private HttpRequest.Builder request(String path) {
-    return HttpRequest.newBuilder(server.uri(path)).timeout(PATIENCE);
+    HttpRequest.Builder request = HttpRequest.newBuilder(server.uri(path)).timeout(PATIENCE);
+    authorization.ifPresent(value -> request.header("Authorization", value));
+    return request;
   }
 
   private Answered send(HttpRequest.Builder request) {

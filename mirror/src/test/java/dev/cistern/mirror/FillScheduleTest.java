@@ -255,7 +255,9 @@ class FillScheduleTest {
       try {
         upload =
             Optional.of(
-                store.uploads().start(new RepositoryName("filler"), Digest.Algorithm.SHA256));
+                store
+                    .uploads()
+                    .start(new RepositoryName("filler"), "somebody", Digest.Algorithm.SHA256));
         for (int i = random.nextInt(PIECES); i >= 0; i--) {
           upload.get().append(ByteBuffer.allocate((int) LIMIT / PIECES));
         }

@@ -13,13 +13,14 @@ public final class OciException extends RuntimeException {
   private final int status;
   private final @Nullable String advice;
   private final @Nullable Duration retryAfter;
+  private final @Nullable String challenge;
 
   public OciException(ErrorCode code, String message) {
-    this(code, code.status(), message, null, null);
+    this(code, code.status(), message, null, null, null);
   }
 
   public OciException(ErrorCode code, String message, String advice) {
-    this(code, code.status(), message, advice, null);
+    this(code, code.status(), message, advice, null, null);
   }
 
   private OciException(
@@ -27,22 +28,29 @@ public final class OciException extends RuntimeException {
       int status,
       String message,
       @Nullable String advice,
-      @Nullable Duration retryAfter) {
+      @Nullable Duration retryAfter,
+      @Nullable String challenge) {
     super(message);
     this.code = code;
     this.status = status;
     this.advice = advice;
     this.retryAfter = retryAfter;
+    this.challenge = challenge;
   }
 
   /** Returns the same error, sent with another status. */
   public OciException withStatus(int other) {
-    return new OciException(code, other, message(), advice, retryAfter);
+    return new OciException(code, other, message(), advice, retryAfter, challenge);
   }
 
   /** Returns the same error, sent with the advice to try again after {@code delay}. */
   public OciException withRetryAfter(Duration delay) {
-    return new OciException(code, status, message(), advice, delay);
+    return new OciException(code, status, message(), advice, delay, challenge);
+  }
+
+  /** Returns the same error, sent with what credentials would help (RFC 9110 section 11.6.1). */
+  public OciException withChallenge(String wwwAuthenticate) {
+    return new OciException(code, status, message(), advice, retryAfter, wwwAuthenticate);
   }
 
   /** Returns the same error with more that is wrong. */
@@ -50,7 +58,12 @@ public final class OciException extends RuntimeException {
     return more.isEmpty()
         ? this
         : new OciException(
-            code, status, message() + "; " + String.join("; ", more), advice, retryAfter);
+            code,
+            status,
+            message() + "; " + String.join("; ", more),
+            advice,
+            retryAfter,
+            challenge);
   }
 
   /** Returns the code to send. */
@@ -76,5 +89,10 @@ public final class OciException extends RuntimeException {
   /** Returns after which time it may be tried again. */
   public Optional<Duration> retryAfter() {
     return Optional.ofNullable(retryAfter);
+  }
+
+  /** Returns the value of WWW-Authenticate to send. */
+  public Optional<String> challenge() {
+    return Optional.ofNullable(challenge);
   }
 }

@@ -3,8 +3,11 @@ package dev.cistern.server;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.Upstreams;
+import dev.cistern.server.access.Gate;
+import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
+import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.http.HttpServer;
 import dev.cistern.server.http.HttpSettings;
@@ -14,6 +17,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,13 +54,19 @@ public final class Cistern implements AutoCloseable {
     InstantSource clock = InstantSource.system();
     var namespaces = new NamespaceKeyrings();
     var upstreams = new Upstreams(config.upstreams(), config.unlisted(), namespaces, clock);
-    var rules = new LiveRules(config, upstreams.registries(), namespaces);
+    var gate = new Gate(config.access(), clock);
+    var rules = new LiveRules(config, upstreams.registries(), namespaces, gate, clock);
     Store store = Store.open(config.data(), config.limits(), clock);
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
-    var registry = new Registry(store, mirror, clock);
+    var registry = new Registry(store, mirror, gate, clock);
     var traffic = new Traffic();
     var service =
-        new Service(registry, new Admin(traffic, store, mirror), traffic, config.accessLog());
+        new Service(
+            registry,
+            new TokenEndpoint(gate, mirror, clock),
+            new Admin(traffic, store, mirror, gate),
+            traffic,
+            config.accessLog());
     HttpServer http;
     try {
       http = HttpServer.start(new HttpSettings(config.listen(), IDLE), service, clock);
@@ -74,9 +84,21 @@ public final class Cistern implements AutoCloseable {
         .addKeyValue("upstreams", config.upstreams().size())
         .log("serving");
     if (!http.address().getAddress().isLoopbackAddress()) {
-      LOG.warn("listening beyond loopback: everybody who reaches this address may pull and push");
+      warn(config);
     }
     return cistern;
+  }
+
+  private static void warn(Config config) {
+    AccessSettings access = config.access();
+    if (access.isOpen()) {
+      LOG.warn(
+          "listening beyond loopback without users: everybody who reaches this address may {};"
+              + " configure access:",
+          access.anonymous() == AccessSettings.Anonymous.NONE
+              ? "do nothing, and nobody else can log in"
+              : access.anonymous().name().toLowerCase(Locale.ROOT));
+    }
   }
 
   /** Returns the address that was bound. */

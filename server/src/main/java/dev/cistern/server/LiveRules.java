@@ -1,20 +1,29 @@
 package dev.cistern.server;
 
+import dev.cistern.auth.access.OidcIssuer;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.rules.MirrorRules;
+import dev.cistern.server.access.Gate;
+import dev.cistern.server.access.KeyDirectory;
+import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.config.ConfigException;
 import dev.cistern.server.config.RuleFiles;
 import dev.cistern.server.config.Rules;
+import java.io.IOException;
 import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Puts the rules and secrets of files in force, and again whenever the files change. */
+/**
+ * Puts the rules, secrets, users and keys of files in force, and again whenever the files change.
+ */
 final class LiveRules implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LiveRules.class);
   private static final Duration PAUSE = Duration.ofMillis(500);
@@ -23,19 +32,35 @@ final class LiveRules implements AutoCloseable {
   private final List<MirrorRules.Registry> registries;
   private final NamespaceKeyrings namespaces;
   private final RuleFiles files;
+  private final Gate gate;
+  private final KeyDirectory keys;
+  private final InstantSource clock;
   private List<String> complaints = List.of();
   private @Nullable Thread watcher;
 
   /**
    * Reads the files.
    *
+   * @throws IOException if there are no signing keys and none can be made
    * @throws ConfigException if one is refused: nothing is in force yet that could stay so
    */
-  LiveRules(Config config, List<MirrorRules.Registry> registries, NamespaceKeyrings namespaces) {
+  LiveRules(
+      Config config,
+      List<MirrorRules.Registry> registries,
+      NamespaceKeyrings namespaces,
+      Gate gate,
+      InstantSource clock)
+      throws IOException {
     this.config = config;
     this.registries = registries;
     this.namespaces = namespaces;
+    this.gate = gate;
+    this.clock = clock;
     this.files = RuleFiles.open(config.resources());
+    this.keys = new KeyDirectory(config.access().keys().orElse(config.data().resolve("keys")));
+    if (!config.access().isOpen()) {
+      keys.refresh();
+    }
   }
 
   /**
@@ -48,6 +73,8 @@ final class LiveRules implements AutoCloseable {
         .flatMap(secret -> secret.problems().stream())
         .forEach(problem -> LOG.warn("credentials not used: {}", problem));
     config.pullSecret().replace(rules.pullSecret());
+    gate.rules(rules.access()).forEach(problem -> LOG.warn("grants nothing: {}", problem));
+    identify();
     namespaces.replace(rules.namespaces());
     config.credentials().forEach((file, live) -> files.secret(file).ifPresent(live::replace));
     return new MirrorRules(
@@ -57,6 +84,19 @@ final class LiveRules implements AutoCloseable {
         rules.mirrorSets(),
         config.resources().names(),
         rules.namespaces().keySet());
+  }
+
+  private void identify() {
+    if (config.access().isOpen()) {
+      return;
+    }
+    var issuers = new ArrayList<OidcIssuer>();
+    for (AccessSettings.Issuer issuer : config.access().issuers()) {
+      files
+          .keySet(issuer.keys())
+          .ifPresent(text -> issuers.add(OidcIssuer.of(issuer.settings(), text, clock)));
+    }
+    gate.identities(files.users(), keys.keys(), issuers);
   }
 
   /** Looks for changes from now on. */
@@ -78,15 +118,16 @@ final class LiveRules implements AutoCloseable {
   private void refresh(Mirror mirror) {
     try {
       RuleFiles.Refreshed refreshed = files.refresh();
+      boolean isRotated = !config.access().isOpen() && keys.refresh();
       refreshed.complaints().stream()
           .filter(complaint -> !complaints.contains(complaint))
           .forEach(complaint -> LOG.error("refused, what it said before stays: {}", complaint));
       complaints = refreshed.complaints();
-      if (refreshed.isChanged()) {
+      if (refreshed.isChanged() || isRotated) {
         mirror.rules(apply());
         LOG.info("changed rules and secrets are in force");
       }
-    } catch (RuntimeException e) {
+    } catch (IOException | RuntimeException e) {
       LOG.atError().setCause(e).log("rules not changed");
     }
   }

@@ -14,10 +14,12 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Where log lines go: to standard output, through a queue, so that no event loop waits for a
- * terminal. When the queue is full, access lines wait for nobody: they are lost.
+ * terminal. When the queue is full, access lines wait for nobody: they are lost. Audit lines are
+ * not; each is a JSON object by itself.
  */
 public final class Logs {
   private static final int QUEUE = 8192;
+  private static final String AUDIT = "audit";
 
   private Logs() {}
 
@@ -35,9 +37,24 @@ public final class Logs {
     queue.setNeverBlock(true);
     queue.addAppender(console);
     queue.start();
+    audit(context);
     ch.qos.logback.classic.Logger root = context.getLogger(Logger.ROOT_LOGGER_NAME);
     root.setLevel(Level.INFO);
     root.addAppender(queue);
+  }
+
+  private static void audit(LoggerContext context) {
+    var line = new PatternLayoutEncoder();
+    line.setContext(context);
+    line.setPattern("%msg%n");
+    line.start();
+    var console = new ConsoleAppender<ILoggingEvent>();
+    console.setContext(context);
+    console.setEncoder(line);
+    console.start();
+    ch.qos.logback.classic.Logger logger = context.getLogger(AUDIT);
+    logger.setAdditive(false);
+    logger.addAppender(console);
   }
 
   /** Writes what is queued. */

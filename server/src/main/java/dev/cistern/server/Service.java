@@ -3,6 +3,8 @@ package dev.cistern.server;
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
+import dev.cistern.server.access.Audit;
+import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
 import dev.cistern.server.http.Handler;
@@ -21,12 +23,14 @@ final class Service implements Handler {
   private static final Logger ACCESS = LoggerFactory.getLogger("access");
 
   private final Registry registry;
+  private final TokenEndpoint tokens;
   private final Admin admin;
   private final Traffic traffic;
   private final boolean isLogged;
 
-  Service(Registry registry, Admin admin, Traffic traffic, boolean isLogged) {
+  Service(Registry registry, TokenEndpoint tokens, Admin admin, Traffic traffic, boolean isLogged) {
     this.registry = registry;
+    this.tokens = tokens;
     this.admin = admin;
     this.traffic = traffic;
     this.isLogged = isLogged;
@@ -41,7 +45,10 @@ final class Service implements Handler {
   public Reply handle(Request request) {
     try {
       boolean isRegistry = request.target().startsWith("/v2/") || request.path().equals("/v2");
-      return isRegistry ? registry.answer(request) : admin.answer(request);
+      if (isRegistry) {
+        return registry.answer(request);
+      }
+      return TokenEndpoint.isFor(request) ? tokens.answer(request) : admin.answer(request);
     } catch (IOException | RuntimeException e) {
       return Errors.reply(e);
     }
@@ -60,6 +67,7 @@ final class Service implements Handler {
   @Override
   public void done(Request request, Reply reply, long bytes, long nanos) {
     traffic.count(reply, bytes, nanos);
+    Audit.note(request, reply);
     if (isLogged) {
       log(request, reply, bytes, nanos);
     }
@@ -71,6 +79,9 @@ final class Service implements Handler {
             .atInfo()
             .addKeyValue("client", request.client())
             .addKeyValue("method", request.method());
+    if (request.principal() != null) {
+      line = line.addKeyValue("user", request.principal());
+    }
     if (request.repository() == null) {
       line = line.addKeyValue("path", request.path());
     } else {

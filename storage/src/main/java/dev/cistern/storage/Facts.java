@@ -107,15 +107,18 @@ final class Facts {
   }
 
   /** An upload that a client may go on with. */
-  record UploadFact(RepositoryName repository, Digest.Algorithm algorithm, Instant started) {
+  record UploadFact(
+      RepositoryName repository, Digest.Algorithm algorithm, Instant started, String owner) {
     byte[] encoded() {
       return encode(out -> {
         out.writeUTF(repository.path());
         out.writeByte(Keys.code(algorithm));
         out.writeLong(started.toEpochMilli());
+        out.writeUTF(owner);
       });
     }
 
+    /** One of an earlier version has no owner, and so is nobody's. */
     static UploadFact decode(byte[] value) {
       return Facts.decode(
           value,
@@ -123,7 +126,8 @@ final class Facts {
               new UploadFact(
                   new RepositoryName(in.readUTF()),
                   Keys.algorithm(in.readByte()),
-                  readInstant(in)));
+                  readInstant(in),
+                  in.available() > 0 ? in.readUTF() : ""));
     }
   }
 

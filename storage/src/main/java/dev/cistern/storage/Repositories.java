@@ -4,7 +4,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.Manifest;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
@@ -21,6 +23,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiPredicate;
 import java.util.function.Predicate;
 import org.rocksdb.RocksDBException;
 
@@ -108,10 +111,31 @@ public final class Repositories {
       Collection<Tag> tags,
       Origin origin)
       throws IOException {
+    put(repository, stored, manifest, tags, origin, true);
+  }
+
+  /**
+   * Stores a manifest as {@link #put(RepositoryName, StoredManifest, Manifest, Collection, Origin)}
+   * does.
+   *
+   * @param mayOverwrite whether a tag may be moved that points elsewhere
+   * @throws OciException with DENIED, if it may not and does; then nothing is changed
+   */
+  public void put(
+      RepositoryName repository,
+      StoredManifest stored,
+      Manifest manifest,
+      Collection<Tag> tags,
+      Origin origin,
+      boolean mayOverwrite)
+      throws IOException {
     Instant now = clock.instant();
     index.write(
         origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE,
         batch -> {
+          if (!mayOverwrite) {
+            requireNew(batch, repository, tags, stored.digest());
+          }
           putManifest(batch, repository, stored, manifest, origin, now);
           for (Tag tag : tags) {
             putTag(batch, repository, tag, new TagFact(stored.digest(), origin, now));
@@ -119,6 +143,20 @@ public final class Repositories {
           return true;
         });
     versions.changed(repository);
+  }
+
+  private static void requireNew(
+      Index.Batch batch, RepositoryName repository, Collection<Tag> tags, Digest digest)
+      throws RocksDBException {
+    for (Tag tag : tags) {
+      byte[] old = batch.get(Keys.tag(repository, tag));
+      if (old != null && !TagFact.decode(old).digest().equals(digest)) {
+        throw new OciException(
+            ErrorCode.DENIED,
+            "the tag " + tag + " of repository " + repository + " is there and points elsewhere",
+            "you may push new tags, but not move one; push it under another");
+      }
+    }
   }
 
   /**
@@ -222,7 +260,7 @@ public final class Repositories {
    * Returns up to {@code most} tags after {@code last} ("" for the first), in the order of bytes.
    */
   public List<String> tags(RepositoryName repository, String last, int most) {
-    return names(Keys.tags(repository), last, most, value -> true);
+    return names(Keys.tags(repository), last, most, (name, value) -> true);
   }
 
   /** Returns what {@link #tags} would if there were only those that were pushed. */
@@ -231,12 +269,15 @@ public final class Repositories {
         Keys.tags(repository),
         last,
         most,
-        value -> TagFact.decode(value).origin() == Origin.PUSHED);
+        (name, value) -> TagFact.decode(value).origin() == Origin.PUSHED);
   }
 
-  /** Returns up to {@code most} repositories after {@code last} ("" for the first), in order. */
-  public List<String> repositories(String last, int most) {
-    return names(Keys.repositories(), last, most, value -> true);
+  /**
+   * Returns up to {@code most} of the repositories after {@code last} ("" for the first) that are
+   * wanted, in order.
+   */
+  public List<String> repositories(String last, int most, Predicate<String> isWanted) {
+    return names(Keys.repositories(), last, most, (name, value) -> isWanted.test(name));
   }
 
   /** Returns up to {@code most} of what refers to {@code subject}, in the order of digests. */
@@ -281,7 +322,8 @@ public final class Repositories {
     return descriptors;
   }
 
-  private List<String> names(byte[] prefix, String last, int most, Predicate<byte[]> isWanted) {
+  private List<String> names(
+      byte[] prefix, String last, int most, BiPredicate<String, byte[]> isWanted) {
     var names = new ArrayList<String>();
     if (most > 0) {
       byte[] key = concat(prefix, last);
@@ -289,8 +331,9 @@ public final class Repositories {
           prefix,
           last.isEmpty() ? key : Keys.after(key),
           (found, value) -> {
-            if (isWanted.test(value)) {
-              names.add(Keys.textAfter(prefix.length, found));
+            String name = Keys.textAfter(prefix.length, found);
+            if (isWanted.test(name, value)) {
+              names.add(name);
             }
             return names.size() < most;
           });

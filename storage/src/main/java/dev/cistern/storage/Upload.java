@@ -18,13 +18,15 @@ public final class Upload {
   private final Uploads uploads;
   private final String id;
   private final RepositoryName repository;
+  private final String owner;
   private final GrowingFile file;
   private final Semaphore turn = new Semaphore(1);
 
-  Upload(Uploads uploads, String id, RepositoryName repository, GrowingFile file) {
+  Upload(Uploads uploads, String id, RepositoryName repository, String owner, GrowingFile file) {
     this.uploads = uploads;
     this.id = id;
     this.repository = repository;
+    this.owner = owner;
     this.file = file;
   }
 
@@ -109,6 +111,10 @@ public final class Upload {
   private static OciException cancelled() {
     return new OciException(
         ErrorCode.BLOB_UPLOAD_UNKNOWN, "the upload was cancelled", "start another");
+  }
+
+  boolean belongsTo(RepositoryName wanted, String who) {
+    return repository.equals(wanted) && owner.equals(who);
   }
 
   boolean isBusy() {

@@ -43,13 +43,19 @@ public final class Uploads {
     this.clock = clock;
   }
 
-  /** Starts an upload; {@code algorithm} is the one its digest will most likely have. */
-  public Upload start(RepositoryName repository, Digest.Algorithm algorithm) throws IOException {
+  /**
+   * Starts an upload.
+   *
+   * @param owner who alone may go on with it
+   * @param algorithm the one its digest will most likely have
+   */
+  public Upload start(RepositoryName repository, String owner, Digest.Algorithm algorithm)
+      throws IOException {
     space.check();
     byte[] bits = new byte[ID_BYTES];
     random.nextBytes(bits);
     String id = HexFormat.of().formatHex(bits);
-    var fact = new UploadFact(repository, algorithm, clock.instant());
+    var fact = new UploadFact(repository, algorithm, clock.instant(), owner);
     index.write(
         Index.Durability.VISIBLE,
         batch -> {
@@ -59,18 +65,20 @@ public final class Uploads {
     return opened(id, fact);
   }
 
-  /** Returns the upload that {@link #start} gave this id, if it belongs to {@code repository}. */
-  public Optional<Upload> find(RepositoryName repository, String id) throws IOException {
+  /** Returns the upload that {@link #start} gave this id, if it belongs to both. */
+  public Optional<Upload> find(RepositoryName repository, String owner, String id)
+      throws IOException {
     Upload known = open.get(id);
     if (known != null) {
-      return Optional.of(known).filter(upload -> upload.repository().equals(repository));
+      return Optional.of(known).filter(upload -> upload.belongsTo(repository, owner));
     }
     byte[] value = index.get(Keys.upload(id));
     if (value == null) {
       return Optional.empty();
     }
     UploadFact fact = UploadFact.decode(value);
-    return fact.repository().equals(repository) ? Optional.of(opened(id, fact)) : Optional.empty();
+    boolean isTheirs = fact.repository().equals(repository) && fact.owner().equals(owner);
+    return isTheirs ? Optional.of(opened(id, fact)) : Optional.empty();
   }
 
   /** Removes the uploads to which nothing was added for {@code idle}; returns how many. */
@@ -128,7 +136,7 @@ public final class Uploads {
   private Upload opened(String id, UploadFact fact) throws IOException {
     GrowingFile file = GrowingFile.open(layout.upload(id), space, fact.algorithm());
     file.resume();
-    Upload upload = new Upload(this, id, fact.repository(), file);
+    Upload upload = new Upload(this, id, fact.repository(), fact.owner(), file);
     Upload earlier = open.putIfAbsent(id, upload);
     if (earlier != null) {
       file.close();

@@ -62,7 +62,7 @@ class FactsTest {
   @ParameterizedTest
   @EnumSource
   void uploadsKeepTheirAlgorithm(Digest.Algorithm algorithm) {
-    var fact = new UploadFact(new RepositoryName("quay.io/a"), algorithm, FIRST);
+    var fact = new UploadFact(new RepositoryName("quay.io/a"), algorithm, FIRST, "somebody");
 
     assertThat(UploadFact.decode(fact.encoded())).isEqualTo(fact);
   }

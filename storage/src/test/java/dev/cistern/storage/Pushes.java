@@ -24,7 +24,7 @@ final class Pushes {
 
   static Digest blob(Store store, RepositoryName repository, byte[] content) throws IOException {
     Digest digest = Digest.of(content);
-    Upload upload = store.uploads().start(repository, digest.algorithm());
+    Upload upload = store.uploads().start(repository, "somebody", digest.algorithm());
     upload.append(ByteBuffer.wrap(content));
     upload.finish(digest);
     return digest;

@@ -158,7 +158,7 @@ class RepositoriesModelTest {
       }
       compare(store, name, model, when + ", " + name);
     }
-    assertThat(store.repositories().repositories("", 99))
+    assertThat(store.repositories().repositories("", 99, name -> true))
         .as(when)
         .containsExactlyElementsOf(existing);
   }

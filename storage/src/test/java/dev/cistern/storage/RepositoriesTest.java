@@ -68,7 +68,7 @@ class RepositoriesTest {
 
     assertThat(repositories.tag(NAME, TAG).map(StoredTag::digest)).contains(pushed);
     assertThat(repositories.manifest(NAME, cached)).isPresent();
-    assertThat(repositories.repositories("", 9)).containsExactly("a/b");
+    assertThat(repositories.repositories("", 9, name -> true)).containsExactly("a/b");
   }
 
   @Test
@@ -187,9 +187,9 @@ class RepositoriesTest {
     Digest second = push("2", "v2");
 
     repositories.deleteManifest(NAME, first);
-    assertThat(repositories.repositories("", 9)).containsExactly("a/b");
+    assertThat(repositories.repositories("", 9, name -> true)).containsExactly("a/b");
     repositories.deleteManifest(NAME, second);
-    assertThat(repositories.repositories("", 9)).isEmpty();
+    assertThat(repositories.repositories("", 9, name -> true)).isEmpty();
     assertThat(store.blobs().isLinked(NAME, blob)).isTrue();
   }
 
@@ -259,9 +259,9 @@ class RepositoriesTest {
           "v1");
     }
 
-    assertThat(repositories.repositories("", 9))
+    assertThat(repositories.repositories("", 9, name -> true))
         .containsExactly("a", "a-b", "a.b", "a/b", "a0", "a_b");
-    assertThat(repositories.repositories("a.b", 2)).containsExactly("a/b", "a0");
+    assertThat(repositories.repositories("a.b", 2, name -> true)).containsExactly("a/b", "a0");
   }
 
   @Test

@@ -257,7 +257,7 @@ class SpaceModelTest {
 
   private static void pushBlob(Store store, RepositoryName name, byte[] content)
       throws IOException {
-    Upload upload = store.uploads().start(name, Digest.Algorithm.SHA256);
+    Upload upload = store.uploads().start(name, "somebody", Digest.Algorithm.SHA256);
     try {
       upload.append(ByteBuffer.wrap(content));
       upload.finish(Digest.of(content));

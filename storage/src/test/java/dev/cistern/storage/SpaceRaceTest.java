@@ -153,7 +153,7 @@ class SpaceRaceTest {
     }
 
     private void upload(byte[] content) throws IOException {
-      Upload upload = store.uploads().start(name, Digest.Algorithm.SHA256);
+      Upload upload = store.uploads().start(name, "somebody", Digest.Algorithm.SHA256);
       try {
         int half = content.length / 2;
         upload.append(ByteBuffer.wrap(content, 0, half));

@@ -42,13 +42,14 @@ class UploadsTest {
   }
 
   @Test
-  void anUploadBelongsToItsRepository() throws IOException {
+  void anUploadBelongsToItsRepositoryAndWhoStartedIt() throws IOException {
     Upload upload = start();
 
     assertThat(upload.id()).matches("[0-9a-f]{32}");
-    assertThat(store.uploads().find(NAME, upload.id())).contains(upload);
-    assertThat(store.uploads().find(OTHER, upload.id())).isEmpty();
-    assertThat(store.uploads().find(NAME, "0".repeat(32))).isEmpty();
+    assertThat(store.uploads().find(NAME, "somebody", upload.id())).contains(upload);
+    assertThat(store.uploads().find(OTHER, "somebody", upload.id())).isEmpty();
+    assertThat(store.uploads().find(NAME, "another", upload.id())).isEmpty();
+    assertThat(store.uploads().find(NAME, "somebody", "0".repeat(32))).isEmpty();
   }
 
   @Test
@@ -57,15 +58,16 @@ class UploadsTest {
     store.close();
     open();
 
-    assertThat(store.uploads().find(OTHER, id)).isEmpty();
-    Upload upload = store.uploads().find(NAME, id).orElseThrow();
+    assertThat(store.uploads().find(OTHER, "somebody", id)).isEmpty();
+    assertThat(store.uploads().find(NAME, "another", id)).isEmpty();
+    Upload upload = store.uploads().find(NAME, "somebody", id).orElseThrow();
     assertThat(upload.length()).isEqualTo(4);
     upload.append(ByteBuffer.wrap(bytes("456789")));
     Digest digest = Digest.of(bytes("0123456789"));
     upload.finish(digest);
 
     assertThat(content(digest)).isEqualTo(bytes("0123456789"));
-    assertThat(store.uploads().find(NAME, id)).isEmpty();
+    assertThat(store.uploads().find(NAME, "somebody", id)).isEmpty();
     assertThat(files()).isZero();
   }
 
@@ -87,7 +89,7 @@ class UploadsTest {
         .isInstanceOfSatisfying(
             OciException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DIGEST_INVALID));
 
-    assertThat(store.uploads().find(NAME, upload.id())).isEmpty();
+    assertThat(store.uploads().find(NAME, "somebody", upload.id())).isEmpty();
     assertThat(store.blobs().size(Digest.of(bytes("content")))).isEmpty();
     assertThat(files()).isZero();
   }
@@ -100,7 +102,7 @@ class UploadsTest {
     store.close();
     open();
 
-    assertThat(store.uploads().find(NAME, upload.id())).isEmpty();
+    assertThat(store.uploads().find(NAME, "somebody", upload.id())).isEmpty();
     assertThat(files()).isZero();
   }
 
@@ -123,13 +125,13 @@ class UploadsTest {
     String begun = start("begun").id();
     clock.advance(DAY.minusMinutes(1));
     assertThat(store.uploads().expire(DAY)).isZero();
-    assertThat(store.uploads().find(NAME, begun)).isPresent();
+    assertThat(store.uploads().find(NAME, "somebody", begun)).isPresent();
 
     clock.advance(Duration.ofMinutes(2));
     assertThat(store.uploads().expire(DAY)).isEqualTo(2);
 
-    assertThat(store.uploads().find(NAME, open)).isEmpty();
-    assertThat(store.uploads().find(NAME, begun)).isEmpty();
+    assertThat(store.uploads().find(NAME, "somebody", open)).isEmpty();
+    assertThat(store.uploads().find(NAME, "somebody", begun)).isEmpty();
     assertThat(files()).isZero();
   }
 
@@ -152,7 +154,7 @@ class UploadsTest {
     store.uploads().expire(DAY);
 
     assertThat(leftover).doesNotExist();
-    assertThat(store.uploads().find(NAME, upload.id())).isPresent();
+    assertThat(store.uploads().find(NAME, "somebody", upload.id())).isPresent();
     assertThat(files()).isEqualTo(1);
   }
 
@@ -170,7 +172,7 @@ class UploadsTest {
   }
 
   private Upload start(String... parts) throws IOException {
-    Upload upload = store.uploads().start(NAME, Digest.Algorithm.SHA256);
+    Upload upload = store.uploads().start(NAME, "somebody", Digest.Algorithm.SHA256);
     for (String part : parts) {
       upload.append(ByteBuffer.wrap(bytes(part)));
     }

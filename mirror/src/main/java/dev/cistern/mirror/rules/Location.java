@@ -5,6 +5,7 @@ import dev.cistern.oci.RepositoryName;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 
 /**
  * What a request's name means here.
@@ -59,6 +60,14 @@ public record Location(
             ? sources.stream().map(source -> source.with(PullFrom.ALL)).distinct().toList()
             : sources.stream().filter(source -> source.pullFrom() != PullFrom.TAG_ONLY).toList();
     return new Location(repository, copies, asked, namespace, rule, via);
+  }
+
+  /** Returns the same without the copies that are not meant. */
+  public Location withCopies(Predicate<Copy> meant) {
+    return copies.stream().allMatch(meant)
+        ? this
+        : new Location(
+            repository, copies.stream().filter(meant).toList(), sources, namespace, rule, via);
   }
 
   /** Returns a repository here by itself: without copies and sources. */

@@ -1,9 +1,11 @@
 package dev.cistern.server.admin;
 
+import dev.cistern.auth.access.Verb;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.server.access.Gate;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Store;
@@ -14,8 +16,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code /healthz}, {@code /readyz} and {@code /metrics}, by GET; {@code /admin/...} for those on
- * this machine.
+ * {@code /healthz} and {@code /readyz} for everybody, {@code /metrics} for who may read everything,
+ * {@code /admin/...} for administrators: where nobody is asked who he is, those on this machine.
  */
 public final class Admin {
   private static final String TEXT = "text/plain; charset=utf-8";
@@ -32,13 +34,15 @@ public final class Admin {
   private final Traffic traffic;
   private final Store store;
   private final Mirror mirror;
+  private final Gate gate;
   private final Questions questions;
   private @Nullable Metrics metrics;
 
-  public Admin(Traffic traffic, Store store, Mirror mirror) {
+  public Admin(Traffic traffic, Store store, Mirror mirror, Gate gate) {
     this.traffic = traffic;
     this.store = store;
     this.mirror = mirror;
+    this.gate = gate;
     this.questions = new Questions(mirror, store.repositories());
   }
 
@@ -55,7 +59,12 @@ public final class Admin {
     return switch (request.path()) {
       case HEALTH -> Reply.status(200).body(TEXT, "ok\n");
       case READY -> ready();
-      case METRICS -> Reply.status(200).body(PROMETHEUS, metrics().text());
+      case METRICS -> {
+        if (!gate.isOpen()) {
+          gate.requireEverywhere(request, Verb.READ);
+        }
+        yield Reply.status(200).body(PROMETHEUS, metrics().text());
+      }
       default ->
           Reply.status(404)
               .body(TEXT, "nothing here; the registry is at /v2/, then there are " + PATHS + "\n");
@@ -82,16 +91,19 @@ public final class Admin {
   }
 
   /**
-   * Lets only those ask who are on this machine, and none of the web pages that they look at: a
-   * page can have its browser send what it likes, but not under our name (DNS rebinding), and not
-   * as JSON.
+   * Lets only administrators ask, and none of the web pages that they look at: a page can have its
+   * browser send what it likes, but not under our name (DNS rebinding), and not as JSON.
    */
-  private static void requireAdministrator(Request request) {
+  private void requireAdministrator(Request request) {
+    if (!gate.isOpen()) {
+      gate.requireEverywhere(request, Verb.ADMINISTER);
+    }
     String host = request.header("Host").orElse("").replaceFirst(":\\d+$", "");
     boolean isJson =
         request.isGetOrHead()
             || request.header("Content-Type").filter(JSON::equalsIgnoreCase).isPresent();
-    if (!isLoopback(request.client()) || !LOCAL_HOSTS.contains(host) || !isJson) {
+    boolean isLocal = isLoopback(request.client()) && LOCAL_HOSTS.contains(host);
+    if (!isJson || (gate.isOpen() && !isLocal)) {
       throw new OciException(
           ErrorCode.DENIED,
           "administrators only",

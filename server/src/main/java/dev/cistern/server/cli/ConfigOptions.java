@@ -22,6 +22,7 @@ final class ConfigOptions {
   private static final String DATA = "data";
   private static final String UPSTREAM = "upstream";
   private static final String RESOURCES = "resources";
+  private static final String ANONYMOUS = "anonymous";
   private static final String DEFAULT_UPSTREAM = "default-upstream";
 
   private ConfigOptions() {}
@@ -41,6 +42,12 @@ final class ConfigOptions {
                 RESOURCES,
                 "DIR",
                 "one more directory with objects of the cluster: mirror sets, pull secrets"))
+        .addOption(
+            option(
+                ANONYMOUS,
+                "WHAT",
+                "what those may do who do not say who they are: none, pull, push or admin (default"
+                    + " admin on loopback, pull with access: configured, beyond loopback none)"))
         .addOption(
             option(
                 DEFAULT_UPSTREAM,
@@ -66,6 +73,7 @@ final class ConfigOptions {
     paths(line, RESOURCES).forEach(draft::resources);
     said(line, DEFAULT_UPSTREAM, environment, "CISTERN_DEFAULT_UPSTREAM")
         .ifPresent(draft::defaultUpstream);
+    said(line, ANONYMOUS, environment, "CISTERN_ANONYMOUS").ifPresent(draft::anonymous);
     Optional.ofNullable(environment.get("CISTERN_ACCESS_LOG"))
         .ifPresent(text -> draft.accessLog(!text.equals("off")));
     return draft.config();

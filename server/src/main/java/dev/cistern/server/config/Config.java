@@ -30,6 +30,7 @@ public record Config(
     Optional<String> defaultUpstream,
     MirrorSettings mirror,
     ResourceSettings resources,
+    AccessSettings access,
     LiveKeyring pullSecret,
     Map<Path, LiveKeyring> credentials,
     BiFunction<String, Boolean, UpstreamSettings> unlisted,

@@ -5,6 +5,7 @@ import dev.cistern.auth.credentials.LiveKeyring;
 import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
+import dev.cistern.server.config.AccessSettings.Anonymous;
 import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -60,6 +61,8 @@ public final class ConfigDraft {
   private MirrorSettings mirror = MirrorSettings.USUAL;
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
   private boolean accessLog = true;
+  private Optional<Section> access = Optional.empty();
+  private Optional<Anonymous> anonymous = Optional.empty();
 
   /** Begins with upstreams that are reached directly. */
   public ConfigDraft() {
@@ -109,7 +112,10 @@ public final class ConfigDraft {
             root.text("pullSecret")
                 .map(path -> UpstreamSection.file(root, "pullSecret", path))
                 .or(resources::pullSecret),
+            Set.of(),
+            Optional.empty(),
             Set.of());
+    access = root.section("access").or(() -> access);
     root.section("logs").ifPresent(this::readLogs);
     root.end();
   }
@@ -183,6 +189,15 @@ public final class ConfigDraft {
     return this;
   }
 
+  /** Says what those may do who do not say who they are: none, pull, push or admin. */
+  public ConfigDraft anonymous(String text) {
+    anonymous = AccessSection.anonymous(text);
+    if (anonymous.isEmpty()) {
+      throw new ConfigException("anonymous: none, pull, push or admin is expected, not " + text);
+    }
+    return this;
+  }
+
   /** Names the default upstream. */
   public ConfigDraft defaultUpstream(String name) {
     defaultUpstream = Optional.of(name);
@@ -195,7 +210,13 @@ public final class ConfigDraft {
     all.add(directory);
     resources =
         new ResourceSettings(
-            resources.names(), all, resources.registriesConf(), resources.pullSecret(), Set.of());
+            resources.names(),
+            all,
+            resources.registriesConf(),
+            resources.pullSecret(),
+            Set.of(),
+            Optional.empty(),
+            Set.of());
     return this;
   }
 
@@ -207,6 +228,10 @@ public final class ConfigDraft {
 
   /** Returns the configuration if its parts go together. */
   public Config config() {
+    AccessSettings settings =
+        access
+            .map(section -> AccessSection.read(section, anonymous, usually(Anonymous.PULL)))
+            .orElseGet(() -> AccessSection.open(anonymous.orElse(usually(Anonymous.ADMIN))));
     return new Config(
         listen,
         data,
@@ -219,7 +244,12 @@ public final class ConfigDraft {
             resources.directories(),
             resources.registriesConf(),
             resources.pullSecret(),
-            credentials.keySet()),
+            credentials.keySet(),
+            settings.users(),
+            settings.issuers().stream()
+                .map(AccessSettings.Issuer::keys)
+                .collect(Collectors.toSet())),
+        settings,
         pullSecret,
         credentials,
         (host, isInsecure) -> UpstreamSection.registry(host, isInsecure, pullSecret, proxies),
@@ -227,13 +257,21 @@ public final class ConfigDraft {
         accessLog);
   }
 
+  /** Returns what holds for those on this machine; others may do nothing without being told. */
+  private Anonymous usually(Anonymous onLoopback) {
+    return isLoopback() ? onLoopback : Anonymous.NONE;
+  }
+
+  private boolean isLoopback() {
+    return listen.getAddress() != null && listen.getAddress().isLoopbackAddress();
+  }
+
   /** By what clients on this machine know the server, if nothing is said. */
   private Set<String> ownNames() {
     String host = listen.getHostString();
     int port = listen.getPort();
-    boolean isLoopback = listen.getAddress() != null && listen.getAddress().isLoopbackAddress();
     Stream<String> hosts =
-        isLoopback
+        isLoopback()
             ? Stream.of(host, "localhost", listen.getAddress().getHostAddress())
             : Stream.of(host);
     return hosts.map(one -> one + ":" + port).collect(Collectors.toUnmodifiableSet());

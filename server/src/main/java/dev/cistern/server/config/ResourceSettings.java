@@ -13,19 +13,30 @@ import java.util.Set;
  * @param registriesConf files of registries.conf version 2, a later one over those before
  * @param pullSecret the file of the global pull secret
  * @param credentials the files of upstreams' own credentials
+ * @param users the htpasswd file
+ * @param issuerKeys the files with the keys of other issuers of tokens
  */
 public record ResourceSettings(
     Set<String> names,
     List<Path> directories,
     List<Path> registriesConf,
     Optional<Path> pullSecret,
-    Set<Path> credentials) {
+    Set<Path> credentials,
+    Optional<Path> users,
+    Set<Path> issuerKeys) {
   /** No objects. */
   static final ResourceSettings NONE = of(List.of(), List.of());
 
   /** Returns settings of which only the files count. */
   public static ResourceSettings of(List<Path> directories, List<Path> registriesConf) {
-    return new ResourceSettings(Set.of(), directories, registriesConf, Optional.empty(), Set.of());
+    return new ResourceSettings(
+        Set.of(),
+        directories,
+        registriesConf,
+        Optional.empty(),
+        Set.of(),
+        Optional.empty(),
+        Set.of());
   }
 
   public ResourceSettings {
@@ -33,10 +44,24 @@ public record ResourceSettings(
     directories = List.copyOf(directories);
     registriesConf = List.copyOf(registriesConf);
     credentials = Set.copyOf(credentials);
+    issuerKeys = Set.copyOf(issuerKeys);
   }
 
   /** Says whether a file is one of credentials. */
   boolean isSecret(Path file) {
     return credentials.contains(file) || pullSecret.filter(file::equals).isPresent();
+  }
+
+  /** Says whether the settings name a file, which must then be there. */
+  boolean isNamed(Path file) {
+    return registriesConf.contains(file)
+        || directories.contains(file)
+        || isSecret(file)
+        || isUsers(file)
+        || issuerKeys.contains(file);
+  }
+
+  boolean isUsers(Path file) {
+    return users.filter(file::equals).isPresent();
   }
 }

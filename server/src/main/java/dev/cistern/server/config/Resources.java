@@ -13,12 +13,13 @@ import java.util.Optional;
 
 /**
  * Objects of a cluster, as they are in files: YAML or JSON, several in a file, or lists of them.
- * Read are mirror sets (ImageDigestMirrorSet, ImageTagMirrorSet, ImageContentSourcePolicy) and
- * Secrets; objects of other kinds are left alone.
+ * Read are mirror sets (ImageDigestMirrorSet, ImageTagMirrorSet, ImageContentSourcePolicy),
+ * Secrets, and who may do what: RoleBinding, ClusterRoleBinding, Role, ClusterRole and Group.
+ * Objects of other kinds are left alone.
  */
-public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
+public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets, AccessRules access) {
   /** No objects. */
-  public static final Resources NONE = new Resources(List.of(), List.of());
+  public static final Resources NONE = new Resources(List.of(), List.of(), AccessRules.NONE);
 
   private static final String CONFIG = "config.openshift.io/v1";
   private static final String OPERATOR = "operator.openshift.io/v1alpha1";
@@ -49,7 +50,7 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
   static Resources parse(String text, String file) {
     var reader = new Reader();
     Section.parseAll(text, file).forEach(object -> reader.read(object, false));
-    return new Resources(reader.mirrorSets, reader.secrets);
+    return new Resources(reader.mirrorSets, reader.secrets, reader.access);
   }
 
   /** Returns these objects and the others. */
@@ -58,13 +59,14 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
     allSets.addAll(others.mirrorSets);
     var allSecrets = new ArrayList<>(secrets);
     allSecrets.addAll(others.secrets);
-    return new Resources(allSets, allSecrets);
+    return new Resources(allSets, allSecrets, access.and(others.access));
   }
 
   /** Collects the objects of a file. */
   private static final class Reader {
     private final List<MirrorSet> mirrorSets = new ArrayList<>();
     private final List<Secret> secrets = new ArrayList<>();
+    private AccessRules access = AccessRules.NONE;
 
     void read(Section object, boolean isItem) {
       String version = object.required("apiVersion");
@@ -77,8 +79,15 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets) {
         case "ImageContentSourcePolicy" ->
             mirrorSet(object, version, OPERATOR, MirrorSet.Kind.DIGEST, "repositoryDigestMirrors");
         case "Secret" -> secret(object, version);
+        case "RoleBinding", "ClusterRoleBinding", "Role", "ClusterRole", "Group" ->
+            access = access.and(AccessObjects.read(object, kind, version));
         case "List",
             "SecretList",
+            "RoleBindingList",
+            "ClusterRoleBindingList",
+            "RoleList",
+            "ClusterRoleList",
+            "GroupList",
             "ImageDigestMirrorSetList",
             "ImageTagMirrorSetList",
             "ImageContentSourcePolicyList" ->

@@ -2,6 +2,8 @@ package dev.cistern.server.config;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.auth.access.AccessException;
+import dev.cistern.auth.access.Users;
 import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.auth.credentials.DockerConfig;
 import dev.cistern.auth.credentials.Keyring;
@@ -89,9 +91,18 @@ public final class RuleFiles {
    */
   private record Known(Stamp stamp, boolean isSettled, Digest bytes, Optional<Content> content) {}
 
-  /** What a file says: one of the three. */
-  private record Content(
-      Resources resources, Optional<RegistriesConf> conf, Optional<Keyring> secret) {}
+  /** What a file says. */
+  private sealed interface Content {
+    record Objects(Resources resources) implements Content {}
+
+    record Conf(RegistriesConf conf) implements Content {}
+
+    record Secret(Keyring keyring) implements Content {}
+
+    record Accounts(Users users) implements Content {}
+
+    record Keys(String keySet) implements Content {}
+  }
 
   /**
    * Reads files once.
@@ -117,7 +128,7 @@ public final class RuleFiles {
         if (before != null) {
           now.put(file, before);
         }
-        if (!(e instanceof NoSuchFileException) || isNamed(file)) {
+        if (!(e instanceof NoSuchFileException) || settings.isNamed(file)) {
           complaints.add(file + ": cannot be read: " + e);
         }
       }
@@ -125,13 +136,6 @@ public final class RuleFiles {
     boolean isChanged = !Objects.equals(contents(now), contents(known));
     known = now;
     return new Refreshed(isChanged, complaints);
-  }
-
-  /** Says whether the settings name a file, which must then be there. */
-  private boolean isNamed(Path file) {
-    return settings.registriesConf().contains(file)
-        || settings.directories().contains(file)
-        || settings.isSecret(file);
   }
 
   private Known look(Path file, @Nullable Known before, List<String> complaints)
@@ -149,7 +153,7 @@ public final class RuleFiles {
     Optional<Content> content = Optional.ofNullable(before).flatMap(Known::content);
     try {
       content = Optional.of(read(file, bytes));
-    } catch (ConfigException | RulesException | CredentialsException e) {
+    } catch (ConfigException | RulesException | CredentialsException | AccessException e) {
       complaints.add(String.valueOf(e.getMessage()));
     }
     return new Known(stamp, isSettled, digest, content);
@@ -169,11 +173,15 @@ public final class RuleFiles {
   public Rules rules() {
     RegistriesConf conf = RegistriesConf.EMPTY;
     for (Path file : confFiles) {
-      conf = content(file).flatMap(Content::conf).map(conf::with).orElse(conf);
+      conf = content(file, Content.Conf.class).map(Content.Conf::conf).map(conf::with).orElse(conf);
     }
     Resources resources = Resources.NONE;
     for (Path file : new TreeSet<>(known.keySet())) {
-      resources = content(file).map(Content::resources).map(resources::and).orElse(resources);
+      resources =
+          content(file, Content.Objects.class)
+              .map(Content.Objects::resources)
+              .map(resources::and)
+              .orElse(resources);
     }
     List<Keyring> secrets = settings.pullSecret().flatMap(this::secret).stream().toList();
     return Rules.of(conf, resources, secrets);
@@ -181,11 +189,28 @@ public final class RuleFiles {
 
   /** Returns what a file of credentials said last that was good. */
   public Optional<Keyring> secret(Path file) {
-    return content(file).flatMap(Content::secret);
+    return content(file, Content.Secret.class).map(Content.Secret::keyring);
   }
 
-  private Optional<Content> content(Path file) {
-    return Optional.ofNullable(known.get(file)).flatMap(Known::content);
+  /** Returns the users of the htpasswd file. */
+  public Users users() {
+    return settings
+        .users()
+        .flatMap(file -> content(file, Content.Accounts.class))
+        .map(Content.Accounts::users)
+        .orElse(Users.NONE);
+  }
+
+  /** Returns the text of an issuer's JWK set. */
+  public Optional<String> keySet(Path file) {
+    return content(file, Content.Keys.class).map(Content.Keys::keySet);
+  }
+
+  private <T extends Content> Optional<T> content(Path file, Class<T> kind) {
+    return Optional.ofNullable(known.get(file))
+        .flatMap(Known::content)
+        .filter(kind::isInstance)
+        .map(kind::cast);
   }
 
   /**
@@ -197,6 +222,8 @@ public final class RuleFiles {
     var files = new TreeSet<Path>(confFiles);
     settings.pullSecret().ifPresent(files::add);
     files.addAll(settings.credentials());
+    settings.users().ifPresent(files::add);
+    files.addAll(settings.issuerKeys());
     for (Path directory : settings.directories()) {
       var walk = new Walk(directory);
       Set<Path> found = walk.files();
@@ -299,11 +326,16 @@ public final class RuleFiles {
 
   private Content read(Path file, byte[] bytes) {
     if (confFiles.contains(file)) {
-      RegistriesConf conf = RegistriesConf.parse(text(file, bytes), file.toString());
-      return new Content(Resources.NONE, Optional.of(conf), Optional.empty());
+      return new Content.Conf(RegistriesConf.parse(text(file, bytes), file.toString()));
     }
     if (settings.isSecret(file)) {
-      return new Content(Resources.NONE, Optional.empty(), Optional.of(secret(file, bytes)));
+      return new Content.Secret(secret(file, bytes));
+    }
+    if (settings.isUsers(file)) {
+      return new Content.Accounts(Users.parse(text(file, bytes), file.toString()));
+    }
+    if (settings.issuerKeys().contains(file)) {
+      return new Content.Keys(text(file, bytes));
     }
     Resources resources = Resources.parse(text(file, bytes), file.toString());
     for (Resources.Secret secret : resources.secrets()) {
@@ -311,7 +343,7 @@ public final class RuleFiles {
         keyring(file, secret); // refused here, where the file is known
       }
     }
-    return new Content(resources, Optional.empty(), Optional.empty());
+    return new Content.Objects(resources);
   }
 
   private static String text(Path file, byte[] bytes) {

@@ -18,12 +18,14 @@ import java.util.TreeMap;
  * @param outbound where to pull from: the mirror sets, merged, over registries.conf
  * @param mirrorSets the mirror sets as they are
  * @param pullSecret the global pull secret
+ * @param access who may do what here
  * @param namespaces the pull secrets of namespaces, each namespace's in the order of their names
  */
 public record Rules(
     RegistriesConf outbound,
     List<MirrorSet> mirrorSets,
     Keyring pullSecret,
+    AccessRules access,
     Map<String, Keyring> namespaces) {
   private static final String NAMESPACE = "openshift-config";
   private static final String NAME = "pull-secret";
@@ -54,7 +56,11 @@ public record Rules(
     own.forEach((namespace, secrets) -> namespaces.put(namespace, keyring(secrets)));
     RegistriesConf merged = RegistriesConf.merge(resources.mirrorSets(), List.of(), List.of());
     return new Rules(
-        file.with(merged), resources.mirrorSets(), Keyring.first(keyrings), namespaces);
+        file.with(merged),
+        resources.mirrorSets(),
+        Keyring.first(keyrings),
+        resources.access(),
+        namespaces);
   }
 
   private static Keyring keyring(List<Resources.Secret> secrets) {

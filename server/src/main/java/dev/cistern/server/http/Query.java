@@ -18,7 +18,12 @@ public final class Query {
     this.parameters = parameters;
   }
 
-  static Query parse(String text) {
+  /**
+   * Parses what comes after a question mark, or a form.
+   *
+   * @throws OciException if it cannot be decoded
+   */
+  public static Query parse(String text) {
     if (text.isEmpty()) {
       return NONE;
     }

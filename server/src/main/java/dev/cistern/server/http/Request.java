@@ -15,6 +15,7 @@ public final class Request {
   private @Nullable Query query;
   private @Nullable String repository;
   private @Nullable String reference;
+  private @Nullable String principal;
 
   Request(HttpRequest head, RequestBody body, String client) {
     this.head = head;
@@ -101,6 +102,15 @@ public final class Request {
   public void about(String ofRepository, String ofReference) {
     this.repository = ofRepository;
     this.reference = ofReference;
+  }
+
+  /** Tells the log whom it is from. */
+  public void by(String name) {
+    this.principal = name;
+  }
+
+  public @Nullable String principal() {
+    return principal;
   }
 
   public @Nullable String repository() {

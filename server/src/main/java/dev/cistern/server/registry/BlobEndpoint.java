@@ -36,15 +36,14 @@ final class BlobEndpoint {
     this.hot = hot;
   }
 
-  Reply get(Route.Blob route, Request request) throws IOException {
-    Location location = Registry.location(mirror, route.repository(), request);
+  Reply get(Location location, Digest digest, Request request) throws IOException {
     if (request.isHead()) {
-      return head(route, location, request);
+      return head(location, digest, request);
     }
-    Wanted wanted = Content.wanted(request, route.digest(), () -> size(location, route.digest()));
-    store.blobs().keep(location.repository(), route.digest());
+    Wanted wanted = Content.wanted(request, digest, () -> size(location, digest));
+    store.blobs().keep(location.repository(), digest);
     long version = store.repositories().version(location.repository());
-    return switch (mirror.blob(location, route.digest(), wanted)) {
+    return switch (mirror.blob(location, digest, wanted)) {
       case BlobAnswer.Stored(Blob blob, CacheStatus status) -> {
         try (blob) {
           Content content = content(blob);
@@ -52,7 +51,8 @@ final class BlobEndpoint {
               request,
               new HotContent.Entry(
                   location.repository(),
-                  route.digest().toString(),
+                  location.copies(),
+                  digest.toString(),
                   version,
                   () -> {},
                   Optional.empty(),
@@ -95,21 +95,19 @@ final class BlobEndpoint {
     }
   }
 
-  Reply delete(Route.Blob route) throws IOException {
-    RepositoryName repository = mirror.repository(route.repository());
-    if (!store.blobs().unlink(repository, route.digest())) {
+  Reply delete(RepositoryName repository, Digest digest) throws IOException {
+    if (!store.blobs().unlink(repository, digest)) {
       throw new OciException(
-          ErrorCode.BLOB_UNKNOWN, "no blob " + route.digest() + " in repository " + repository);
+          ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository);
     }
     return Reply.status(202);
   }
 
-  private Reply head(Route.Blob route, Location location, Request request) throws IOException {
-    store.blobs().keep(location.repository(), route.digest());
-    BlobSize size = mirror.blobSize(location, route.digest());
+  private Reply head(Location location, Digest digest, Request request) throws IOException {
+    store.blobs().keep(location.repository(), digest);
+    BlobSize size = mirror.blobSize(location, digest);
     var content =
-        new Content(
-            route.digest(), MediaType.OCTET_STREAM, size.bytes(), new Content.Source.HeadOnly());
+        new Content(digest, MediaType.OCTET_STREAM, size.bytes(), new Content.Source.HeadOnly());
     return named(content.reply(request).cache(size.status()), location);
   }
 

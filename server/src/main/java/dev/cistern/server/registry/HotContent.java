@@ -3,6 +3,7 @@ package dev.cistern.server.registry;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.mirror.CacheStatus;
+import dev.cistern.mirror.rules.Location;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.http.Reply;
@@ -11,7 +12,9 @@ import dev.cistern.storage.Repositories;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,6 +50,7 @@ final class HotContent {
   /**
    * What to send again.
    *
+   * @param copies from which it may have been taken instead; who may not have these may not have it
    * @param reference for the log
    * @param version that of the repository before the content was looked up
    * @param use notes that it was asked for
@@ -54,6 +58,7 @@ final class HotContent {
    */
   record Entry(
       RepositoryName repository,
+      List<Location.Copy> copies,
       String reference,
       long version,
       Runnable use,
@@ -62,10 +67,12 @@ final class HotContent {
       CacheStatus status,
       Content content) {}
 
-  /** Returns the reply if it is here, or null. Does not block. */
-  @Nullable Reply reply(Request request) {
+  /** Returns the reply if it is here and may be given, or null. Does not block. */
+  @Nullable Reply reply(Request request, Predicate<Entry> mayHave) {
     Entry entry = entries.getIfPresent(request.target());
-    if (entry == null || repositories.version(entry.repository) != entry.version) {
+    if (entry == null
+        || repositories.version(entry.repository) != entry.version
+        || !mayHave.test(entry)) {
       return null;
     }
     CacheStatus status = entry.status;

@@ -6,12 +6,14 @@ import dev.cistern.mirror.rules.Location;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.MediaType;
+import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Repositories;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -33,28 +35,26 @@ final class ListEndpoint {
     this.mirror = mirror;
   }
 
-  Reply tags(Route.Tags route, Request request) throws IOException {
+  /** Returns the tags; {@code name} is how the client calls the repository. */
+  Reply tags(RepositoryName name, Location location, Request request) throws IOException {
     Page page = Page.of(request, USUAL_TAGS);
-    Location location = Registry.location(mirror, route.repository(), request);
     ListAnswer<String> tags = mirror.tags(location, page.last(), page.wanted());
-    Reply reply =
-        page.reply(request, tags.entries(), "\"name\":\"" + route.repository() + "\",\"tags\":");
+    Reply reply = page.reply(request, tags.entries(), "\"name\":\"" + name + "\",\"tags\":");
     return told(reply, location, tags);
   }
 
-  Reply catalog(Request request) {
+  /** Returns the names of the repositories that {@code isShown}. */
+  Reply catalog(Request request, Predicate<String> isShown) {
     Page page = Page.of(request, USUAL_REPOSITORIES);
-    List<String> names = repositories.repositories(page.last(), page.wanted());
+    List<String> names = repositories.repositories(page.last(), page.wanted(), isShown);
     return page.reply(request, names, "\"repositories\":");
   }
 
-  Reply referrers(Route.Referrers route, Request request) throws IOException {
+  Reply referrers(Location location, Digest subject, Request request) throws IOException {
     Page page = Page.of(request, USUAL_REFERRERS);
-    Location location = Registry.location(mirror, route.repository(), request);
     Optional<Digest> last =
         page.last().isEmpty() ? Optional.empty() : Optional.of(Digest.parse(page.last()));
-    ListAnswer<Descriptor> answer =
-        mirror.referrers(location, route.subject(), last, page.wanted());
+    ListAnswer<Descriptor> answer = mirror.referrers(location, subject, last, page.wanted());
     List<Descriptor> found = answer.entries();
     List<Descriptor> descriptors =
         found.size() > page.most() ? found.subList(0, page.most()) : found;

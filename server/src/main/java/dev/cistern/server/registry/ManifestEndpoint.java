@@ -35,10 +35,9 @@ final class ManifestEndpoint {
     this.clock = clock;
   }
 
-  Reply get(Route.Manifest route, Request request) throws IOException {
-    Location location = Registry.location(mirror, route.repository(), request);
+  Reply get(Location location, Reference reference, Request request) throws IOException {
     long version = repositories.version(location.repository());
-    ManifestAnswer answer = mirror.manifest(location, route.reference());
+    ManifestAnswer answer = mirror.manifest(location, reference);
     StoredManifest manifest = answer.manifest();
     Runnable use = () -> repositories.used(location.repository(), manifest.digest());
     use.run();
@@ -54,7 +53,8 @@ final class ManifestEndpoint {
               request,
               new HotContent.Entry(
                   location.repository(),
-                  route.reference().toString(),
+                  location.copies(),
+                  reference.toString(),
                   version,
                   use,
                   answer.status().fresh().map(clock.instant()::plus),
@@ -68,15 +68,16 @@ final class ManifestEndpoint {
     return reply;
   }
 
-  Reply put(Route.Manifest route, Request request) throws IOException {
-    RepositoryName repository = mirror.repository(route.repository());
+  /** Stores a manifest; tags that point elsewhere are moved only if {@code mayOverwrite}. */
+  Reply put(RepositoryName repository, Reference reference, boolean mayOverwrite, Request request)
+      throws IOException {
     List<Tag> tags = new ArrayList<>();
     List<String> tagParameters = request.query().all("tag");
     tagParameters.forEach(tag -> tags.add(new Tag(tag)));
     byte[] bytes = request.body().readAll(Manifest.MAX_BYTES, ErrorCode.SIZE_INVALID);
     Manifest manifest = Manifest.parse(bytes, request.header("Content-Type").map(MediaType::parse));
-    Digest digest = digest(route.reference(), bytes);
-    if (route.reference() instanceof Tag tag) {
+    Digest digest = digest(reference, bytes);
+    if (reference instanceof Tag tag) {
       tags.add(tag);
     }
     repositories.put(
@@ -84,7 +85,8 @@ final class ManifestEndpoint {
         new StoredManifest(digest, manifest.mediaType(), bytes),
         manifest,
         tags,
-        Origin.PUSHED);
+        Origin.PUSHED,
+        mayOverwrite);
     Reply reply =
         Reply.status(201)
             .header("Location", "/v2/" + repository + "/manifests/" + digest)
@@ -94,17 +96,15 @@ final class ManifestEndpoint {
     return reply;
   }
 
-  Reply delete(Route.Manifest route) throws IOException {
-    RepositoryName repository = mirror.repository(route.repository());
+  Reply delete(RepositoryName repository, Reference reference) throws IOException {
     boolean deleted =
-        switch (route.reference()) {
+        switch (reference) {
           case Tag tag -> repositories.deleteTag(repository, tag);
           case Digest digest -> repositories.deleteManifest(repository, digest);
         };
     if (!deleted) {
       throw new OciException(
-          ErrorCode.MANIFEST_UNKNOWN,
-          "no manifest " + route.reference() + " in repository " + repository);
+          ErrorCode.MANIFEST_UNKNOWN, "no manifest " + reference + " in repository " + repository);
     }
     return Reply.status(202);
   }

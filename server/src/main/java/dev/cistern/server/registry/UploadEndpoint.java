@@ -1,6 +1,6 @@
 package dev.cistern.server.registry;
 
-import dev.cistern.mirror.Mirror;
+import dev.cistern.auth.access.Principal;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
@@ -8,7 +8,6 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Texts;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
-import dev.cistern.storage.Blobs;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
 import dev.cistern.storage.Upload;
@@ -27,27 +26,34 @@ final class UploadEndpoint {
       Pattern.compile("(?:bytes[ =])?(\\d{1,18})-(\\d{1,18})(?:/(?:\\d+|\\*))?");
 
   private final Store store;
-  private final Mirror mirror;
 
-  UploadEndpoint(Store store, Mirror mirror) {
+  UploadEndpoint(Store store) {
     this.store = store;
-    this.mirror = mirror;
+  }
+
+  /** From where a blob may be mounted. */
+  sealed interface Source {
+    record Repository(RepositoryName name) implements Source {}
+
+    record Anywhere() implements Source {}
+
+    record Nowhere() implements Source {}
   }
 
   /** Opens a session, or takes the whole blob at once, or mounts it from another repository. */
-  Reply start(Route.Uploads route, Request request) throws IOException {
-    RepositoryName repository = mirror.repository(route.repository());
+  Reply start(RepositoryName repository, Principal owner, Source source, Request request)
+      throws IOException {
     Optional<Digest> mounted = request.query().first("mount").map(Digest::parse);
-    if (mounted.isPresent() && mount(repository, mounted.get(), request)) {
+    if (mounted.isPresent() && mount(repository, mounted.get(), source)) {
       return created(repository, mounted.get());
     }
     Optional<Digest> whole = request.query().first("digest").map(Digest::parse);
-    Upload upload = store.uploads().start(repository, algorithm(request, whole));
+    Upload upload = store.uploads().start(repository, owner.name(), algorithm(request, whole));
     if (whole.isEmpty()) {
       return progress(Reply.status(202), upload);
     }
     try (Upload.Hold hold = upload.hold()) {
-      append(upload, request);
+      appendBody(upload, request);
       upload.finish(whole.get());
     } catch (IOException | RuntimeException e) {
       upload.cancel();
@@ -56,20 +62,30 @@ final class UploadEndpoint {
     return created(repository, whole.get());
   }
 
-  Reply status(Route.UploadSession route) throws IOException {
-    return progress(Reply.status(204), find(route));
+  /** Returns a session of a repository, if it is the owner's. */
+  Upload find(RepositoryName repository, Principal owner, String id) throws IOException {
+    return store
+        .uploads()
+        .find(repository, owner.name(), id)
+        .orElseThrow(() ->
+            new OciException(
+                ErrorCode.BLOB_UPLOAD_UNKNOWN,
+                "no upload " + id + " in repository " + repository,
+                "it was closed, cancelled or has expired; start another"));
   }
 
-  Reply append(Route.UploadSession route, Request request) throws IOException {
-    Upload upload = find(route);
+  static Reply status(Upload upload) {
+    return progress(Reply.status(204), upload);
+  }
+
+  static Reply append(Upload upload, Request request) throws IOException {
     try (Upload.Hold hold = upload.hold()) {
-      append(upload, request);
+      appendBody(upload, request);
       return progress(Reply.status(202), upload);
     }
   }
 
-  Reply finish(Route.UploadSession route, Request request) throws IOException {
-    Upload upload = find(route);
+  static Reply finish(Upload upload, Request request) throws IOException {
     Digest digest =
         request
             .query()
@@ -81,36 +97,26 @@ final class UploadEndpoint {
                     "the parameter digest is missing",
                     "close an upload with PUT LOCATION?digest=DIGEST"));
     try (Upload.Hold hold = upload.hold()) {
-      append(upload, request);
+      appendBody(upload, request);
       upload.finish(digest);
     }
     return created(upload.repository(), digest);
   }
 
-  Reply cancel(Route.UploadSession route) throws IOException {
-    find(route).cancel();
+  static Reply cancel(Upload upload) throws IOException {
+    upload.cancel();
     return Reply.status(204);
   }
 
-  private Upload find(Route.UploadSession route) throws IOException {
-    RepositoryName repository = mirror.repository(route.repository());
-    return store
-        .uploads()
-        .find(repository, route.id())
-        .orElseThrow(() ->
-            new OciException(
-                ErrorCode.BLOB_UPLOAD_UNKNOWN,
-                "no upload " + route.id() + " in repository " + repository,
-                "it was closed, cancelled or has expired; start another"));
-  }
-
-  private boolean mount(RepositoryName repository, Digest digest, Request request)
+  private boolean mount(RepositoryName repository, Digest digest, Source source)
       throws IOException {
-    Blobs blobs = store.blobs();
-    Optional<String> from = request.query().first("from");
     boolean isReachable =
-        from.isEmpty() || blobs.isLinked(mirror.repository(new RepositoryName(from.get())), digest);
-    return isReachable && blobs.link(repository, digest, Origin.PUSHED);
+        switch (source) {
+          case Source.Repository(RepositoryName from) -> store.blobs().isLinked(from, digest);
+          case Source.Anywhere anywhere -> true;
+          case Source.Nowhere nowhere -> false;
+        };
+    return isReachable && store.blobs().link(repository, digest, Origin.PUSHED);
   }
 
   private static Digest.Algorithm algorithm(Request request, Optional<Digest> whole) {
@@ -120,7 +126,7 @@ final class UploadEndpoint {
   }
 
   /** Appends the request's body, which must begin where the upload ends. */
-  private static void append(Upload upload, Request request) throws IOException {
+  private static void appendBody(Upload upload, Request request) throws IOException {
     long expected = expectedLength(upload, request);
     long before = upload.length();
     for (ByteBuffer part = request.body().next(); part != null; part = request.body().next()) {

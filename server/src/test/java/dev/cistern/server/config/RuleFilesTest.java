@@ -35,6 +35,8 @@ class RuleFilesTest {
                 List.of(objects),
                 List.of(),
                 Optional.of(auths("one.example")),
+                Set.of(),
+                Optional.empty(),
                 Set.of()));
   }
 

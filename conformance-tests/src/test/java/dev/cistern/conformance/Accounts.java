@@ -1,0 +1,37 @@
+package dev.cistern.conformance;
+
+/** Users of tests, each with the line of an htpasswd file (bcrypt of the least cost). */
+enum Accounts {
+  ALICE("alice", "wonder-s3cret", "$2y$04$TAvqi8.cOIQ3Xx/IQ6afAuJgDv/CMHh3pIXNiD2fWYvFI19CkvEr6"),
+  BOB("bob", "builder-s3cret", "$2y$04$pVJy6YWpF.N8/IgfwPQwGuqPdt2AE1QwTba3HdS9FuJrJnsQoFNYG"),
+  BOB_WITH_ANOTHER_PASSWORD(
+      "bob", "other-s3cret", "$2y$04$GzcqbsiZkOUvlgAMLfFH9uah2O1gqHwnD/wbEiVrCVydk4c3GYC8i"),
+  CAROL("carol", "creator-s3cret", "$2y$04$QMqWf1UOKJtBCoxx6ub8uuWXEvlO3j7FgLG/6EFspcUwXVHL9okWO");
+
+  private final String user;
+  private final String password;
+  private final String hash;
+
+  Accounts(String user, String password, String hash) {
+    this.user = user;
+    this.password = password;
+    this.hash = hash;
+  }
+
+  String user() {
+    return user;
+  }
+
+  String password() {
+    return password;
+  }
+
+  /** Returns the line of the htpasswd file. */
+  String line() {
+    return user + ":" + hash + "\n";
+  }
+
+  TestClient client(CisternServer server) {
+    return TestClient.as(server, user, password);
+  }
+}

@@ -1,0 +1,46 @@
+package dev.cistern.server.access;
+
+import dev.cistern.auth.access.Verb;
+import java.util.Set;
+
+/** The words that tokens have for verbs (token scope documentation of the distribution project). */
+final class Actions {
+  static final String REPOSITORY = "repository";
+  static final String REGISTRY = "registry";
+  static final String ALL = "*";
+
+  private Actions() {}
+
+  static String of(Verb verb) {
+    return switch (verb) {
+      case PULL -> "pull";
+      case CREATE, OVERWRITE -> "push";
+      case DELETE -> "delete";
+      case READ -> "read";
+      case IMPORT -> "import";
+      case ADMINISTER -> "administer";
+    };
+  }
+
+  /** Returns the verbs that an action stands for; one of them is enough to be granted it. */
+  static Set<Verb> verbs(String action) {
+    return switch (action) {
+      case "pull" -> Set.of(Verb.PULL);
+      case "push" -> Set.of(Verb.CREATE, Verb.OVERWRITE);
+      case "delete" -> Set.of(Verb.DELETE);
+      default -> Set.of();
+    };
+  }
+
+  /** Returns the least role that has a verb. */
+  static String role(Verb verb) {
+    return switch (verb) {
+      case PULL -> "system:image-puller";
+      case CREATE, OVERWRITE -> "system:image-pusher";
+      case DELETE -> "registry-admin";
+      case READ -> "registry-viewer";
+      case IMPORT -> "registry-editor";
+      case ADMINISTER -> "cluster-admin";
+    };
+  }
+}

@@ -1,0 +1,62 @@
+package dev.cistern.server.access;
+
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Who changed something here, or was not let: one JSON object a line, by the logger {@code audit}.
+ * It has names, never credentials.
+ */
+public final class Audit {
+  private static final Logger LOG = LoggerFactory.getLogger("audit");
+  private static final int ACCEPTED = 202;
+  private static final int UNAUTHORIZED = 401;
+  private static final int DENIED = 403;
+
+  private Audit() {}
+
+  /** Takes note of a request that was answered, if it is of that kind. */
+  public static void note(Request request, Reply reply) {
+    boolean isRead = request.isGetOrHead() || TokenEndpoint.isFor(request);
+    boolean isPart = request.method().equals("PATCH") || isStart(request, reply);
+    boolean isDone = !isRead && !isPart && reply.status() < 300;
+    boolean isRefused =
+        reply.status() == DENIED
+            || (reply.status() == UNAUTHORIZED && request.hasHeader("Authorization"));
+    if (isDone || isRefused) {
+      LOG.info(line(request, reply, isRefused).toString());
+    }
+  }
+
+  /** Opening an upload changes nothing yet. */
+  private static boolean isStart(Request request, Reply reply) {
+    return request.method().equals("POST") && reply.status() == ACCEPTED;
+  }
+
+  private static ObjectNode line(Request request, Reply reply, boolean isRefused) {
+    ObjectNode line = JsonMapper.shared().createObjectNode();
+    line.put("time", Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+    line.put("audit", isRefused ? "denied" : "done");
+    if (request.principal() != null) {
+      line.put("user", request.principal());
+    }
+    line.put("client", request.client());
+    line.put("method", request.method());
+    if (request.repository() == null) {
+      line.put("path", request.path());
+    } else {
+      line.put("repository", request.repository()).put("reference", request.reference());
+    }
+    line.put("status", reply.status());
+    if (reply.reason() != null) {
+      line.put("reason", reply.reason());
+    }
+    return line;
+  }
+}

@@ -1,0 +1,275 @@
+package dev.cistern.server.access;
+
+import dev.cistern.auth.access.Authenticator;
+import dev.cistern.auth.access.Binding;
+import dev.cistern.auth.access.Grant;
+import dev.cistern.auth.access.OidcIssuer;
+import dev.cistern.auth.access.Outcome;
+import dev.cistern.auth.access.Outcome.Caller;
+import dev.cistern.auth.access.Policy;
+import dev.cistern.auth.access.Principal;
+import dev.cistern.auth.access.SigningKeys;
+import dev.cistern.auth.access.Subject;
+import dev.cistern.auth.access.Tokens;
+import dev.cistern.auth.access.Users;
+import dev.cistern.auth.access.Verb;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.server.config.AccessRules;
+import dev.cistern.server.config.AccessSettings;
+import dev.cistern.server.http.Request;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Says whom a request is from and whether it may do what it asks. The one place that does: every
+ * endpoint has its repository from a check here, and what is in memory is checked like what is not.
+ *
+ * <p>Where nobody is asked who he is ({@link AccessSettings#isOpen}), everybody is anonymous.
+ * Elsewhere who shows no credentials is answered 401 with where to get a token (token
+ * authentication specification of the distribution project), and who may not is answered 403.
+ *
+ * <p>Users, keys and bindings can be replaced while requests run; each check is by those of its
+ * moment. Safe for all threads.
+ */
+public final class Gate {
+  private static final Caller ANONYMOUS = new Caller(Principal.ANONYMOUS, Optional.empty());
+  private static final String AUTHORIZATION = "Authorization";
+  private static final Duration BUSY = Duration.ofSeconds(1);
+
+  private final AccessSettings settings;
+  private final InstantSource clock;
+  private final Challenges challenges;
+  private volatile @Nullable Identities identities;
+  private volatile Policy policy = Policy.of(List.of(), Map.of(), Map.of());
+
+  public Gate(AccessSettings settings, InstantSource clock) {
+    this.settings = settings;
+    this.clock = clock;
+    this.challenges = new Challenges(settings);
+    rules(AccessRules.NONE);
+  }
+
+  /** How callers are known. */
+  record Identities(Users users, Tokens tokens, Authenticator authenticator) {}
+
+  /** Knows callers by these from now on; forgets whom it knew. */
+  public void identities(Users users, SigningKeys keys, List<OidcIssuer> issuers) {
+    var tokens = new Tokens(keys, settings.service(), settings.service(), clock);
+    identities = new Identities(users, tokens, new Authenticator(users, tokens, issuers, clock));
+  }
+
+  /**
+   * Goes by these rules from now on.
+   *
+   * @return what is wrong with some of them, which therefore grant nothing
+   */
+  public List<String> rules(AccessRules rules) {
+    List<Subject> everybody =
+        List.of(Subject.group("system:unauthenticated"), Subject.group("system:authenticated"));
+    List<Binding> anonymous =
+        settings.anonymous().role().stream()
+            .map(role -> new Binding(Optional.empty(), role, everybody))
+            .toList();
+    AccessRules all = rules.with(anonymous);
+    policy = Policy.of(all.bindings(), all.groups(), all.roles());
+    return policy.problems();
+  }
+
+  Identities identities() {
+    Identities known = identities;
+    if (known == null) {
+      throw new OciException(
+              ErrorCode.UNSUPPORTED,
+              "this server asks nobody for credentials, and has no tokens",
+              "ask without; or configure access: with users")
+          .withStatus(404);
+    }
+    return known;
+  }
+
+  /** Returns who may do what, as it is now. */
+  public Policy policy() {
+    return policy;
+  }
+
+  /**
+   * Returns whom a request is from; may block.
+   *
+   * @throws OciException with UNAUTHORIZED, if its credentials are nobody's
+   */
+  public Caller caller(Request request) {
+    List<String> headers = request.headers(AUTHORIZATION);
+    if (settings.isOpen() || headers.isEmpty()) {
+      return named(request, ANONYMOUS);
+    }
+    if (headers.size() > 1) {
+      throw new OciException(
+              ErrorCode.UNAUTHORIZED, "there are several headers Authorization", "send one")
+          .withStatus(400);
+    }
+    return caller(request, headers.getFirst());
+  }
+
+  /** Returns whom credentials are of, as the header Authorization has them. */
+  Caller caller(Request request, String authorization) {
+    return switch (identities().authenticator().authenticate(authorization)) {
+      case Caller caller -> named(request, caller);
+      case Outcome.Refused(String reason) ->
+          throw new OciException(
+                  ErrorCode.UNAUTHORIZED, reason, "log in again: docker login, podman login")
+              .withChallenge(challenges.invalid(request));
+      case Outcome.Busy busy ->
+          throw new OciException(
+                  ErrorCode.TOOMANYREQUESTS, "too many passwords are being checked", "try again")
+              .withRetryAfter(BUSY);
+    };
+  }
+
+  /** Returns whom a request is from if that is known without blocking, or null. */
+  public @Nullable Caller known(Request request) {
+    if (settings.isOpen() || !request.hasHeader(AUTHORIZATION)) {
+      return named(request, ANONYMOUS);
+    }
+    Identities current = identities;
+    List<String> headers = request.headers(AUTHORIZATION);
+    if (current == null || headers.size() != 1) {
+      return null;
+    }
+    return current.authenticator().known(headers.getFirst()) instanceof Caller caller
+        ? named(request, caller)
+        : null;
+  }
+
+  private static Caller named(Request request, Caller caller) {
+    request.by(caller.principal().name());
+    return caller;
+  }
+
+  /** Says whether a caller may do this in a repository. Does not block. */
+  public boolean allows(Caller caller, Verb verb, RepositoryName repository) {
+    return !(settings.isReadOnly() && isChange(verb))
+        && covers(caller, verb, repository)
+        && policy.allows(caller.principal(), verb, repository.first());
+  }
+
+  /** Says whether a caller sees that there is a repository: whether he may pull it. */
+  public boolean shows(Caller caller, String repository) {
+    int slash = repository.indexOf('/');
+    return policy.allows(
+        caller.principal(), Verb.PULL, slash < 0 ? repository : repository.substring(0, slash));
+  }
+
+  /** Says whether a caller may do this everywhere, whatever its token is for. */
+  public boolean allowsEverywhere(Caller caller, Verb verb) {
+    return caller.limitedTo().isEmpty() && policy.allowsEverywhere(caller.principal(), verb);
+  }
+
+  /**
+   * Lets a request pass, or not.
+   *
+   * @throws OciException with UNAUTHORIZED, if other credentials or a token for more would help;
+   *     with DENIED, if only an administrator can; with UNSUPPORTED, if nobody may
+   */
+  public void require(Request request, Caller caller, Verb verb, RepositoryName repository) {
+    if (allows(caller, verb, repository)) {
+      return;
+    }
+    if (settings.isReadOnly() && isChange(verb)) {
+      throw new OciException(
+          ErrorCode.UNSUPPORTED, "this server is read-only", "push to the registry it mirrors");
+    }
+    String action = Actions.of(verb);
+    boolean isAnonymous = caller.principal().isAnonymous();
+    if (!policy.allows(caller.principal(), verb, repository.first())
+        && (!isAnonymous || settings.isOpen())) {
+      throw new OciException(
+          ErrorCode.DENIED,
+          caller.principal() + " may not " + action + " in namespace " + repository.first(),
+          settings.isOpen()
+              ? "configure access: with users, and a role binding; or anonymous: for everybody"
+              : "somebody who administers it can grant that: policy add-role-to-user "
+                  + Actions.role(verb)
+                  + " "
+                  + caller.principal()
+                  + " --namespace="
+                  + repository.first());
+    }
+    throw new OciException(
+            ErrorCode.UNAUTHORIZED,
+            isAnonymous
+                ? "to " + action + " in " + repository + " one has to log in"
+                : "the token is not for this: " + action + " in " + repository,
+            "docker login, podman login; or a token of " + challenges.realm(request))
+        .withChallenge(challenges.of(request, repository, action, caller.limitedTo().isPresent()));
+  }
+
+  /**
+   * Lets those pass who say who they are, with a password or a token, be it one for nobody.
+   *
+   * @throws OciException with UNAUTHORIZED
+   */
+  public void requireCredentials(Request request, String scope) {
+    if (!settings.isOpen() && !request.hasHeader(AUTHORIZATION)) {
+      throw new OciException(
+              ErrorCode.UNAUTHORIZED,
+              "a token is needed, for anonymous pulls too",
+              "docker login, podman login; or a token of " + challenges.realm(request))
+          .withChallenge(challenges.of(request, scope));
+    }
+  }
+
+  /**
+   * Lets those pass who may do this everywhere, by their own credentials.
+   *
+   * @throws OciException with UNAUTHORIZED or DENIED
+   */
+  public void requireEverywhere(Request request, Verb verb) {
+    Caller caller = caller(request);
+    if (allowsEverywhere(caller, verb)) {
+      return;
+    }
+    if (caller.principal().isAnonymous()) {
+      throw new OciException(
+              ErrorCode.UNAUTHORIZED, "one has to log in for this", "send user and password")
+          .withChallenge("Basic realm=\"" + settings.service() + "\", charset=\"UTF-8\"");
+    }
+    throw new OciException(
+        ErrorCode.DENIED,
+        caller.principal() + " may not " + Actions.of(verb) + " everywhere",
+        "a ClusterRoleBinding to " + Actions.role(verb) + " grants that");
+  }
+
+  /** Says whether nobody is asked who he is. */
+  public boolean isOpen() {
+    return settings.isOpen();
+  }
+
+  AccessSettings settings() {
+    return settings;
+  }
+
+  private static boolean isChange(Verb verb) {
+    return switch (verb) {
+      case READ, PULL, ADMINISTER -> false;
+      case CREATE, OVERWRITE, DELETE, IMPORT -> true;
+    };
+  }
+
+  private static boolean covers(Caller caller, Verb verb, RepositoryName repository) {
+    return caller.limitedTo().isEmpty()
+        || caller.limitedTo().get().stream()
+            .anyMatch(grant -> covers(grant, Actions.of(verb), repository));
+  }
+
+  private static boolean covers(Grant grant, String action, RepositoryName repository) {
+    return grant.type().equals(Actions.REPOSITORY)
+        && grant.name().equals(repository.path())
+        && grant.actions().contains(action);
+  }
+}

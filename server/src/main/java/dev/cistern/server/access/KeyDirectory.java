@@ -1,0 +1,62 @@
+package dev.cistern.server.access;
+
+import dev.cistern.auth.access.SigningKeys;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The directory of signing keys, read anew when its files change: so keys are rotated by adding one
+ * whose name comes last, and removing the others when their tokens have expired. Used by one thread
+ * at a time.
+ */
+public final class KeyDirectory {
+  private final Path directory;
+  private Map<Path, FileTime> known = Map.of();
+  private @Nullable SigningKeys keys;
+
+  public KeyDirectory(Path directory) {
+    this.directory = directory;
+  }
+
+  /**
+   * Looks at the files; returns whether they changed. If they are refused those before stay, and
+   * the next look is at the same files again.
+   *
+   * @throws IOException that names the file that is wrong
+   */
+  public boolean refresh() throws IOException {
+    Map<Path, FileTime> now = files();
+    if (keys != null && now.equals(known)) {
+      return false;
+    }
+    keys = SigningKeys.open(directory);
+    known = files();
+    return true;
+  }
+
+  /** Returns the keys that were read last. */
+  public SigningKeys keys() {
+    if (keys == null) {
+      throw new IllegalStateException("the keys were not read yet");
+    }
+    return keys;
+  }
+
+  private Map<Path, FileTime> files() throws IOException {
+    var files = new TreeMap<Path, FileTime>();
+    if (Files.exists(directory)) {
+      try (Stream<Path> found = Files.list(directory)) {
+        for (Path file : found.toList()) {
+          files.put(file, Files.getLastModifiedTime(file));
+        }
+      }
+    }
+    return files;
+  }
+}
