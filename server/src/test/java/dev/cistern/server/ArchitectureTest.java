@@ -131,6 +131,18 @@ class ArchitectureTest {
   }
 
   @Test
+  void onlyAccessSeesTheLibrariesForTokensAndPasswords() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("dev.cistern.auth.access")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("com.nimbusds..", "at.favre.lib..")
+        .because("who shows a token or a password is decided at one place")
+        .check(CISTERN);
+  }
+
+  @Test
   void onlyTheCommandsSeeTheCommandLine() {
     noClasses()
         .that()

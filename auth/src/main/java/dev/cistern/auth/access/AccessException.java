@@ -11,10 +11,6 @@ public final class AccessException extends RuntimeException {
     super(message);
   }
 
-  AccessException(String message, Throwable cause) {
-    super(message, cause);
-  }
-
   /** Returns the message, which is always there. */
   String text() {
     return String.valueOf(getMessage());

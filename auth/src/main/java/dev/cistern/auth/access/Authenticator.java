@@ -83,10 +83,10 @@ public final class Authenticator {
 
   /** An outcome, and until when it is one. */
   private record Known(Outcome outcome, Instant until) {
-    /** Counts what it holds: a caller with many grants is as large as many with none. */
+    /** One for a caller as they usually are, more for one with many groups and grants. */
     int weight() {
       return outcome instanceof Outcome.Caller(var principal, var grants)
-          ? 1 + principal.groups().size() / 8 + grants.map(List::size).orElse(0)
+          ? 1 + (principal.groups().size() + grants.map(List::size).orElse(0)) / 8
           : 1;
     }
   }

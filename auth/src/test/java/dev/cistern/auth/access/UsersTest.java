@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import at.favre.lib.crypto.bcrypt.BCrypt;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
@@ -63,6 +65,23 @@ class UsersTest {
     assertThat(Users.NONE.verify("anna", "anything")).isEmpty();
     assertThat(Users.NONE.verify("", "")).isEmpty();
     assertThat(Users.NONE.isEmpty()).isTrue();
+  }
+
+  /** By the time of the processor, not of the clock: a loaded machine takes no more of it. */
+  @Test
+  void aNameThatIsNotKnownCostsAsMuchAsTheDearestThatIs() {
+    String dear = BCrypt.with(BCrypt.Version.VERSION_2Y).hashToString(10, "pw".toCharArray());
+    Users users = Users.parse("anna:" + dear + "\nbert:" + CORRECT_HORSE, "users");
+    long known = processorTime(() -> users.verify("anna", "wrong"));
+    long unknown = processorTime(() -> users.verify("nobody", "wrong"));
+    assertThat(unknown).isGreaterThan(known / 10);
+  }
+
+  private static long processorTime(Runnable work) {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long before = threads.getCurrentThreadCpuTime();
+    work.run();
+    return threads.getCurrentThreadCpuTime() - before;
   }
 
   @Test
