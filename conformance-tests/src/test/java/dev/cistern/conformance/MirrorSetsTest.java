@@ -10,6 +10,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Mirror sets as a cluster has them, in force for what this server pulls and for who pulls here.
@@ -125,6 +127,25 @@ class MirrorSetsTest {
     assertThat(server.log()).anyMatch(line -> line.contains("reason=\"gone.example:1: unknown"));
     assertThat(other.requests("GET", "/v2/empty/app/manifests/" + digest)).isNotEmpty();
     assertThat(source.requests("GET", "/v2/team/app/manifests/" + digest)).hasSize(1);
+  }
+
+  /** The first of the mirrors speaks no TLS, though it is not marked insecure. */
+  @ParameterizedTest
+  @ValueSource(ints = {401, 403, 404, 500, 503})
+  void anyErrorOfAMirrorMovesOnToTheNext(int status) {
+    try (UpstreamRegistry plain = UpstreamRegistry.start()) {
+      other.always("GET", "/v2/", Answer.status(status));
+      objects.put(
+          "idms.yaml",
+          ObjectFiles.idms("source.example/team", plain.host() + "/team, other.example/team", ""));
+      start();
+
+      TestClient.Answered answered = client.get("/v2/source.example/team/app/manifests/" + digest);
+      assertThat(answered.status()).isEqualTo(200);
+      assertThat(plain.connections()).isPositive();
+      assertThat(other.requests()).isNotEmpty();
+      assertThat(source.requests("GET", "/v2/team/app/manifests/" + digest)).hasSize(1);
+    }
   }
 
   @Test

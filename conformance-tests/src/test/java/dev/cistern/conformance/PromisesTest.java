@@ -9,20 +9,23 @@ import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Holds docs/promises.md: each promise names a test that is there, and the command that runs it.
+ * Holds docs/promises.md and docs/rules.md: each promise and each rule names a test that is there,
+ * and the command that runs it.
  */
 class PromisesTest {
   private static final Path ROOT = Path.of("..");
-  private static final Pattern ROW = Pattern.compile("(?m)^\\| (?!promise )(?!-)(.+)\\|$");
+  private static final Pattern ROW = Pattern.compile("(?m)^\\| (?!promise )(?!rule )(?!-)(.+)\\|$");
   private static final Pattern CELLS =
       Pattern.compile("(.+?) \\| ([A-Z]\\w+)(?:\\.(\\w+))? \\| `\\./cistern test -Dtest=(\\S+)` ");
 
-  @Test
-  void eachPromiseHasItsTest() throws IOException {
-    String text = Files.readString(ROOT.resolve("docs/promises.md"));
+  @ParameterizedTest
+  @ValueSource(strings = {"promises.md", "rules.md"})
+  void eachPromiseAndEachRuleHasItsTest(String document) throws IOException {
+    String text = Files.readString(ROOT.resolve("docs").resolve(document));
     List<String> rows = ROW.matcher(text).results().map(row -> row.group(1)).toList();
 
     assertThat(rows).hasSizeGreaterThan(60).allSatisfy(PromisesTest::assertHeld);

@@ -244,6 +244,40 @@ class MergeTest {
         .hasMessageStartingWith("blocked: ");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "registry.example.com,            true,  true",
+    "registry.example.com/a,          true,  true",
+    "registry.example.com:5000/a/b,   true,  true",
+    "R-1.example,                     true,  true",
+    "localhost,                       true,  true",
+    "h.io/a.b/c_d/e__f/g-h/i---j,     true,  true",
+    "*.example.com,                   true,  false",
+    "*.com,                           true,  false",
+    "*,                               false, false",
+    "*.example.com:5000,              false, false",
+    "*.example.com/a,                 false, false",
+    "a.*.example.com,                 false, false",
+    "h.io/*,                          false, false",
+    "https://h.io,                    false, false",
+    "h.io/,                           false, false",
+    "h.io/A,                          false, false",
+    "h.io/a..b,                       false, false",
+    "h.io/a___b,                      false, false",
+    "h.io/-a,                         false, false",
+    "h.io/a:v1,                       false, false",
+    "h.io:port/a,                     false, false",
+    "-h.io,                           false, false",
+    "h..io,                           false, false",
+    "h_i.io,                          false, false",
+    "'',                              false, false"
+  })
+  void sourcesAndMirrorsAreWhatThePatternsOfTheApiTake(
+      String text, boolean isSource, boolean isMirror) {
+    assertThat(MirrorSet.isSource(text)).isEqualTo(isSource);
+    assertThat(MirrorSet.isMirror(text)).isEqualTo(isMirror);
+  }
+
   @Test
   void aLongNameThatIsNoneIsRefusedSoon() {
     assertThat(MirrorSet.isMirror("m.io/" + "a".repeat(200) + "!")).isFalse();

@@ -147,16 +147,46 @@ class MirrorRulesTest {
         .containsExactly("mirror.example", "a.wild.example");
   }
 
-  private static MirrorRules mirrored(String source, String mirror) {
+  @ParameterizedTest
+  @CsvSource({
+    "copies/app,          ''",
+    "copies/app/part,     ''",
+    "source.example/app,  ''",
+    "app,                 source.example"
+  })
+  void thisServerIsLeftOutOfItsOwnListOfMirrors(String name, String namespace) {
+    MirrorRules here = mirrored("source.example", "self.example:5000/copies", "other.example/all");
+
+    Location location =
+        here.locate(
+            new RepositoryName(name), Optional.of(namespace).filter(host -> !host.isEmpty()));
+
+    assertThat(location.sources())
+        .extracting(PullSource::name)
+        .containsExactly("other.example", "source.example");
+  }
+
+  @Test
+  void aRequestForTheMirrorsPathIsOneForTheSource() {
+    MirrorRules here = mirrored("source.example/ns", "self.example:5000/copies");
+
+    assertThat(here.locate(new RepositoryName("copies/app"), Optional.empty()).sources())
+        .extracting(source -> source.name() + "/" + source.repository())
+        .containsExactly("source.example/ns/app");
+    assertThat(here.locate(new RepositoryName("copies2/app"), Optional.empty()).sources())
+        .isEmpty();
+  }
+
+  private static MirrorRules mirrored(String source, String... mirrors) {
     var set =
         new MirrorSet(
-            MirrorSet.Kind.DIGEST, List.of(new MirrorSet.Entry(source, List.of(mirror), false)));
+            MirrorSet.Kind.DIGEST, List.of(new MirrorSet.Entry(source, List.of(mirrors), false)));
     return new MirrorRules(
         UPSTREAMS,
         Optional.empty(),
         RegistriesConf.merge(List.of(set), List.of(), List.of()),
         List.of(set),
-        List.of(),
+        List.of("self.example:5000"),
         List.of());
   }
 

@@ -142,6 +142,13 @@ class ResolveTest {
   }
 
   @Test
+  void ofTwoPrefixesOfOneLengthTheFirstInBytesWins() {
+    RegistriesConf conf = registries("b.example.com", "*.example.com");
+
+    assertThat(conf.resolve("b.example.com/x").prefix()).isEqualTo("*.example.com");
+  }
+
+  @Test
   void theTextAfterTheMatchIsAppendedToTheLocation() {
     RegistriesConf conf =
         RegistriesConfTest.parse(

@@ -150,6 +150,24 @@ class RulesCommandsTest {
   }
 
   @Test
+  void aChangedPullSecretNeverDrains() throws Exception {
+    String secret =
+        """
+        ---
+        apiVersion: v1
+        kind: Secret
+        metadata: {name: pull-secret, namespace: openshift-config}
+        type: kubernetes.io/dockerconfigjson
+        stringData: {.dockerconfigjson: '{"auths":{"quay.io":{"auth":"%s"}}}'}
+        """;
+    String rules = Files.readString(directory.resolve("idms.yaml"));
+    write("before.yaml", rules + secret.formatted("dTpw"));
+    write("after.yaml", rules + secret.formatted("djp3"));
+    assertThat(run("render", "drain", path("before.yaml"), path("after.yaml"))).isZero();
+    assertThat(out.toString()).contains("no node drains");
+  }
+
+  @Test
   void mirrorSetsPointAtThisServer() throws Exception {
     assertThat(run("render", "mirror-sets", "--server", "m.example:5000", "quay.io/team")).isZero();
     write("mine.yaml", out.toString());

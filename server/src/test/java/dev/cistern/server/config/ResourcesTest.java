@@ -91,6 +91,23 @@ class ResourcesTest {
     assertThat(secret).hasToString("secret openshift-config/pull-secret");
   }
 
+  @Test
+  void readsSecretsInJson() {
+    Resources resources =
+        Resources.parse(
+            """
+            {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockercfg",
+             "metadata": {"name": "old", "namespace": "team"},
+             "data": {".dockercfg": "e30="}, "stringData": {"note": "plain"}}
+            """,
+            "a");
+
+    Resources.Secret secret = resources.secrets().getFirst();
+    assertThat(secret.type()).isEqualTo("kubernetes.io/dockercfg");
+    assertThat(secret.data().get(".dockercfg")).isEqualTo("{}".getBytes(UTF_8));
+    assertThat(secret.data().get("note")).isEqualTo("plain".getBytes(UTF_8));
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -111,6 +128,28 @@ class ResourcesTest {
             () -> Resources.parse(DIGESTS.replaceFirst(Pattern.quote(right), wrong), "a"))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining(complaint);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'',                                        false",
+    "mirrorSourcePolicy: '',                    false",
+    "mirrorSourcePolicy: AllowContactingSource, false",
+    "mirrorSourcePolicy: NeverContactSource,    true"
+  })
+  void theSourceMayBeContactedUnlessThePolicySaysNever(String policy, boolean isNever) {
+    String text = DIGESTS.replace("mirrorSourcePolicy: NeverContactSource", policy);
+
+    assertThat(Resources.parse(text, "a").mirrorSets().getFirst().entries().getFirst())
+        .extracting(MirrorSet.Entry::neverContactsSource)
+        .isEqualTo(isNever);
+  }
+
+  @Test
+  void anIcspAlwaysFallsBackToItsSource() {
+    assertThat(Resources.parse(POLICY, "a").mirrorSets().getFirst().entries())
+        .containsExactly(
+            new MirrorSet.Entry("registry.example.com/team", List.of("mirror.example.com"), false));
   }
 
   @Test
