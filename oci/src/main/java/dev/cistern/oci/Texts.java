@@ -14,7 +14,14 @@ public final class Texts {
    * characters.
    */
   public static String shown(String text) {
-    var shown = new StringBuilder("\"");
+    return "\"" + cut(text) + "\"";
+  }
+
+  /**
+   * Returns the same without quotes: for what others say, which may repeat what they were given.
+   */
+  public static String cut(String text) {
+    var shown = new StringBuilder();
     for (int i = 0; i < Math.min(text.length(), LONGEST); i++) {
       char c = text.charAt(i);
       if (c < ' ' || c > '~') {
@@ -23,6 +30,6 @@ public final class Texts {
         shown.append(c);
       }
     }
-    return shown.append(text.length() > LONGEST ? "...\"" : "\"").toString();
+    return shown.append(text.length() > LONGEST ? "..." : "").toString();
   }
 }

@@ -18,6 +18,12 @@ class TextsTest {
   }
 
   @Test
+  void whatOthersSayHasNoQuotes() {
+    assertThat(Texts.cut("found a\n")).isEqualTo("found a\\u000a");
+    assertThat(Texts.cut("x".repeat(201))).isEqualTo("x".repeat(200) + "...");
+  }
+
+  @Test
   void longTextIsCut() {
     assertThat(Texts.shown("x".repeat(200))).isEqualTo('"' + "x".repeat(200) + '"');
     assertThat(Texts.shown("x".repeat(201))).isEqualTo('"' + "x".repeat(200) + "...\"");

@@ -26,6 +26,10 @@ final class RegistriesFile {
   private static final Set<String> SHORT_NAME_MODES =
       Set.of("", "enforcing", "permissive", "disabled");
   private static final int LONGEST_HOST = 255;
+
+  /** Of a file, in characters. More than nodes of a cluster are given; reading it takes seconds. */
+  private static final int LONGEST_FILE = 1 << 20;
+
   private static final String LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
   private static final Pattern HOST = Pattern.compile(LABEL + "(?:\\." + LABEL + ")*(?::[0-9]+)?");
 
@@ -53,12 +57,19 @@ final class RegistriesFile {
   }
 
   private JsonNode read(String toml) {
+    if (toml.length() > LONGEST_FILE) {
+      throw new RulesException(
+          "%s: it has %d characters, and %d are the most that are read: one entry for a registry or"
+                  .formatted(file, toml.length(), LONGEST_FILE)
+              + " a namespace does for all below it");
+    }
     try {
       return TomlMapper.shared().readTree(toml);
     } catch (JacksonException e) {
       int line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
       String where = line > 0 ? "line " + line + ": " : "";
-      throw new RulesException(file + ": " + where + "not TOML: " + e.getOriginalMessage());
+      throw new RulesException(
+          file + ": " + where + "not TOML: " + Texts.cut(e.getOriginalMessage()));
     }
   }
 

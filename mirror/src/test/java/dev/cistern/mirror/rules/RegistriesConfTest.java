@@ -159,6 +159,17 @@ class RegistriesConfTest {
   }
 
   @Test
+  void aFileThatIsTooLargeIsRefusedWithWhatWouldBeRight() {
+    String rest = "#".repeat((1 << 20) - "a=1\n".length());
+    assertThat(parse("a=1\n" + rest).registries()).isEmpty();
+    assertThatThrownBy(() -> parse("a=1\n" + rest + "#"))
+        .isInstanceOf(RulesException.class)
+        .hasMessage(
+            "registries.conf: it has 1048577 characters, and 1048576 are the most that are read:"
+                + " one entry for a registry or a namespace does for all below it");
+  }
+
+  @Test
   void deepKeysThatDoNotMatterAreLeftAloneOrRefused() {
     try {
       assertThat(parse("a" + ".a".repeat(50_000) + " = 1").registries()).isEmpty();

@@ -1,5 +1,6 @@
 package dev.cistern.server.config;
 
+import dev.cistern.oci.Texts;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -91,7 +92,7 @@ final class Section {
       return documents;
     } catch (MarkedYamlEngineException e) {
       String line = e.getProblemMark().map(mark -> ":" + (mark.getLine() + 1)).orElse("");
-      throw new ConfigException(file + line + ": not YAML: " + e.getProblem());
+      throw new ConfigException(file + line + ": not YAML: " + Texts.cut(e.getProblem()));
     } catch (YamlEngineException e) {
       throw new ConfigException(file + ": not YAML: " + e.getMessage());
     }
