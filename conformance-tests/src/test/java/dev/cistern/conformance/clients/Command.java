@@ -71,8 +71,13 @@ record Command(List<String> words, Map<String, String> environment, Duration pat
 
   /** Returns this with a variable in its environment. */
   Command with(String variable, String value) {
+    return with(Map.of(variable, value));
+  }
+
+  /** Returns this with variables in its environment. */
+  Command with(Map<String, String> variables) {
     var more = new LinkedHashMap<>(environment);
-    more.put(variable, value);
+    more.putAll(variables);
     return new Command(words, more, patience);
   }
 

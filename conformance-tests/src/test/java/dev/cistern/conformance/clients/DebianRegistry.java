@@ -42,20 +42,12 @@ final class DebianRegistry implements AutoCloseable {
 
   /** Starts one that speaks TLS, with the certificate {@code directory/ca.pem}. */
   static DebianRegistry startTls(Path directory) {
-    try {
-      Files.createDirectories(directory);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    Path certificate = directory.resolve("ca.pem");
-    Path key = directory.resolve("key.pem");
-    Command.of("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
-        .and("-nodes", "-days", "2", "-subj", "/CN=upstream", "-addext")
-        .and("subjectAltName=IP:127.0.0.1", "-keyout", key.toString())
-        .and("-out", certificate.toString())
-        .run();
+    Certificate certificate = Certificate.make(directory);
     return start(
-        directory, ", tls: {certificate: \"" + certificate + "\", key: \"" + key + "\"}", "");
+        directory,
+        ", tls: {certificate: \"%s\", key: \"%s\"}"
+            .formatted(certificate.file(), certificate.key()),
+        "");
   }
 
   private static DebianRegistry start(Path directory, String tls, String more) {

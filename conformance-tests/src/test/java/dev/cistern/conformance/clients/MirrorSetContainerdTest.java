@@ -16,10 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * containerd with the hosts.toml files that {@code cistern render} makes of the objects that the
- * server goes by too. The sources' hosts are listeners that serve nobody.
- *
- * <p>The files say https, and no server here speaks it: the tests make http of it, and change
- * nothing else.
+ * server goes by too, byte for byte: the files say https, which nginx speaks before the server. The
+ * sources' hosts are listeners that serve nobody.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MirrorSetContainerdTest {
@@ -35,11 +33,13 @@ class MirrorSetContainerdTest {
   private DebianRegistry upstream;
   private DebianRegistry other;
   private CisternServer server;
+  private Nginx tls;
   private Containerd containerd;
 
   @BeforeAll
   void start(@TempDir Path directory) throws IOException {
-    Clients.need("containerd", "ctr", "runc", "docker-registry", "skopeo");
+    Clients.need(
+        "containerd", "ctr", "runc", "docker-registry", "skopeo", "nginx", "openssl", "curl");
     Clients.needRoot();
     image = SampleImage.write(directory.resolve("layout"));
     skopeo = new Skopeo(directory);
@@ -72,18 +72,13 @@ class MirrorSetContainerdTest {
                 one.host(),
                 two.host());
     Path file = Files.writeString(directory.resolve("cistern.yaml"), configuration);
-    server =
-        CisternServer.start(
-            directory.resolve("data"), "--config", file.toString(), "--listen", self);
-    containerd = Containerd.start(directory.resolve("containerd"));
-    String written =
-        Command.cistern(
-                "render", "hosts-toml", objects.toString(), "--out", containerd.hosts().toString())
-            .run();
-    for (String line : written.lines().filter(text -> text.endsWith("/hosts.toml")).toList()) {
-      Path hosts = Path.of(line);
-      Files.writeString(hosts, Files.readString(hosts).replace("https://", "http://"));
-    }
+    server = CisternServer.start(directory.resolve("data"), "--config", file.toString());
+    Certificate certificate = Certificate.make(directory.resolve("certificate"));
+    tls = Nginx.start(directory.resolve("nginx"), self, server.host(), certificate);
+    containerd = Containerd.startNode(directory.resolve("containerd"), certificate.file());
+    Command.cistern(
+            "render", "hosts-toml", objects.toString(), "--out", containerd.hosts().toString())
+        .run();
   }
 
   private String objects(String self) {
@@ -113,7 +108,9 @@ class MirrorSetContainerdTest {
   @AfterAll
   void stop() throws Exception {
     for (AutoCloseable each :
-        new AutoCloseable[] {containerd, server, upstream, other, digests, tags, one, two, never}) {
+        new AutoCloseable[] {
+          containerd, tls, server, upstream, other, digests, tags, one, two, never
+        }) {
       if (each != null) {
         each.close();
       }
@@ -178,6 +175,26 @@ class MirrorSetContainerdTest {
     assertThat(containerd.digest(ofOne)).isEqualTo(image.index());
     assertThat(containerd.digest(ofTwo)).isEqualTo(image.amd64());
     assertThat(one.connections() + two.connections()).isZero();
+  }
+
+  /** {@code config_path} names the same directory: so does a node's kubelet pull. */
+  @Test
+  void theCriGoesByTheSameFiles() {
+    fill(upstream.host(), "team/cri");
+    String byDigest = digests.host() + "/team/cri@" + image.index();
+    String byTag = tags.host() + "/team/cri:v1";
+    int before = digests.connections();
+
+    assertThat(containerd.cri().pull(byDigest)).isEqualTo(new Cri.Ended(0, ""));
+    assertThat(containerd.cri().pull(byTag)).isEqualTo(new Cri.Ended(0, ""));
+
+    assertThat(containerd.digestOfCri(byDigest)).isEqualTo(image.index());
+    assertThat(containerd.digestOfCri(byTag)).isEqualTo(image.index());
+    assertThat(digests.connections()).isEqualTo(before);
+    assertThat(tags.connections()).isZero();
+    assertThat(containerd.cri().pull(never.host() + "/team/cri:never").message())
+        .contains("not found");
+    assertThat(never.connections()).isZero();
   }
 
   @Test
