@@ -13,6 +13,7 @@ import java.net.SocketException;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import javax.net.ssl.SSLContext;
 
 /** A socket to the server, for what no decent HTTP client would send. Texts are ISO-8859-1. */
 final class RawConnection implements AutoCloseable {
@@ -24,6 +25,8 @@ final class RawConnection implements AutoCloseable {
 
   private RawConnection(Socket socket) throws IOException {
     this.socket = socket;
+    socket.setSoTimeout(LONGEST_MILLIS);
+    socket.setTcpNoDelay(true);
     this.in = new BufferedInputStream(socket.getInputStream());
     this.out = socket.getOutputStream();
   }
@@ -41,10 +44,17 @@ final class RawConnection implements AutoCloseable {
   }
 
   static RawConnection to(CisternServer server) throws IOException {
-    var socket = new Socket(InetAddress.getLoopbackAddress(), server.port());
-    socket.setSoTimeout(LONGEST_MILLIS);
-    socket.setTcpNoDelay(true);
-    return new RawConnection(socket);
+    return to(server.port());
+  }
+
+  /** Connects to a port of loopback. */
+  static RawConnection to(int port) throws IOException {
+    return new RawConnection(new Socket(InetAddress.getLoopbackAddress(), port));
+  }
+
+  /** Connects to a server that speaks TLS. */
+  static RawConnection to(CisternServer server, SSLContext context) throws IOException {
+    return new RawConnection(context.getSocketFactory().createSocket("127.0.0.1", server.port()));
   }
 
   RawConnection send(String text) throws IOException {
@@ -90,6 +100,24 @@ final class RawConnection implements AutoCloseable {
       throw new EOFException("the body ends after " + body.length + " of " + length + " bytes");
     }
     return new Reply(Integer.parseInt(status[1]), headers, new String(body, ISO_8859_1));
+  }
+
+  /** Reads a head that is of no interest, and the first {@code count} bytes of its body. */
+  byte[] replyUpTo(int count) throws IOException {
+    while (!line().isEmpty()) {
+      // The next line.
+    }
+    return bytes(count);
+  }
+
+  /** Reads what comes next. */
+  byte[] bytes(int count) throws IOException {
+    return in.readNBytes(count);
+  }
+
+  /** Says that nothing more will be sent. */
+  void endOfRequests() throws IOException {
+    socket.shutdownOutput();
   }
 
   /** Waits until the server has closed the connection; returns what it sent before. */

@@ -14,6 +14,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HexFormat;
+import javax.net.ssl.SSLContext;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -22,12 +23,18 @@ final class RegistryClient implements AutoCloseable {
   private static final byte[] NOTHING = {};
   private static final Duration LONGEST = Duration.ofSeconds(30);
 
-  private final HttpClient http =
-      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+  private final HttpClient http;
   private final String root;
 
   RegistryClient(CisternServer server) {
+    this.http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     this.root = "http://" + server.host();
+  }
+
+  /** Speaks to a server over TLS, and would speak HTTP/2. */
+  RegistryClient(CisternServer server, SSLContext context) {
+    this.http = HttpClient.newBuilder().sslContext(context).build();
+    this.root = "https://" + server.host();
   }
 
   HttpResponse<byte[]> get(String path, String... headers) {

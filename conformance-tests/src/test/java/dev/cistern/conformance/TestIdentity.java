@@ -55,15 +55,39 @@ record TestIdentity(
   /** Returns this identity for a server that lets in only clients with the certificate of one. */
   TestIdentity demanding(TestIdentity client) {
     try {
-      var trusted = KeyStore.getInstance("PKCS12");
-      trusted.load(null, null);
-      trusted.setCertificateEntry("client", client.keys.getCertificate(ALIAS));
-      var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-      trust.init(trusted);
-      return new TestIdentity(context(keys, trust.getTrustManagers()), keys, caFile, keyFile, true);
+      return new TestIdentity(context(keys, client.trust()), keys, caFile, keyFile, true);
     } catch (IOException | GeneralSecurityException e) {
       throw new AssertionError("no identity could be made", e);
     }
+  }
+
+  /** Returns what a client has that trusts only this, and shows no certificate. */
+  SSLContext trusting() {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(null, trust(), null);
+      return context;
+    } catch (IOException | GeneralSecurityException e) {
+      throw new AssertionError("no context could be made", e);
+    }
+  }
+
+  /** Returns what a client has that trusts only this, and shows the certificate of {@code own}. */
+  SSLContext trusting(TestIdentity own) {
+    try {
+      return context(own.keys, trust());
+    } catch (IOException | GeneralSecurityException e) {
+      throw new AssertionError("no context could be made", e);
+    }
+  }
+
+  private TrustManager[] trust() throws IOException, GeneralSecurityException {
+    var trusted = KeyStore.getInstance("PKCS12");
+    trusted.load(null, null);
+    trusted.setCertificateEntry("trusted", keys.getCertificate(ALIAS));
+    var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    trust.init(trusted);
+    return trust.getTrustManagers();
   }
 
   private static SSLContext context(KeyStore keys, TrustManager @Nullable [] trust)

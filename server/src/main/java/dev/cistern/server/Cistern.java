@@ -54,7 +54,7 @@ public final class Cistern implements AutoCloseable {
     InstantSource clock = InstantSource.system();
     var namespaces = new NamespaceKeyrings();
     var upstreams = new Upstreams(config.upstreams(), config.unlisted(), namespaces, clock);
-    var gate = new Gate(config.access(), clock);
+    var gate = new Gate(config.access(), config.tls().isPresent(), clock);
     var rules = new LiveRules(config, upstreams.registries(), namespaces, gate, clock);
     Store store = Store.open(config.data(), config.limits(), clock);
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
@@ -69,7 +69,8 @@ public final class Cistern implements AutoCloseable {
             config.accessLog());
     HttpServer http;
     try {
-      http = HttpServer.start(new HttpSettings(config.listen(), IDLE), service, clock);
+      var settings = new HttpSettings(config.listen(), config.tls(), IDLE);
+      http = HttpServer.start(settings, service, clock);
     } catch (IOException e) {
       mirror.close();
       store.close();
@@ -80,6 +81,7 @@ public final class Cistern implements AutoCloseable {
     cistern.housekeeping.start();
     LOG.atInfo()
         .addKeyValue("address", http.address())
+        .addKeyValue("tls", http.encryption())
         .addKeyValue("data", config.data().toAbsolutePath())
         .addKeyValue("upstreams", config.upstreams().size())
         .log("serving");
@@ -98,6 +100,11 @@ public final class Cistern implements AutoCloseable {
           access.anonymous() == AccessSettings.Anonymous.NONE
               ? "do nothing, and nobody else can log in"
               : access.anonymous().name().toLowerCase(Locale.ROOT));
+    }
+    if (config.tls().isEmpty()) {
+      LOG.warn(
+          "listening beyond loopback without TLS: whoever is on the way can read and change what is"
+              + " pulled and pushed; set tls.certificate and tls.key");
     }
   }
 

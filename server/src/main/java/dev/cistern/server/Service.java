@@ -65,6 +65,16 @@ final class Service implements Handler {
   }
 
   @Override
+  public Reply plainHttp() {
+    return Errors.reply(
+        new OciException(
+                ErrorCode.UNSUPPORTED,
+                "this port speaks TLS, and the request came over plain HTTP",
+                "use https:// with this address; the connection is closed")
+            .withStatus(400));
+  }
+
+  @Override
   public void done(Request request, Reply reply, long bytes, long nanos) {
     traffic.count(reply, bytes, nanos);
     Audit.note(request, reply);
@@ -81,6 +91,11 @@ final class Service implements Handler {
             .addKeyValue("method", request.method());
     if (request.principal() != null) {
       line = line.addKeyValue("user", request.principal());
+    }
+    if (request.certificate().isPresent()) {
+      line =
+          line.addKeyValue(
+              "certificate", request.certificate().get().getSubjectX500Principal().getName());
     }
     if (request.repository() == null) {
       line = line.addKeyValue("path", request.path());

@@ -16,9 +16,11 @@ final class Challenges {
       Pattern.compile("(?:[a-zA-Z0-9._-]{1,253}|\\[[0-9a-fA-F:.]{2,45}\\])(?::\\d{1,5})?");
 
   private final AccessSettings settings;
+  private final boolean isTls;
 
-  Challenges(AccessSettings settings) {
+  Challenges(AccessSettings settings, boolean isTls) {
     this.settings = settings;
+    this.isTls = isTls;
   }
 
   /** Returns where tokens are to be had. */
@@ -29,8 +31,9 @@ final class Challenges {
         .orElseGet(() -> scheme(request) + "://" + host(request) + "/token");
   }
 
-  private static String scheme(Request request) {
-    boolean isSecure = request.header("X-Forwarded-Proto").filter("https"::equals).isPresent();
+  private String scheme(Request request) {
+    boolean isSecure =
+        isTls || request.header("X-Forwarded-Proto").filter("https"::equals).isPresent();
     return isSecure ? "https" : "http";
   }
 

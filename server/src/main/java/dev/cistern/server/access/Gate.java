@@ -48,10 +48,13 @@ public final class Gate {
   private volatile @Nullable Identities identities;
   private volatile Policy policy = Policy.of(List.of(), Map.of(), Map.of());
 
-  public Gate(AccessSettings settings, InstantSource clock) {
+  /**
+   * @param isTls whether clients reach this server by https
+   */
+  public Gate(AccessSettings settings, boolean isTls, InstantSource clock) {
     this.settings = settings;
     this.clock = clock;
-    this.challenges = new Challenges(settings);
+    this.challenges = new Challenges(settings, isTls);
     rules(AccessRules.NONE);
   }
 

@@ -6,6 +6,7 @@ import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.config.AccessSettings.Anonymous;
+import dev.cistern.server.http.TlsSettings;
 import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -54,6 +55,7 @@ public final class ConfigDraft {
   private final Map<String, UpstreamSettings> upstreams = new LinkedHashMap<>();
   private InetSocketAddress listen =
       new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
+  private Optional<TlsSettings> tls = Optional.empty();
   private Path data = Path.of("cistern-data");
   private StorageLimits limits = StorageLimits.NONE;
   private Optional<String> defaultUpstream = Optional.empty();
@@ -96,6 +98,7 @@ public final class ConfigDraft {
                 address(text)
                     .orElseThrow(() ->
                         root.wrong("listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
+    root.section("tls").ifPresent(section -> tls = Optional.of(TlsSection.read(section)));
     root.section("storage").ifPresent(this::readStorage);
     root.sections("upstreams")
         .forEach(section -> add(UpstreamSection.read(section, credentials, pullSecret, proxies)));
@@ -234,6 +237,7 @@ public final class ConfigDraft {
             .orElseGet(() -> AccessSection.open(anonymous.orElse(usually(Anonymous.ADMIN))));
     return new Config(
         listen,
+        tls,
         data,
         limits,
         List.copyOf(upstreams.values()),
@@ -282,7 +286,8 @@ public final class ConfigDraft {
     upstreams.put(upstream.registry(), upstream);
   }
 
-  private static Optional<InetSocketAddress> address(String text) {
+  /** Reads {@code HOST:PORT}; without a host, all addresses. */
+  static Optional<InetSocketAddress> address(String text) {
     Matcher matcher = ADDRESS.matcher(text);
     if (!matcher.matches() || Integer.parseInt(matcher.group(3)) > LAST_PORT) {
       return Optional.empty();

@@ -23,7 +23,7 @@ final class ConnectionSection {
     return new ConnectionSettings(
         upstream.section("limits").map(ConnectionSection::limits).orElse(Limits.DEFAULT),
         upstream.text("proxy").map(text -> proxy(upstream, text)).orElse(proxies),
-        certificate(upstream));
+        certificate(upstream, CERTIFICATE, KEY));
   }
 
   private static Limits limits(Section section) {
@@ -50,25 +50,29 @@ final class ConnectionSection {
                 section.wrong("proxy", "http://[user:password@]host:port or none is expected"));
   }
 
-  private static Optional<ClientCertificate> certificate(Section section) {
-    Optional<String> chain = section.text(CERTIFICATE);
-    Optional<String> key = section.text(KEY);
+  /**
+   * Reads a certificate and its key from the files that two keys name; nothing if neither is there.
+   */
+  static Optional<ClientCertificate> certificate(
+      Section section, String certificateKey, String keyKey) {
+    Optional<String> chain = section.text(certificateKey);
+    Optional<String> key = section.text(keyKey);
     if (chain.isEmpty() && key.isEmpty()) {
       return Optional.empty();
     }
     if (chain.isEmpty()) {
-      throw section.wrong(KEY, "it needs " + CERTIFICATE + ", the certificate of this key");
+      throw section.wrong(keyKey, "it needs " + certificateKey + ", the certificate of this key");
     }
     if (key.isEmpty()) {
-      throw section.wrong(CERTIFICATE, "it needs " + KEY + ", the key of this certificate");
+      throw section.wrong(certificateKey, "it needs " + keyKey + ", the key of this certificate");
     }
     var certificate =
         new ClientCertificate(
-            pem(section, CERTIFICATE, chain.get(), ClientCertificate::readChain),
-            pem(section, KEY, key.get(), ClientCertificate::readKey));
+            pem(section, certificateKey, chain.get(), ClientCertificate::readChain),
+            pem(section, keyKey, key.get(), ClientCertificate::readKey));
     if (!certificate.isWhole()) {
       throw section.wrong(
-          KEY,
+          keyKey,
           "the key in "
               + key.get()
               + " is not that of the first certificate in "
@@ -78,11 +82,12 @@ final class ConnectionSection {
     return Optional.of(certificate);
   }
 
-  private interface Reader<T> {
+  /** What reads a PEM file. */
+  interface Reader<T> {
     T read(Path file) throws IOException;
   }
 
-  private static <T> T pem(Section section, String key, String path, Reader<T> reader) {
+  static <T> T pem(Section section, String key, String path, Reader<T> reader) {
     try {
       return reader.read(Path.of(path));
     } catch (NoSuchFileException e) {

@@ -7,6 +7,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
@@ -19,13 +20,18 @@ import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,6 +52,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private final ArrayDeque<Object> early = new ArrayDeque<>();
   private @Nullable Exchange current;
   private String client = "";
+  private Optional<X509Certificate> certificate = Optional.empty();
   private long discardedBytes;
   private boolean isLingering;
 
@@ -108,7 +115,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
             length,
             HttpUtil.is100ContinueExpected(head) ? () -> sendContinue(context) : () -> {},
             () -> context.executor().execute(() -> updateReading(context)));
-    var exchange = new Exchange(new Request(head, body, client), HttpUtil.isKeepAlive(head));
+    var exchange =
+        new Exchange(new Request(head, body, client, certificate), HttpUtil.isKeepAlive(head));
     current = exchange;
     Reply atHand = hasBody ? null : handler.atHand(exchange.request);
     if (atHand != null) {
@@ -178,6 +186,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
    */
   private void linger(ChannelHandlerContext context) {
     isLingering = true;
+    SslHandler tls = context.pipeline().get(SslHandler.class);
+    if (tls != null) {
+      tls.closeOutbound();
+    }
     if (context.channel() instanceof DuplexChannel channel) {
       channel.shutdownOutput();
     } else {
@@ -256,6 +268,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
       current.request.body().fail();
       return;
     }
+    writeLast(context, reply);
+  }
+
+  /** Writes a reply to what is no request, and closes. */
+  private void writeLast(ChannelHandlerContext context, Reply reply) {
     writer.write(
         context, reply, false, false, context.newPromise().addListener(written -> context.close()));
   }
@@ -297,12 +314,25 @@ final class Connection extends ChannelInboundHandlerAdapter {
     boolean isOurTurn = current != null && !current.isReplied && current.request.body().isEnded();
     if (event instanceof IdleStateEvent && !isOurTurn) {
       context.close();
+    } else if (event == OnlyTls.Event.PLAIN_HTTP) {
+      writeLast(context, handler.plainHttp());
+    } else if (event instanceof SslHandshakeCompletionEvent handshake && handshake.isSuccess()) {
+      certificate = certificate(context.pipeline().get(SslHandler.class));
+    }
+  }
+
+  private static Optional<X509Certificate> certificate(SslHandler tls) {
+    try {
+      return Optional.of((X509Certificate) tls.engine().getSession().getPeerCertificates()[0]);
+    } catch (SSLPeerUnverifiedException e) {
+      return Optional.empty(); // it has shown none
     }
   }
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    if (!(cause instanceof IOException)) {
+    boolean isTls = cause instanceof DecoderException && cause.getCause() instanceof IOException;
+    if (!(cause instanceof IOException) && !isTls) {
       LOG.atWarn().addKeyValue("client", client).setCause(cause).log("connection failed");
     }
     context.close();

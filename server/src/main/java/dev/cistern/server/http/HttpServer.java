@@ -3,38 +3,48 @@ package dev.cistern.server.http;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.handler.codec.http.HttpResponseEncoder;
-import io.netty.handler.timeout.IdleStateHandler;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The listening socket and the event loops, one loop a core. */
+/** The listening sockets and the event loops, one loop a core. */
 @SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
 public final class HttpServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
   private static final int BACKLOG = 1024;
 
   private final EventLoopGroup loops;
   private final ExecutorService threads;
-  private final Channel listener;
+  private final List<Channel> listeners;
+  private final @Nullable LiveTls tls;
 
-  private HttpServer(EventLoopGroup loops, ExecutorService threads, Channel listener) {
+  private HttpServer(
+      EventLoopGroup loops,
+      ExecutorService threads,
+      List<Channel> listeners,
+      @Nullable LiveTls tls) {
     this.loops = loops;
     this.threads = threads;
-    this.listener = listener;
+    this.listeners = listeners;
+    this.tls = tls;
   }
 
   /**
    * Starts to listen.
    *
-   * @throws IOException if the address cannot be bound
+   * @throws IOException if the address cannot be bound, or the certificate cannot be used
    */
   public static HttpServer start(HttpSettings settings, Handler handler, InstantSource clock)
       throws IOException {
@@ -43,47 +53,67 @@ public final class HttpServer implements AutoCloseable {
         new MultiThreadIoEventLoopGroup(Runtime.getRuntime().availableProcessors(), transport.io());
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     var writer = new ReplyWriter(clock, threads);
-    ChannelFuture bound =
+    ServerBootstrap bootstrap =
         new ServerBootstrap()
             .group(loops)
             .channel(transport.server())
             .option(ChannelOption.SO_BACKLOG, BACKLOG)
             .option(ChannelOption.SO_REUSEADDR, true)
-            .childOption(ChannelOption.TCP_NODELAY, true)
-            .childHandler(
-                new ChannelInitializer<Channel>() {
-                  @Override
-                  protected void initChannel(Channel channel) {
-                    channel
-                        .pipeline()
-                        .addLast(
-                            new IdleStateHandler(
-                                0, 0, settings.idle().toMillis(), TimeUnit.MILLISECONDS),
-                            new StrictRequestDecoder(),
-                            new HttpResponseEncoder(),
-                            new Connection(handler, writer, threads));
-                  }
-                })
-            .bind(settings.listen())
-            .awaitUninterruptibly();
-    if (!bound.isSuccess()) {
+            .childOption(ChannelOption.TCP_NODELAY, true);
+    try {
+      Optional<TlsSettings> wanted = settings.tls();
+      @Nullable LiveTls tls = wanted.isPresent() ? LiveTls.open(wanted.get(), threads) : null;
+      var listeners = new ArrayList<Channel>();
+      var pipeline = new Pipeline(settings, handler, writer, threads, tls);
+      listeners.add(bind(bootstrap.clone(), settings.listen(), pipeline));
+      if (wanted.isPresent() && wanted.get().redirect().isPresent()) {
+        var redirect = new Redirect(handler, port(listeners.getFirst()));
+        var plain = new Pipeline(settings, redirect, writer, threads, null);
+        Channel listener = bind(bootstrap.clone(), wanted.get().redirect().get(), plain);
+        listeners.add(listener);
+        LOG.atInfo().addKeyValue("address", listener.localAddress()).log("redirecting to https");
+      }
+      if (tls != null) {
+        tls.follow();
+      }
+      return new HttpServer(loops, threads, listeners, tls);
+    } catch (IOException e) {
       loops.shutdownGracefully(0, 0, TimeUnit.SECONDS);
       threads.close();
-      throw new IOException(
-          "cannot listen on " + settings.listen() + ": " + bound.cause().getMessage(),
-          bound.cause());
+      throw e;
     }
-    return new HttpServer(loops, threads, bound.channel());
+  }
+
+  private static Channel bind(
+      ServerBootstrap bootstrap, InetSocketAddress address, Pipeline pipeline) throws IOException {
+    ChannelFuture bound = bootstrap.childHandler(pipeline).bind(address).awaitUninterruptibly();
+    if (!bound.isSuccess()) {
+      throw new IOException(
+          "cannot listen on " + address + ": " + bound.cause().getMessage(), bound.cause());
+    }
+    return bound.channel();
+  }
+
+  private static int port(Channel listener) {
+    return ((InetSocketAddress) listener.localAddress()).getPort();
   }
 
   /** Returns the address that was bound. */
   public InetSocketAddress address() {
-    return (InetSocketAddress) listener.localAddress();
+    return (InetSocketAddress) listeners.getFirst().localAddress();
+  }
+
+  /** Returns what encrypts, "none" if nothing does. */
+  public String encryption() {
+    return tls == null ? "none" : tls.provider();
   }
 
   /** Stops listening, lets running replies go on for {@code seconds} at most, and closes. */
   public void stop(int seconds) {
-    listener.close().awaitUninterruptibly();
+    if (tls != null) {
+      tls.close();
+    }
+    listeners.forEach(listener -> listener.close().awaitUninterruptibly());
     loops.shutdownGracefully(0, seconds, TimeUnit.SECONDS).awaitUninterruptibly();
     threads.shutdownNow();
   }

@@ -1,6 +1,7 @@
 package dev.cistern.server.http;
 
 import io.netty.handler.codec.http.HttpRequest;
+import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -11,16 +12,19 @@ public final class Request {
   private final String target;
   private final RequestBody body;
   private final String client;
+  private final Optional<X509Certificate> certificate;
   private final int pathEnd;
   private @Nullable Query query;
   private @Nullable String repository;
   private @Nullable String reference;
   private @Nullable String principal;
 
-  Request(HttpRequest head, RequestBody body, String client) {
+  Request(
+      HttpRequest head, RequestBody body, String client, Optional<X509Certificate> certificate) {
     this.head = head;
     this.body = body;
     this.client = client;
+    this.certificate = certificate;
     this.target = originForm(head.uri());
     int question = target.indexOf('?');
     this.pathEnd = question < 0 ? target.length() : question;
@@ -96,6 +100,11 @@ public final class Request {
   /** Returns the client's address. */
   public String client() {
     return client;
+  }
+
+  /** Returns the certificate that the client has shown, which one of our authorities has signed. */
+  public Optional<X509Certificate> certificate() {
+    return certificate;
   }
 
   /** Tells the log what it is about. */

@@ -129,8 +129,16 @@ final class Tail {
 
   /** A part of a file that others read too: sending it does not close it. */
   static final class FileSection extends DefaultFileRegion {
+    private final FileChannel file;
+
     FileSection(FileChannel file, long position, long count) {
       super(file, position, count);
+      this.file = file;
+    }
+
+    /** Returns the open file; read it at positions only. */
+    FileChannel file() {
+      return file;
     }
 
     @Override

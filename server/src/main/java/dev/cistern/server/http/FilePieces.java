@@ -1,0 +1,154 @@
+package dev.cistern.server.http;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.util.ReferenceCountUtil;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
+import java.util.ArrayDeque;
+import java.util.function.IntSupplier;
+
+/**
+ * Reads files for TLS, which has to see what it sends: stands before it, and makes pieces of the
+ * parts of files that {@code sendfile} would send in clear. A piece is read when the one before is
+ * with the kernel, so a slow client holds no more than one; what is written after a file waits for
+ * its end.
+ *
+ * <p>Runs on the connection's event loop, the reading too: a piece comes from the page cache as a
+ * rule, and a {@code sendfile} that misses it waits for the disk on the loop as well. After a burst
+ * the loop's other connections have their turn.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+final class FilePieces extends ChannelDuplexHandler {
+  private static final int BURST_BYTES = 512 << 10;
+
+  private final IntSupplier pieceBytes;
+  private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+  private boolean isSending;
+
+  /**
+   * @param pieceBytes how long a piece may be now
+   */
+  FilePieces(IntSupplier pieceBytes) {
+    this.pieceBytes = pieceBytes;
+  }
+
+  /** A message that is not written yet, or not to its end. */
+  private static final class Waiting {
+    private final Object message;
+    private final ChannelPromise promise;
+    private long sent;
+
+    Waiting(Object message, ChannelPromise promise) {
+      this.message = message;
+      this.promise = promise;
+    }
+  }
+
+  @Override
+  public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
+    if (waiting.isEmpty() && !(message instanceof Tail.FileSection)) {
+      context.write(message, promise);
+    } else {
+      waiting.add(new Waiting(message, promise));
+    }
+  }
+
+  @Override
+  public void flush(ChannelHandlerContext context) {
+    context.flush();
+    send(context);
+  }
+
+  @Override
+  public void channelWritabilityChanged(ChannelHandlerContext context) {
+    send(context);
+    context.fireChannelWritabilityChanged();
+  }
+
+  private void send(ChannelHandlerContext context) {
+    if (!context.channel().isActive()) {
+      drop();
+    }
+    if (isSending || waiting.isEmpty()) {
+      return;
+    }
+    isSending = true;
+    try {
+      int burst = BURST_BYTES;
+      while (!waiting.isEmpty() && context.channel().isWritable()) {
+        if (burst <= 0) {
+          context.executor().execute(() -> send(context));
+          return;
+        }
+        burst -= writeNext(context);
+        context.flush();
+      }
+    } catch (IOException e) {
+      context.close(); // something is missing in the middle of a reply
+    } finally {
+      isSending = false;
+    }
+  }
+
+  /** Returns how many bytes were read. */
+  private int writeNext(ChannelHandlerContext context) throws IOException {
+    Waiting first = waiting.element();
+    if (!(first.message instanceof Tail.FileSection section)) {
+      waiting.remove();
+      context.write(first.message, first.promise);
+      return 0;
+    }
+    ByteBuf piece = read(context, section, first.sent);
+    int count = piece.readableBytes();
+    first.sent += count;
+    if (first.sent < section.count()) {
+      context.write(piece);
+    } else {
+      waiting.remove();
+      section.release();
+      context.write(piece, first.promise);
+    }
+    return count;
+  }
+
+  private ByteBuf read(ChannelHandlerContext context, Tail.FileSection section, long from)
+      throws IOException {
+    int count = (int) Math.min(pieceBytes.getAsInt(), section.count() - from);
+    ByteBuf piece = context.alloc().directBuffer(count);
+    try {
+      while (piece.readableBytes() < count) {
+        long at = section.position() + from + piece.readableBytes();
+        if (piece.writeBytes(section.file(), at, count - piece.readableBytes()) < 0) {
+          throw new EOFException("the file ends before " + (section.position() + section.count()));
+        }
+      }
+      return piece;
+    } catch (IOException | RuntimeException e) {
+      piece.release();
+      throw e;
+    }
+  }
+
+  @Override
+  public void channelInactive(ChannelHandlerContext context) {
+    drop();
+    context.fireChannelInactive();
+  }
+
+  @Override
+  public void handlerRemoved(ChannelHandlerContext context) {
+    drop();
+  }
+
+  private void drop() {
+    while (!waiting.isEmpty()) {
+      Waiting next = waiting.remove();
+      ReferenceCountUtil.release(next.message);
+      next.promise.tryFailure(new ClosedChannelException());
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package dev.cistern.server.http;
+
+import org.jspecify.annotations.Nullable;
+
+/** Sends every request on to the same host at https, so that no client stays in clear. */
+final class Redirect implements Handler {
+  private static final int HTTPS = 443;
+
+  private final Handler served;
+  private final int port;
+
+  /**
+   * @param served what answers at https
+   * @param port where it does
+   */
+  Redirect(Handler served, int port) {
+    this.served = served;
+    this.port = port;
+  }
+
+  @Override
+  public @Nullable Reply atHand(Request request) {
+    return handle(request);
+  }
+
+  @Override
+  public Reply handle(Request request) {
+    String host = request.header("Host").orElse("");
+    if (host.isEmpty() || !request.target().startsWith("/")) {
+      return served.malformed("a Host and a path are needed to go on at https", 400);
+    }
+    return Reply.status(308)
+        .header("Location", "https://" + authority(host) + request.target())
+        .body("text/plain; charset=utf-8", "this registry speaks https\n");
+  }
+
+  /** Returns the host of a Host header, with the port of https unless it is the usual one. */
+  private String authority(String host) {
+    int colon = host.lastIndexOf(':');
+    boolean hasPort = colon > host.lastIndexOf(']');
+    String name = hasPort ? host.substring(0, colon) : host;
+    return port == HTTPS ? name : name + ":" + port;
+  }
+
+  @Override
+  public Reply malformed(String reason, int status) {
+    return served.malformed(reason, status);
+  }
+
+  @Override
+  public Reply plainHttp() {
+    return served.plainHttp();
+  }
+
+  @Override
+  public void done(Request request, Reply reply, long bytes, long nanos) {
+    served.done(request, reply, bytes, nanos);
+  }
+}
