@@ -7,6 +7,7 @@
 #
 #   deploy/image
 #   docker run -p 5000:5000 -v cistern:/data cistern
+#   docker run -p 5000:5000 -v cistern:/data -e CISTERN_ANONYMOUS=push cistern
 #   docker run --user 12345 --read-only -p 5000:5000 -v cistern:/data cistern
 #   docker run -p 5000:5000 -v cistern:/data cistern serve --default-upstream docker.io
 #   docker run --rm cistern --help
@@ -56,7 +57,8 @@ LABEL org.opencontainers.image.title=Cistern \
   org.opencontainers.image.description="A pull-through caching mirror registry" \
   org.opencontainers.image.licenses=Apache-2.0
 COPY --from=assembly /image /
-ENV LANG=C.UTF-8 HOME=/data CISTERN_LISTEN=0.0.0.0:5000 CISTERN_DATA=/data \
+# Beyond loopback nobody may do anything without being told: here everybody may pull.
+ENV LANG=C.UTF-8 HOME=/data CISTERN_LISTEN=0.0.0.0:5000 CISTERN_DATA=/data CISTERN_ANONYMOUS=pull \
   ROCKSDB_MUSL_LIBC=false
 USER 1001:0
 WORKDIR /data

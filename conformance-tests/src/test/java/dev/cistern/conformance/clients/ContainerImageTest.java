@@ -65,7 +65,8 @@ class ContainerImageTest {
         docker
             .docker("run", "-d", "--user", "54321:999", "--read-only", "--cap-drop", "ALL")
             .and("--security-opt", "no-new-privileges", "-v", "cistern-data:/data")
-            .and("--network", "host", "-e", "CISTERN_LISTEN=127.0.0.1:0", TAG)
+            .and("--network", "host", "-e", "CISTERN_LISTEN=127.0.0.1:0")
+            .and("-e", "CISTERN_ANONYMOUS=push", TAG)
             .run();
     skopeo.copyAll(image.reference(), "docker://" + host(container, 1) + "/team/app:v1");
 

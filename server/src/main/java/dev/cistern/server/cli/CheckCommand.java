@@ -1,12 +1,16 @@
 package dev.cistern.server.cli;
 
+import dev.cistern.auth.access.Policy;
 import dev.cistern.mirror.upstream.UpstreamSettings;
+import dev.cistern.server.config.AccessRules;
+import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.config.ConfigException;
 import dev.cistern.server.config.RuleFiles;
 import dev.cistern.server.config.Rules;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
@@ -44,6 +48,18 @@ final class CheckCommand implements Command {
     out.println("default upstream: " + config.defaultUpstream().orElse("none"));
     Rules rules = RuleFiles.readOnce(config.resources());
     out.println("mirror sets: " + rules.mirrorSets().size());
+    AccessSettings access = config.access();
+    out.println(
+        "access: "
+            + (access.isOpen() ? "nobody is asked who he is" : "by users and tokens")
+            + ", anonymous: "
+            + access.anonymous().name().toLowerCase(Locale.ROOT)
+            + (access.isReadOnly() ? ", read-only" : ""));
+    AccessRules who = rules.access();
+    out.println("role bindings: " + who.bindings().size());
+    Policy.of(who.bindings(), who.groups(), who.roles())
+        .problems()
+        .forEach(problem -> out.println("grants nothing: " + problem));
     List<String> problems =
         Stream.concat(
                 config.upstreams().stream().map(UpstreamSettings::keyring),

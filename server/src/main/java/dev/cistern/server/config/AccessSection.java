@@ -48,12 +48,13 @@ final class AccessSection {
     if (tokenLife.compareTo(LONGEST_TOKEN_LIFE) > 0 || tokenLife.toSeconds() < 1) {
       throw section.wrong("tokenLife", "1s to 1h is expected: what is revoked works so long");
     }
+    Optional<Anonymous> anonymous = anonymous(section);
     var issuers = new ArrayList<AccessSettings.Issuer>();
     section.sections("issuers").forEach(issuer -> issuers.add(issuer(issuer)));
     var settings =
         new AccessSettings(
             false,
-            said.or(() -> anonymous(section)).orElse(usual),
+            said.or(() -> anonymous).orElse(usual),
             section.text("users").map(path -> UpstreamSection.file(section, "users", path)),
             section.text("signingKeys").map(Path::of),
             issuers,

@@ -3,10 +3,12 @@ package dev.cistern.server.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.cistern.auth.access.OidcSettings;
 import dev.cistern.mirror.upstream.HttpProxy;
 import dev.cistern.mirror.upstream.Limits;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
+import dev.cistern.server.config.AccessSettings.Anonymous;
 import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.URI;
@@ -33,6 +35,101 @@ class ConfigDraftTest {
         .extracting(UpstreamSettings::name)
         .contains("docker.io", "quay.io", "ghcr.io");
     assertThat(config.defaultUpstream()).isEmpty();
+  }
+
+  @Test
+  void onLoopbackEverybodyMayEverythingAndBeyondNobodyMayAnything() {
+    AccessSettings local = new ConfigDraft().config().access();
+    assertThat(local.isOpen()).isTrue();
+    assertThat(local.anonymous()).isEqualTo(Anonymous.ADMIN);
+
+    AccessSettings wide = new ConfigDraft().listen("0.0.0.0:5000").config().access();
+    assertThat(wide.isOpen()).isTrue();
+    assertThat(wide.anonymous()).isEqualTo(Anonymous.NONE);
+    assertThat(new ConfigDraft().listen(":5000").anonymous("pull").config().access().anonymous())
+        .isEqualTo(Anonymous.PULL);
+  }
+
+  @Test
+  void whereUsersAreAskedAnonymousPullsAreForLoopback(@TempDir Path directory) throws IOException {
+    Path users = Files.writeString(directory.resolve("users"), "");
+    String access = "access: {users: " + users + "}\n";
+    assertThat(parse(access).access().isOpen()).isFalse();
+    assertThat(parse(access).access().anonymous()).isEqualTo(Anonymous.PULL);
+    assertThat(parse(access + "listen: 0.0.0.0:5000\n").access().anonymous())
+        .isEqualTo(Anonymous.NONE);
+    Config said =
+        new ConfigDraft().parse("access: {anonymous: push}", "a").anonymous("none").config();
+    assertThat(said.access().anonymous()).isEqualTo(Anonymous.NONE);
+  }
+
+  @Test
+  void allKeysOfAccessAreRead(@TempDir Path directory) throws IOException {
+    Path keys = Files.writeString(directory.resolve("jwks.json"), "{}");
+
+    AccessSettings access =
+        parse(
+                """
+                access:
+                  anonymous: none
+                  signingKeys: /etc/cistern/keys
+                  service: registry.example.com
+                  realm: https://registry.example.com/token
+                  tokenLife: 10m
+                  loginLife: 7d
+                  readOnly: true
+                  issuers:
+                  - {issuer: "https://sso.example.com", audience: cistern, keys: %s,
+                     algorithm: ES256, usernameClaim: email, usernamePrefix: "-",
+                     groupsClaim: groups, groupsPrefix: "sso:"}
+                """
+                    .formatted(keys))
+            .access();
+
+    assertThat(access)
+        .isEqualTo(
+            new AccessSettings(
+                false,
+                Anonymous.NONE,
+                Optional.empty(),
+                Optional.of(Path.of("/etc/cistern/keys")),
+                List.of(
+                    new AccessSettings.Issuer(
+                        new OidcSettings(
+                            "https://sso.example.com",
+                            "cistern",
+                            OidcSettings.Algorithm.ES256,
+                            "email",
+                            Optional.of("-"),
+                            Optional.of("groups"),
+                            Optional.of("sso:")),
+                        keys)),
+                "registry.example.com",
+                Optional.of(URI.create("https://registry.example.com/token")),
+                Duration.ofMinutes(10),
+                Duration.ofDays(7),
+                true));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "anonymous: some|anonymous: none, pull, push or admin is expected",
+        "users: /no/such|users: the file /no/such cannot be read",
+        "tokenLife: 2h|tokenLife: 1s to 1h is expected",
+        "tokenLife: 1ms|tokenLife: 1s to 1h is expected",
+        "realm: registry|realm: a URL such as https://registry.example.com/token is expected",
+        "realm: https://u:p@h/token|realm: a URL such as",
+        "userz: a|userz: unknown key",
+        "issuers: [{audience: a}]|issuer: the key is missing",
+        "issuers: [{issuer: a, audience: b, algorithm: none}]|not an algorithm for tokens",
+      })
+  void whatIsWrongInAccessIsNamed(String line, String complaint) {
+    assertThatThrownBy(() -> parse("access: {" + line + "}"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining(complaint)
+        .hasMessageNotContaining("u:p");
   }
 
   @Test
