@@ -9,6 +9,7 @@ import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
+import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.HttpServer;
 import dev.cistern.server.http.HttpSettings;
 import dev.cistern.server.registry.Registry;
@@ -24,7 +25,6 @@ import org.slf4j.LoggerFactory;
 /** A running server: all its objects, made in {@link #start}. */
 public final class Cistern implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Cistern.class);
-  private static final Duration IDLE = Duration.ofMinutes(2);
   private static final Duration LEFTOVERS_EXPIRE = Duration.ofDays(1);
   private static final Duration HOUSEKEEPING = Duration.ofMinutes(10);
   private static final int GRACE_SECONDS = 2;
@@ -60,17 +60,18 @@ public final class Cistern implements AutoCloseable {
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
     var registry = new Registry(store, mirror, gate, clock);
     var traffic = new Traffic();
+    var clients = new Clients(config.clients());
     var service =
         new Service(
             registry,
             new TokenEndpoint(gate, mirror, clock),
-            new Admin(traffic, store, mirror, gate),
+            new Admin(traffic, clients, store, mirror, gate),
             traffic,
             config.accessLog());
     HttpServer http;
     try {
-      var settings = new HttpSettings(config.listen(), config.tls(), IDLE);
-      http = HttpServer.start(settings, service, clock);
+      var settings = new HttpSettings(config.listen(), config.tls());
+      http = HttpServer.start(settings, clients, service, clock);
     } catch (IOException e) {
       mirror.close();
       store.close();

@@ -8,6 +8,7 @@ import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
 import dev.cistern.server.http.Handler;
+import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.server.registry.Errors;
@@ -21,6 +22,7 @@ import org.slf4j.spi.LoggingEventBuilder;
 /** Sends each request to who answers it, and tells the log and the counts what came of it. */
 final class Service implements Handler {
   private static final Logger ACCESS = LoggerFactory.getLogger("access");
+  private static final String RETRY_SECONDS = "1";
 
   private final Registry registry;
   private final TokenEndpoint tokens;
@@ -65,13 +67,11 @@ final class Service implements Handler {
   }
 
   @Override
-  public Reply plainHttp() {
-    return Errors.reply(
-        new OciException(
-                ErrorCode.UNSUPPORTED,
-                "this port speaks TLS, and the request came over plain HTTP",
-                "use https:// with this address; the connection is closed")
-            .withStatus(400));
+  public Reply refused(Refusal why) {
+    ErrorCode code = why.isForNow() ? ErrorCode.TOOMANYREQUESTS : ErrorCode.UNSUPPORTED;
+    Reply reply =
+        Errors.reply(new OciException(code, why.message(), why.advice()).withStatus(why.status()));
+    return why.isForNow() ? reply.header("Retry-After", RETRY_SECONDS) : reply;
   }
 
   @Override

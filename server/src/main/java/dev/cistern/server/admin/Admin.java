@@ -6,6 +6,7 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.access.Gate;
+import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Store;
@@ -32,14 +33,16 @@ public final class Admin {
   private static final RepositoryName ANY = new RepositoryName("cistern");
 
   private final Traffic traffic;
+  private final Clients clients;
   private final Store store;
   private final Mirror mirror;
   private final Gate gate;
   private final Questions questions;
   private @Nullable Metrics metrics;
 
-  public Admin(Traffic traffic, Store store, Mirror mirror, Gate gate) {
+  public Admin(Traffic traffic, Clients clients, Store store, Mirror mirror, Gate gate) {
     this.traffic = traffic;
+    this.clients = clients;
     this.store = store;
     this.mirror = mirror;
     this.gate = gate;
@@ -128,7 +131,7 @@ public final class Admin {
 
   private synchronized Metrics metrics() {
     if (metrics == null) {
-      metrics = new Metrics(traffic, mirror, store);
+      metrics = new Metrics(traffic, clients, mirror, store);
     }
     return metrics;
   }

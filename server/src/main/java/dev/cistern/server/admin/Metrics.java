@@ -3,6 +3,8 @@ package dev.cistern.server.admin;
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.upstream.RateLimit;
+import dev.cistern.server.http.Clients;
+import dev.cistern.server.http.Refusal;
 import dev.cistern.storage.Store;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
@@ -41,7 +43,7 @@ final class Metrics {
           .description("Requests that the upstream still allows, as it said last")
           .register(registry);
 
-  Metrics(Traffic traffic, Mirror mirror, Store store) {
+  Metrics(Traffic traffic, Clients clients, Mirror mirror, Store store) {
     this.mirror = mirror;
     for (int hundreds = 1; hundreds <= 5; hundreds++) {
       int status = hundreds;
@@ -86,6 +88,18 @@ final class Metrics {
     Gauge.builder("cistern.fills.running", mirror, Mirror::fillsRunning)
         .description("Downloads that run now")
         .register(registry);
+    Gauge.builder("cistern.connections", clients, Clients::connections)
+        .description("Connections of clients")
+        .register(registry);
+    for (Refusal why : Refusal.values()) {
+      count(
+          "cistern.refused",
+          "Clients that were not served, by reason",
+          "reason",
+          why.word(),
+          clients,
+          c -> c.refused(why));
+    }
     storage(store);
     jvm(registry);
   }

@@ -3,6 +3,7 @@ package dev.cistern.server.config;
 import dev.cistern.auth.credentials.LiveKeyring;
 import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.UpstreamSettings;
+import dev.cistern.server.http.HttpLimits;
 import dev.cistern.server.http.TlsSettings;
 import dev.cistern.storage.StorageLimits;
 import java.net.InetSocketAddress;
@@ -17,6 +18,7 @@ import java.util.function.BiFunction;
  * What the server is told to do; made by a {@link ConfigDraft}.
  *
  * @param tls how it speaks TLS; without it, HTTP in clear
+ * @param clients what it bears of its clients
  * @param data the directory of the store
  * @param limits how much the store may take
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
@@ -27,6 +29,7 @@ import java.util.function.BiFunction;
 public record Config(
     InetSocketAddress listen,
     Optional<TlsSettings> tls,
+    HttpLimits clients,
     Path data,
     StorageLimits limits,
     List<UpstreamSettings> upstreams,

@@ -6,6 +6,7 @@ import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.config.AccessSettings.Anonymous;
+import dev.cistern.server.http.HttpLimits;
 import dev.cistern.server.http.TlsSettings;
 import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
@@ -56,6 +57,7 @@ public final class ConfigDraft {
   private InetSocketAddress listen =
       new InetSocketAddress(InetAddress.getLoopbackAddress(), DEFAULT_PORT);
   private Optional<TlsSettings> tls = Optional.empty();
+  private HttpLimits clients = HttpLimits.USUAL;
   private Path data = Path.of("cistern-data");
   private StorageLimits limits = StorageLimits.NONE;
   private Optional<String> defaultUpstream = Optional.empty();
@@ -99,6 +101,7 @@ public final class ConfigDraft {
                     .orElseThrow(() ->
                         root.wrong("listen", "HOST:PORT is expected, such as 127.0.0.1:5000")));
     root.section("tls").ifPresent(section -> tls = Optional.of(TlsSection.read(section)));
+    root.section("limits").ifPresent(section -> clients = LimitsSection.read(section, clients));
     root.section("storage").ifPresent(this::readStorage);
     root.sections("upstreams")
         .forEach(section -> add(UpstreamSection.read(section, credentials, pullSecret, proxies)));
@@ -238,6 +241,7 @@ public final class ConfigDraft {
     return new Config(
         listen,
         tls,
+        clients,
         data,
         limits,
         List.copyOf(upstreams.values()),

@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderException;
@@ -22,15 +23,15 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
-import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,17 +50,42 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private final Handler handler;
   private final ReplyWriter writer;
   private final Executor threads;
+  private final Clients clients;
+  private final Clients.Client client;
+  private final StrictRequestDecoder decoder;
+  private final Patience patience;
   private final ArrayDeque<Object> early = new ArrayDeque<>();
   private @Nullable Exchange current;
-  private String client = "";
+  private @Nullable Future<?> looks;
+  private boolean isSecured;
+  private boolean isGivenUp;
+  private long requests;
+  private long receivedBytes;
   private Optional<X509Certificate> certificate = Optional.empty();
   private long discardedBytes;
   private boolean isLingering;
 
-  Connection(Handler handler, ReplyWriter writer, Executor threads) {
+  /**
+   * @param client whose it is
+   * @param decoder what is before it
+   * @param isTls whether it begins with a handshake
+   */
+  Connection(
+      Handler handler,
+      ReplyWriter writer,
+      Executor threads,
+      Clients clients,
+      Clients.Client client,
+      StrictRequestDecoder decoder,
+      boolean isTls) {
     this.handler = handler;
     this.writer = writer;
     this.threads = threads;
+    this.clients = clients;
+    this.client = client;
+    this.decoder = decoder;
+    this.isSecured = !isTls;
+    this.patience = new Patience(clients.limits(), System.nanoTime());
   }
 
   /** A request that is being answered. */
@@ -67,6 +93,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final Request request;
     private final boolean isKeptAlive;
     private final long begun = System.nanoTime();
+    private boolean isCounted;
     private boolean isReplied;
     private @Nullable Reply refusal;
 
@@ -78,9 +105,62 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelActive(ChannelHandlerContext context) {
-    if (context.channel().remoteAddress() instanceof InetSocketAddress address) {
-      client = address.getAddress().getHostAddress();
+    long pause = Patience.pause(clients.limits());
+    looks =
+        context
+            .executor()
+            .scheduleAtFixedRate(() -> look(context), pause, pause, TimeUnit.NANOSECONDS);
+  }
+
+  /** Ends what has taken too long: with a reply at first, the next time without. */
+  private void look(ChannelHandlerContext context) {
+    Patience.Phase phase = phase(context);
+    long moved = phase == Patience.Phase.BODY ? receivedBytes : progress(context);
+    if (!patience.isOver(phase, requests, moved, System.nanoTime())) {
+      return;
     }
+    @Nullable Refusal why = Patience.refusal(phase);
+    if (why != null && !isGivenUp) {
+      clients.count(why);
+    }
+    boolean isAgain = isGivenUp;
+    isGivenUp = true;
+    if (isAgain) {
+      context.close();
+    } else if (phase == Patience.Phase.HEAD && decoder.isWithinHead()) {
+      writeLast(context, handler.refused(Refusal.SLOW_HEAD));
+    } else if (phase == Patience.Phase.BODY && current != null && !current.isReplied) {
+      refuse(current, handler.refused(Refusal.SLOW_BODY));
+    } else {
+      context.close();
+    }
+  }
+
+  private Patience.Phase phase(ChannelHandlerContext context) {
+    if (!isSecured) {
+      return Patience.Phase.HANDSHAKE;
+    }
+    if (current == null) {
+      boolean isHead = requests == 0 || decoder.isWithinHead();
+      return isHead ? Patience.Phase.HEAD : Patience.Phase.BETWEEN;
+    }
+    @Nullable ChannelOutboundBuffer out = context.channel().unsafe().outboundBuffer();
+    if (out != null && !out.isEmpty()) {
+      return Patience.Phase.REPLY;
+    }
+    boolean isReading = context.channel().config().isAutoRead();
+    boolean isOwed = current.refusal != null && !current.isReplied;
+    boolean isComing = isReading && !isOwed && !current.request.body().isEnded();
+    return isComing ? Patience.Phase.BODY : Patience.Phase.OURS;
+  }
+
+  /** Returns what is another number whenever some of a reply went out. */
+  private static long progress(ChannelHandlerContext context) {
+    @Nullable ChannelOutboundBuffer out = context.channel().unsafe().outboundBuffer();
+    return out == null
+        ? 0
+        : 31 * (31 * out.totalPendingWriteBytes() + out.currentProgress())
+            + System.identityHashCode(out.current());
   }
 
   @Override
@@ -116,8 +196,19 @@ final class Connection extends ChannelInboundHandlerAdapter {
             HttpUtil.is100ContinueExpected(head) ? () -> sendContinue(context) : () -> {},
             () -> context.executor().execute(() -> updateReading(context)));
     var exchange =
-        new Exchange(new Request(head, body, client, certificate), HttpUtil.isKeepAlive(head));
+        new Exchange(
+            new Request(head, body, client.address(), certificate), HttpUtil.isKeepAlive(head));
     current = exchange;
+    requests++;
+    exchange.isCounted = client.begin();
+    if (!exchange.isCounted) {
+      clients.count(Refusal.CLIENT_REQUESTS);
+      if (!hasBody) {
+        body.add(Unpooled.EMPTY_BUFFER, true);
+      }
+      reply(context, exchange, handler.refused(Refusal.CLIENT_REQUESTS));
+      return;
+    }
     Reply atHand = hasBody ? null : handler.atHand(exchange.request);
     if (atHand != null) {
       body.add(Unpooled.EMPTY_BUFFER, true);
@@ -134,6 +225,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       context.executor().execute(() -> reply(context, exchange, reply));
     } catch (RuntimeException | Error e) {
       LOG.atError().addKeyValue("target", exchange.request.target()).setCause(e).log("no reply");
+      client.end();
       context.close();
     }
   }
@@ -156,6 +248,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
     ChannelPromise done = context.newPromise();
     done.addListener(ended -> {
       long sent = ended.isSuccess() ? length(reply, exchange.request.isHead()) : -1;
+      if (exchange.isCounted) {
+        client.end();
+      }
       handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
       if (isKeptAlive && ended.isSuccess()) {
         next(context, exchange);
@@ -238,6 +333,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       return;
     }
     ByteBuf bytes = content.content();
+    receivedBytes += bytes.readableBytes();
     if (exchange.isReplied) {
       discardedBytes += bytes.readableBytes();
     }
@@ -264,11 +360,16 @@ final class Connection extends ChannelInboundHandlerAdapter {
         };
     Reply reply = handler.malformed(String.valueOf(cause.getMessage()), status);
     if (current != null) {
-      current.refusal = reply;
-      current.request.body().fail();
+      refuse(current, reply);
       return;
     }
     writeLast(context, reply);
+  }
+
+  /** Gives up a request whose body will not come; its reply is written when the handler is done. */
+  private static void refuse(Exchange exchange, Reply reply) {
+    exchange.refusal = reply;
+    exchange.request.body().fail();
   }
 
   /** Writes a reply to what is no request, and closes. */
@@ -302,6 +403,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
+    if (looks != null) {
+      looks.cancel(false);
+    }
     if (current != null) {
       current.request.body().fail();
     }
@@ -311,12 +415,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
-    boolean isOurTurn = current != null && !current.isReplied && current.request.body().isEnded();
-    if (event instanceof IdleStateEvent && !isOurTurn) {
-      context.close();
-    } else if (event == OnlyTls.Event.PLAIN_HTTP) {
-      writeLast(context, handler.plainHttp());
+    if (event == OnlyTls.Event.PLAIN_HTTP) {
+      clients.count(Refusal.PLAIN_HTTP);
+      writeLast(context, handler.refused(Refusal.PLAIN_HTTP));
     } else if (event instanceof SslHandshakeCompletionEvent handshake && handshake.isSuccess()) {
+      isSecured = true;
       certificate = certificate(context.pipeline().get(SslHandler.class));
     }
   }
@@ -333,7 +436,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     boolean isTls = cause instanceof DecoderException && cause.getCause() instanceof IOException;
     if (!(cause instanceof IOException) && !isTls) {
-      LOG.atWarn().addKeyValue("client", client).setCause(cause).log("connection failed");
+      LOG.atWarn().addKeyValue("client", client.address()).setCause(cause).log("connection failed");
     }
     context.close();
   }

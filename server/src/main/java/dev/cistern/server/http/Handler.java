@@ -16,8 +16,8 @@ public interface Handler {
   /** Returns the reply to what is not HTTP as it should be; runs on an event loop. */
   Reply malformed(String reason, int status);
 
-  /** Returns the reply to a request in clear where TLS is spoken; runs on an event loop. */
-  Reply plainHttp();
+  /** Returns the reply to a client that is not served; runs on an event loop. */
+  Reply refused(Refusal why);
 
   /** Is told of each request when the last byte of its reply is out, or the client is gone. */
   void done(Request request, Reply reply, long bytes, long nanos);

@@ -44,9 +44,11 @@ public final class HttpServer implements AutoCloseable {
   /**
    * Starts to listen.
    *
+   * @param clients counts who is connected
    * @throws IOException if the address cannot be bound, or the certificate cannot be used
    */
-  public static HttpServer start(HttpSettings settings, Handler handler, InstantSource clock)
+  public static HttpServer start(
+      HttpSettings settings, Clients clients, Handler handler, InstantSource clock)
       throws IOException {
     NativeTransport transport = NativeTransport.best();
     var loops =
@@ -64,11 +66,11 @@ public final class HttpServer implements AutoCloseable {
       Optional<TlsSettings> wanted = settings.tls();
       @Nullable LiveTls tls = wanted.isPresent() ? LiveTls.open(wanted.get(), threads) : null;
       var listeners = new ArrayList<Channel>();
-      var pipeline = new Pipeline(settings, handler, writer, threads, tls);
+      var pipeline = new Pipeline(clients, handler, writer, threads, tls);
       listeners.add(bind(bootstrap.clone(), settings.listen(), pipeline));
       if (wanted.isPresent() && wanted.get().redirect().isPresent()) {
         var redirect = new Redirect(handler, port(listeners.getFirst()));
-        var plain = new Pipeline(settings, redirect, writer, threads, null);
+        var plain = new Pipeline(clients, redirect, writer, threads, null);
         Channel listener = bind(bootstrap.clone(), wanted.get().redirect().get(), plain);
         listeners.add(listener);
         LOG.atInfo().addKeyValue("address", listener.localAddress()).log("redirecting to https");

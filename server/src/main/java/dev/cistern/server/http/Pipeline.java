@@ -6,19 +6,21 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.handler.codec.http.HttpResponseEncoder;
-import io.netty.handler.timeout.IdleStateHandler;
+import java.net.InetSocketAddress;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** What a new connection goes through: TLS or nothing, HTTP, one request at a time. */
+@SuppressWarnings("FutureReturnValueIgnored") // a channel that is closed needs no more
 final class Pipeline extends ChannelInitializer<Channel> {
-  private static final int PIECE_BYTES = 64 << 10;
+  private static final int SHORTEST_PIECE = 16 << 10;
+  private static final int LONGEST_PIECE = 128 << 10;
+  private static final int ALL_PIECES = 64 << 20;
 
   /** A channel takes more when all that it was given is with the kernel. */
   private static final WriteBufferWaterMark ONE_AT_A_TIME = new WriteBufferWaterMark(1, 1);
 
-  private final HttpSettings settings;
+  private final Clients clients;
   private final Handler handler;
   private final ReplyWriter writer;
   private final Executor threads;
@@ -28,12 +30,12 @@ final class Pipeline extends ChannelInitializer<Channel> {
    * @param tls null for HTTP in clear
    */
   Pipeline(
-      HttpSettings settings,
+      Clients clients,
       Handler handler,
       ReplyWriter writer,
       Executor threads,
       @Nullable LiveTls tls) {
-    this.settings = settings;
+    this.clients = clients;
     this.handler = handler;
     this.writer = writer;
     this.threads = threads;
@@ -42,15 +44,44 @@ final class Pipeline extends ChannelInitializer<Channel> {
 
   @Override
   protected void initChannel(Channel channel) {
+    Clients.Client client = clients.enter(address(channel));
+    channel.closeFuture().addListener(closed -> clients.leave(client));
+    @Nullable Refusal excess = clients.excess(client);
+    if (excess != null) {
+      clients.count(excess);
+      refuse(channel, excess);
+      return;
+    }
     ChannelPipeline pipeline = channel.pipeline();
-    pipeline.addLast(new IdleStateHandler(0, 0, settings.idle().toMillis(), TimeUnit.MILLISECONDS));
     if (tls != null) {
       channel.config().setOption(ChannelOption.WRITE_BUFFER_WATER_MARK, ONE_AT_A_TIME);
-      pipeline.addLast(new OnlyTls(tls), new FilePieces(() -> PIECE_BYTES));
+      pipeline.addLast(new OnlyTls(tls), new FilePieces(this::pieceBytes));
     }
+    var decoder = new StrictRequestDecoder();
     pipeline.addLast(
-        new StrictRequestDecoder(),
+        decoder,
         new HttpResponseEncoder(),
-        new Connection(handler, writer, threads));
+        new Connection(handler, writer, threads, clients, client, decoder, tls != null));
+  }
+
+  /** Tells a client in clear why; what would first need a handshake is only closed. */
+  private void refuse(Channel channel, Refusal why) {
+    if (tls == null) {
+      channel.pipeline().addLast(new HttpResponseEncoder(), new Turned(handler, writer, why));
+    } else {
+      channel.close();
+    }
+  }
+
+  /** The more connections, the shorter the pieces: all together they are bounded. */
+  private int pieceBytes() {
+    return Math.clamp(
+        ALL_PIECES / Math.max(1, clients.connections()), SHORTEST_PIECE, LONGEST_PIECE);
+  }
+
+  private static String address(Channel channel) {
+    return channel.remoteAddress() instanceof InetSocketAddress address
+        ? address.getAddress().getHostAddress()
+        : "";
   }
 }

@@ -48,8 +48,8 @@ final class Redirect implements Handler {
   }
 
   @Override
-  public Reply plainHttp() {
-    return served.plainHttp();
+  public Reply refused(Refusal why) {
+    return served.refused(why);
   }
 
   @Override

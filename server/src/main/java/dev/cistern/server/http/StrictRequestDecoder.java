@@ -29,6 +29,7 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
   private boolean isInHead = true;
   private boolean isRefused;
   private boolean isInFirstLine = true;
+  private boolean hasBegun;
   private byte last = '\n';
 
   StrictRequestDecoder() {
@@ -40,6 +41,11 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
             .setStrictLineParsing(true)
             .setUseRfc9112TransferEncoding(true)
             .setValidateHeaders(true));
+  }
+
+  /** Says whether a part of a head has come and its end has not. Event loop. */
+  boolean isWithinHead() {
+    return hasBegun;
   }
 
   @Override
@@ -67,6 +73,7 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
         return;
       }
     }
+    hasBegun = isInHead && out.size() == before && (hasBegun || from < in.writerIndex());
     if (out.size() > before) {
       isInHead = out.getLast() instanceof LastHttpContent;
       isRefused = ((HttpObject) out.getLast()).decoderResult().isFailure();

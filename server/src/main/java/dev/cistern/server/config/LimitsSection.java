@@ -1,0 +1,25 @@
+package dev.cistern.server.config;
+
+import dev.cistern.server.http.HttpLimits;
+
+/** Reads {@code limits:}, what the server bears of its clients. */
+final class LimitsSection {
+  private static final int MOST = 1_000_000;
+
+  private LimitsSection() {}
+
+  /** Reads the keys; {@code before} counts for those that are not there. */
+  static HttpLimits read(Section section, HttpLimits before) {
+    int connections = section.count("connections", MOST).orElse(before.connections());
+    var limits =
+        new HttpLimits(
+            connections,
+            section.count("connectionsPerClient", connections).orElse(connections),
+            section.count("requestsPerClient", MOST).orElse(before.requestsPerClient()),
+            section.pause("handshake").orElse(before.handshake()),
+            section.pause("header").orElse(before.head()),
+            section.pause("idle").orElse(before.idle()));
+    section.end();
+    return limits;
+  }
+}

@@ -1,0 +1,34 @@
+package dev.cistern.server.http;
+
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.ReferenceCountUtil;
+
+/** A connection that is one too many: it is told why, whatever it asks, and closed at once. */
+@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+final class Turned extends ChannelInboundHandlerAdapter {
+  private final Handler handler;
+  private final ReplyWriter writer;
+  private final Refusal why;
+
+  Turned(Handler handler, ReplyWriter writer, Refusal why) {
+    this.handler = handler;
+    this.writer = writer;
+    this.why = why;
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext context) {
+    writer.write(
+        context,
+        handler.refused(why),
+        false,
+        false,
+        context.newPromise().addListener(written -> context.close()));
+  }
+
+  @Override
+  public void channelRead(ChannelHandlerContext context, Object message) {
+    ReferenceCountUtil.release(message);
+  }
+}
