@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -111,6 +112,16 @@ class BrokenHttpTest {
         Arguments.of("no such version", head("GET /v2/ HTTP/1.1x", "Host: a")),
         Arguments.of("another protocol", head("GET /v2/ FTP/1.1", "Host: a")),
         Arguments.of("HTTP/2", head("PRI * HTTP/2.0") + "SM\r\n\r\n"),
+        Arguments.of("a header that ends early", head(GET, "Host: a", "X") + "\r\n"),
+        Arguments.of("a delete character in a header", head(GET, "Host: a", "X: b\u007fc")),
+        Arguments.of("a bare line feed in a value", head(GET, "Host: a", "X: b\nY: c")),
+        Arguments.of("a tab before the colon", head(GET, "Host: a", "X\t: b")),
+        Arguments.of(
+            "chunked in HTTP/1.0 with a length",
+            head(START.replace("/1.1", "/1.0"), "Host: a", CHUNKED, "Content-Length: 5")),
+        Arguments.of("a parameter of the coding", coded("chunked;a=b")),
+        Arguments.of("a vertical tab in the coding", coded("\u000bchunked")),
+        Arguments.of("two equal lengths in a list", head(START, "Host: a", "Content-Length: 5, 5")),
         Arguments.of("a method that is none", head("G@T /v2/ HTTP/1.1", "Host: a")),
         Arguments.of("SSH", "SSH-2.0-OpenSSH_9.9\r\n"),
         Arguments.of("SOCKS", "\u0005\u0001\0\r\n\r\n"),
@@ -187,6 +198,81 @@ class BrokenHttpTest {
 
         assertRefused(connection, 431);
       }
+    }
+  }
+
+  @Test
+  void trailersTooLargeAreRefused() throws IOException {
+    try (RawConnection connection = RawConnection.to(server)) {
+      connection.sendAsFarAsItGoes(
+          head("PUT /v2/broken/manifests/b HTTP/1.1", "Host: a", CHUNKED)
+              + "3\r\nabc\r\n0\r\n"
+              + "X: x\r\n".repeat(20_000)
+              + "\r\n");
+
+      assertRefused(connection, 431);
+    }
+  }
+
+  @Test
+  void extensionsOfChunksAreIgnoredAndBounded() throws IOException {
+    String put = head("PUT /v2/broken/manifests/b HTTP/1.1", "Host: a", CHUNKED);
+    try (RawConnection connection = RawConnection.to(server)) {
+      connection.send(put + "3;a=b;c=\"d\"\r\nabc\r\n0;e\r\n\r\n" + head(GET, "Host: a"));
+
+      assertThat(connection.reply().status()).as("no manifest").isEqualTo(400);
+      assertThat(connection.reply().status()).isEqualTo(200);
+    }
+    try (RawConnection connection = RawConnection.to(server)) {
+      connection.sendAsFarAsItGoes(put + "3;a=" + "b".repeat(100_000) + "\r\nabc\r\n0\r\n\r\n");
+
+      assertThat(connection.reply().status()).isBetween(400, 431);
+      assertThat(connection.readToEnd()).isEmpty();
+    }
+  }
+
+  /** The server is no proxy: what asks for a tunnel, or for all of it, is answered and not done. */
+  @Test
+  void otherFormsOfTargetsAreAnsweredHere() throws IOException {
+    for (String line : List.of("CONNECT other.example:443 HTTP/1.1", "OPTIONS * HTTP/1.1")) {
+      try (RawConnection connection = RawConnection.to(server)) {
+        connection.send(head(line, "Host: a"));
+
+        assertThat(connection.reply().status()).as(line).isBetween(400, 499);
+      }
+    }
+  }
+
+  @Test
+  void whatComesAfterTheLastRequestIsNotAnswered() throws IOException {
+    try (RawConnection connection = RawConnection.to(server)) {
+      connection.send(head(GET, "Host: a", "Connection: close") + SMUGGLED);
+
+      assertThat(connection.reply().status()).isEqualTo(200);
+      assertThat(connection.readToEnd()).isEmpty();
+    }
+  }
+
+  /** The server reads no further ahead than it answers. */
+  @Test
+  void aFloodOfRequestsIsAnsweredInOrder() throws Exception {
+    int many = 20_000;
+    String known = head("HEAD /v2/broken/manifests/a HTTP/1.1", "Host: a");
+    String unknown = head("HEAD /v2/broken/manifests/absent HTTP/1.1", "Host: a");
+    try (RawConnection connection = RawConnection.to(server)) {
+      Thread flood =
+          Thread.ofVirtual()
+              .start(() -> {
+                try {
+                  connection.send((known + unknown).repeat(many / 2));
+                } catch (IOException e) {
+                  throw new UncheckedIOException(e);
+                }
+              });
+      for (int i = 0; i < many; i++) {
+        assertThat(connection.replyToHead().status()).isEqualTo(i % 2 == 0 ? 200 : 404);
+      }
+      flood.join();
     }
   }
 
