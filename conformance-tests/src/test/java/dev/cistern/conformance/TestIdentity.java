@@ -23,17 +23,17 @@ import org.jspecify.annotations.Nullable;
  * @param keyFile the key in PEM
  * @param demandsClients whether a server with it wants a certificate of its clients
  */
-record TestIdentity(
+public record TestIdentity(
     SSLContext context, KeyStore keys, Path caFile, Path keyFile, boolean demandsClients) {
   private static final String ALIAS = "upstream";
   private static final String PASSWORD = "changeit";
 
-  static TestIdentity make(Path directory) {
+  public static TestIdentity make(Path directory) {
     return make(directory, "ca");
   }
 
   /** Makes one whose files begin with {@code name}. */
-  static TestIdentity make(Path directory, String name) {
+  public static TestIdentity make(Path directory, String name) {
     try {
       Path store = directory.resolve(name + ".p12");
       keytool(store);
