@@ -1,5 +1,7 @@
 package dev.cistern.conformance;
 
+import static dev.cistern.conformance.Accounts.ALICE;
+import static dev.cistern.conformance.Accounts.BOB;
 import static dev.cistern.conformance.RawConnection.head;
 import static dev.cistern.conformance.RegistryClient.assertErrorBody;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -9,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -145,6 +148,43 @@ class LimitsTest {
       third.send(PING);
       assertThat(third.reply().status()).as("on the same connection").isEqualTo(200);
       assertThat(refused(server, "client-requests")).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void aUserWithTooManyRequestsUnderWayIsToldToWaitAndOthersAreNot() throws IOException {
+    var gate = new CountDownLatch(1);
+    ObjectFiles.replace(directory.resolve("users"), ALICE.line() + BOB.line());
+    new ObjectFiles(directory.resolve("objects"))
+        .put(
+            "all.yaml",
+            ObjectFiles.binding("", "system:image-puller", "Group", "system:authenticated"));
+    try (UpstreamRegistry upstream = UpstreamRegistry.start();
+        CisternServer server =
+            new TestConfig(directory)
+                .upstream("up", upstream, "insecure: true")
+                .line("resources: [" + directory.resolve("objects") + "]")
+                .line("access: {users: " + directory.resolve("users") + ", requestsPerUser: 1}")
+                .start();
+        TestClient alice = ALICE.client(server);
+        TestClient bob = BOB.client(server)) {
+      upstream.always("GET", "/manifests/", new Answer.Held(gate));
+      upstream.always("HEAD", "/manifests/", new Answer.Held(gate));
+      CompletableFuture<TestClient.Answered> held = alice.getLater("/v2/up/held/manifests/a");
+      await()
+          .until(() ->
+              !upstream.requests("GET", "/manifests/").isEmpty()
+                  || !upstream.requests("HEAD", "/manifests/").isEmpty());
+
+      TestClient.Answered refused = alice.get("/v2/");
+      assertThat(refused.status()).isEqualTo(429);
+      assertThat(refused.text()).contains("alice has as many requests under way as it may");
+      assertThat(refused.header("Retry-After")).isEqualTo("1");
+      assertThat(bob.get("/v2/").status()).isEqualTo(200);
+
+      gate.countDown();
+      assertThat(held.join().status()).isEqualTo(404);
+      await().until(() -> alice.get("/v2/").status() == 200);
     }
   }
 

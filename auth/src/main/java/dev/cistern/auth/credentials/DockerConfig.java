@@ -105,7 +105,7 @@ public final class DockerConfig implements Keyring {
    * @throws CredentialsException if that is no docker configuration, or the entry can be none
    */
   public static byte[] withLogin(byte[] before, String registry, String username, String password) {
-    RegistryKey.parse(registry);
+    RegistryKey key = RegistryKey.parse(registry);
     if (username.isEmpty() || username.indexOf(':') >= 0) {
       throw new CredentialsException("a user name is expected, not empty and without a colon");
     }
@@ -115,18 +115,36 @@ public final class DockerConfig implements Keyring {
     }
     ObjectNode entry = JSON.createObjectNode().put("auth", AuthEntry.encode(username, password));
     if (isOld(root)) {
-      root.set(registry, entry);
+      replace(root, key, registry, entry);
     } else {
       JsonNode auths = root.path(AUTHS);
       if (!auths.isObject() && !auths.isMissingNode() && !auths.isNull()) {
         throw new CredentialsException("not a docker configuration: auths is not an object");
       }
       ObjectNode kept = auths instanceof ObjectNode object ? object : JSON.createObjectNode();
-      kept.set(registry, entry);
+      replace(kept, key, registry, entry);
       root.set(AUTHS, kept);
     }
     String text = JSON.writerWithDefaultPrettyPrinter().writeValueAsString(root);
     return (text + "\n").getBytes(UTF_8);
+  }
+
+  /** Sets an entry in place of all that are for the same, however that is written. */
+  private static void replace(ObjectNode entries, RegistryKey key, String text, JsonNode entry) {
+    for (String other : List.copyOf(entries.propertyNames())) {
+      if (isSame(key, other)) {
+        entries.remove(other);
+      }
+    }
+    entries.set(text, entry);
+  }
+
+  private static boolean isSame(RegistryKey key, String other) {
+    try {
+      return RegistryKey.parse(other).equals(key);
+    } catch (CredentialsException e) {
+      return false; // it is no key, and stays as it is
+    }
   }
 
   @Override

@@ -62,6 +62,16 @@ class LoginTest {
   }
 
   @Test
+  void theSameRegistryInOtherLettersIsReplaced() {
+    assertThat(
+            JSON.readTree(
+                login("{\"auths\":{\"A.io/\":{\"auth\":\"x\"},\"a.io/b\":{},\"@\":{}}}", "a.io")))
+        .isEqualTo(
+            JSON.readTree(
+                "{\"auths\":{\"a.io/b\":{},\"@\":{},\"a.io\":{\"auth\":\"dXNlcjpwOnc=\"}}}"));
+  }
+
+  @Test
   void theOldFormatStaysTheOldFormat() {
     assertThat(JSON.readTree(login("{\"a.io\":{\"auth\":\"YTpi\"}}", "b.io")))
         .isEqualTo(

@@ -45,6 +45,7 @@ public final class Gate {
   private final AccessSettings settings;
   private final InstantSource clock;
   private final Challenges challenges;
+  private final Turns turns;
   private volatile @Nullable Identities identities;
   private volatile Policy policy = Policy.of(List.of(), Map.of(), Map.of());
 
@@ -55,6 +56,7 @@ public final class Gate {
     this.settings = settings;
     this.clock = clock;
     this.challenges = new Challenges(settings, isTls);
+    this.turns = new Turns(settings.requestsPerUser());
     rules(AccessRules.NONE);
   }
 
@@ -104,7 +106,8 @@ public final class Gate {
   /**
    * Returns whom a request is from; may block.
    *
-   * @throws OciException with UNAUTHORIZED, if its credentials are nobody's
+   * @throws OciException with UNAUTHORIZED, if its credentials are nobody's; with TOOMANYREQUESTS,
+   *     if their owner has too much under way
    */
   public Caller caller(Request request) {
     List<String> headers = request.headers(AUTHORIZATION);
@@ -122,7 +125,10 @@ public final class Gate {
   /** Returns whom credentials are of, as the header Authorization has them. */
   Caller caller(Request request, String authorization) {
     return switch (identities().authenticator().authenticate(authorization)) {
-      case Caller caller -> named(request, caller);
+      case Caller caller -> {
+        takeTurn(request, caller.principal());
+        yield named(request, caller);
+      }
       case Outcome.Refused(String reason) ->
           throw new OciException(
                   ErrorCode.UNAUTHORIZED, reason, "log in again: docker login, podman login")
@@ -132,6 +138,21 @@ public final class Gate {
                   ErrorCode.TOOMANYREQUESTS, "too many passwords are being checked", "try again")
               .withRetryAfter(BUSY);
     };
+  }
+
+  /** Who is anonymous is counted by address, elsewhere. */
+  private void takeTurn(Request request, Principal principal) {
+    if (principal.isAnonymous() || request.hasEnding()) {
+      return;
+    }
+    if (!turns.take(principal.name())) {
+      throw new OciException(
+              ErrorCode.TOOMANYREQUESTS,
+              principal + " has as many requests under way as it may",
+              "wait for some of them")
+          .withRetryAfter(BUSY);
+    }
+    request.atEnd(() -> turns.give(principal.name()));
   }
 
   /** Returns whom a request is from if that is known without blocking, or null. */

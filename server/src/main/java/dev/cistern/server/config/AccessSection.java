@@ -18,6 +18,8 @@ final class AccessSection {
   private static final Duration TOKEN_LIFE = Duration.ofMinutes(5);
   private static final Duration LONGEST_TOKEN_LIFE = Duration.ofHours(1);
   private static final Duration LOGIN_LIFE = Duration.ofDays(30);
+  private static final int REQUESTS_PER_USER = 1_000;
+  private static final int MOST_REQUESTS = 1_000_000;
   private static final String SERVICE = "cistern";
 
   private AccessSection() {}
@@ -34,6 +36,7 @@ final class AccessSection {
         Optional.empty(),
         TOKEN_LIFE,
         LOGIN_LIFE,
+        REQUESTS_PER_USER,
         false);
   }
 
@@ -62,6 +65,7 @@ final class AccessSection {
             section.text("realm").map(text -> realm(section, text)),
             tokenLife,
             section.pause("loginLife").orElse(LOGIN_LIFE),
+            section.count("requestsPerUser", MOST_REQUESTS).orElse(REQUESTS_PER_USER),
             section.flag("readOnly").orElse(false));
     section.end();
     return settings;

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param realm where clients find the token endpoint; empty for where they found the server
  * @param tokenLife how long a token for pulls and pushes is good
  * @param loginLife how long a client that logged in can get new ones
+ * @param requestsPerUser how many requests of one user may be under way at a time
  * @param isReadOnly whether nothing may be pushed and deleted by anybody
  */
 public record AccessSettings(
@@ -30,6 +31,7 @@ public record AccessSettings(
     Optional<URI> realm,
     Duration tokenLife,
     Duration loginLife,
+    int requestsPerUser,
     boolean isReadOnly) {
   public AccessSettings {
     issuers = List.copyOf(issuers);

@@ -226,6 +226,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     } catch (RuntimeException | Error e) {
       LOG.atError().addKeyValue("target", exchange.request.target()).setCause(e).log("no reply");
       client.end();
+      exchange.request.end();
       context.close();
     }
   }
@@ -251,6 +252,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       if (exchange.isCounted) {
         client.end();
       }
+      exchange.request.end();
       handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
       if (isKeptAlive && ended.isSuccess()) {
         next(context, exchange);

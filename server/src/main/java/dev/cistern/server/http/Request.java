@@ -18,6 +18,7 @@ public final class Request {
   private @Nullable String repository;
   private @Nullable String reference;
   private @Nullable String principal;
+  private @Nullable Runnable ending;
 
   Request(
       HttpRequest head, RequestBody body, String client, Optional<X509Certificate> certificate) {
@@ -111,6 +112,24 @@ public final class Request {
   public void about(String ofRepository, String ofReference) {
     this.repository = ofRepository;
     this.reference = ofReference;
+  }
+
+  /** Has something done once, when the reply is out or the client gone. The first one counts. */
+  public void atEnd(Runnable action) {
+    if (ending == null) {
+      ending = action;
+    }
+  }
+
+  /** Says whether something is to be done at the end. */
+  public boolean hasEnding() {
+    return ending != null;
+  }
+
+  void end() {
+    if (ending != null) {
+      ending.run();
+    }
   }
 
   /** Tells the log whom it is from. */

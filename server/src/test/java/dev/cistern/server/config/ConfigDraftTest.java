@@ -77,6 +77,7 @@ class ConfigDraftTest {
                   realm: https://registry.example.com/token
                   tokenLife: 10m
                   loginLife: 7d
+                  requestsPerUser: 50
                   readOnly: true
                   issuers:
                   - {issuer: "https://sso.example.com", audience: cistern, keys: %s,
@@ -108,6 +109,7 @@ class ConfigDraftTest {
                 Optional.of(URI.create("https://registry.example.com/token")),
                 Duration.ofMinutes(10),
                 Duration.ofDays(7),
+                50,
                 true));
   }
 
