@@ -6,7 +6,8 @@ enum Accounts {
   BOB("bob", "builder-s3cret", "$2y$04$pVJy6YWpF.N8/IgfwPQwGuqPdt2AE1QwTba3HdS9FuJrJnsQoFNYG"),
   BOB_WITH_ANOTHER_PASSWORD(
       "bob", "other-s3cret", "$2y$04$GzcqbsiZkOUvlgAMLfFH9uah2O1gqHwnD/wbEiVrCVydk4c3GYC8i"),
-  CAROL("carol", "creator-s3cret", "$2y$04$QMqWf1UOKJtBCoxx6ub8uuWXEvlO3j7FgLG/6EFspcUwXVHL9okWO");
+  CAROL("carol", "creator-s3cret", "$2y$04$QMqWf1UOKJtBCoxx6ub8uuWXEvlO3j7FgLG/6EFspcUwXVHL9okWO"),
+  DAVE("dave", "another-s3cret", "$2y$04$BtPHF9izSj/3h0WIbh6z0OgvZF5K5L5gl3cvrtXIi8vAHduzeu07q");
 
   private final String user;
   private final String password;

@@ -92,6 +92,14 @@ final class TestClient implements AutoCloseable {
         request(path).header("Content-Type", type).POST(HttpRequest.BodyPublishers.ofString(body)));
   }
 
+  /** Sends a body of a media type, an empty one if there is nothing to say. */
+  Answered send(String method, String path, String type, byte[] body) {
+    return send(
+        request(path)
+            .header("Content-Type", type)
+            .method(method, HttpRequest.BodyPublishers.ofByteArray(body)));
+  }
+
   CompletableFuture<Answered> getLater(String path) {
     return http.sendAsync(request(path).GET().build(), HttpResponse.BodyHandlers.ofByteArray())
         .thenApply(response -> new Answered(response.statusCode(), response));
