@@ -1,7 +1,7 @@
 package dev.cistern.conformance;
 
 /** Users of tests, each with the line of an htpasswd file (bcrypt of the least cost). */
-enum Accounts {
+public enum Accounts {
   ALICE("alice", "wonder-s3cret", "$2y$04$TAvqi8.cOIQ3Xx/IQ6afAuJgDv/CMHh3pIXNiD2fWYvFI19CkvEr6"),
   BOB("bob", "builder-s3cret", "$2y$04$pVJy6YWpF.N8/IgfwPQwGuqPdt2AE1QwTba3HdS9FuJrJnsQoFNYG"),
   BOB_WITH_ANOTHER_PASSWORD(
@@ -19,16 +19,18 @@ enum Accounts {
     this.hash = hash;
   }
 
-  String user() {
+  /** Returns the name. */
+  public String user() {
     return user;
   }
 
-  String password() {
+  /** Returns the password. */
+  public String password() {
     return password;
   }
 
   /** Returns the line of the htpasswd file. */
-  String line() {
+  public String line() {
     return user + ":" + hash + "\n";
   }
 
