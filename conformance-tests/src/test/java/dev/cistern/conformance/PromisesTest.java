@@ -13,8 +13,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Holds docs/promises.md and docs/rules.md: each promise and each rule names a test that is there,
- * and the command that runs it.
+ * Holds docs/promises.md, docs/rules.md and docs/security.md: each promise and each rule names a
+ * test that is there, and the command that runs it.
  */
 class PromisesTest {
   private static final Path ROOT = Path.of("..");
@@ -23,7 +23,7 @@ class PromisesTest {
       Pattern.compile("(.+?) \\| ([A-Z]\\w+)(?:\\.(\\w+))? \\| `\\./cistern test -Dtest=(\\S+)` ");
 
   @ParameterizedTest
-  @ValueSource(strings = {"promises.md", "rules.md"})
+  @ValueSource(strings = {"promises.md", "rules.md", "security.md"})
   void eachPromiseAndEachRuleHasItsTest(String document) throws IOException {
     String text = Files.readString(ROOT.resolve("docs").resolve(document));
     List<String> rows = ROW.matcher(text).results().map(row -> row.group(1)).toList();
