@@ -42,7 +42,7 @@ final class BlobEndpoint {
     }
     Wanted wanted = Content.wanted(request, digest, () -> size(location, digest));
     store.blobs().keep(location.repository(), digest);
-    long version = store.repositories().version(location.repository());
+    long version = hot.version(location.repository(), location.copies());
     return switch (mirror.blob(location, digest, wanted)) {
       case BlobAnswer.Stored(Blob blob, CacheStatus status) -> {
         try (blob) {

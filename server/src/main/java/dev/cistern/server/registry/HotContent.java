@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
  * What was asked for lately, ready to be sent from an event loop: manifests and small blobs in
  * memory, others as open files. The key is the request's target.
  *
- * <p>An entry is good while the version of its repository, read before the entry was made, is still
- * the current one (so a push or delete ends it at once), and, for a tag, while its upstream need
- * not be asked.
+ * <p>An entry is good while the version of its repository and of its copies, read before the entry
+ * was made, is still the current one (so a push or delete ends it at once), and, for a tag, while
+ * its upstream need not be asked.
  */
 final class HotContent {
   private static final long MOST_BYTES = 32L << 20;
@@ -52,7 +52,7 @@ final class HotContent {
    *
    * @param copies from which it may have been taken instead; who may not have these may not have it
    * @param reference for the log
-   * @param version that of the repository before the content was looked up
+   * @param version that of the repository and its copies before the content was looked up
    * @param use notes that it was asked for
    * @param stale from when on an upstream must be asked
    */
@@ -71,7 +71,7 @@ final class HotContent {
   @Nullable Reply reply(Request request, Predicate<Entry> mayHave) {
     Entry entry = entries.getIfPresent(request.target());
     if (entry == null
-        || repositories.version(entry.repository) != entry.version
+        || version(entry.repository, entry.copies) != entry.version
         || !mayHave.test(entry)) {
       return null;
     }
@@ -95,6 +95,15 @@ final class HotContent {
     } finally {
       release(entry);
     }
+  }
+
+  /** Returns a number that moves with every change that makes earlier answers wrong. */
+  long version(RepositoryName repository, List<Location.Copy> copies) {
+    long version = repositories.version(repository);
+    for (Location.Copy copy : copies) {
+      version += repositories.version(copy.repository());
+    }
+    return version;
   }
 
   /** Keeps an entry; holds its file until the entry goes. */

@@ -36,7 +36,7 @@ final class ManifestEndpoint {
   }
 
   Reply get(Location location, Reference reference, Request request) throws IOException {
-    long version = repositories.version(location.repository());
+    long version = hot.version(location.repository(), location.copies());
     ManifestAnswer answer = mirror.manifest(location, reference);
     StoredManifest manifest = answer.manifest();
     Runnable use = () -> repositories.used(location.repository(), manifest.digest());
