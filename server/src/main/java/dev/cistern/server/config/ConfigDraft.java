@@ -254,9 +254,7 @@ public final class ConfigDraft {
             resources.pullSecret(),
             credentials.keySet(),
             settings.users(),
-            settings.issuers().stream()
-                .map(AccessSettings.Issuer::keys)
-                .collect(Collectors.toSet())),
+            Set.copyOf(settings.issuers())),
         settings,
         pullSecret,
         credentials,

@@ -14,7 +14,7 @@ import java.util.Set;
  * @param pullSecret the file of the global pull secret
  * @param credentials the files of upstreams' own credentials
  * @param users the htpasswd file
- * @param issuerKeys the files with the keys of other issuers of tokens
+ * @param issuers other issuers of tokens, with the files of their keys
  */
 public record ResourceSettings(
     Set<String> names,
@@ -23,7 +23,7 @@ public record ResourceSettings(
     Optional<Path> pullSecret,
     Set<Path> credentials,
     Optional<Path> users,
-    Set<Path> issuerKeys) {
+    Set<AccessSettings.Issuer> issuers) {
   /** No objects. */
   static final ResourceSettings NONE = of(List.of(), List.of());
 
@@ -44,7 +44,7 @@ public record ResourceSettings(
     directories = List.copyOf(directories);
     registriesConf = List.copyOf(registriesConf);
     credentials = Set.copyOf(credentials);
-    issuerKeys = Set.copyOf(issuerKeys);
+    issuers = Set.copyOf(issuers);
   }
 
   /** Says whether a file is one of credentials. */
@@ -58,10 +58,15 @@ public record ResourceSettings(
         || directories.contains(file)
         || isSecret(file)
         || isUsers(file)
-        || issuerKeys.contains(file);
+        || !issuers(file).isEmpty();
   }
 
   boolean isUsers(Path file) {
     return users.filter(file::equals).isPresent();
+  }
+
+  /** Returns the issuers whose keys are in a file. */
+  List<AccessSettings.Issuer> issuers(Path file) {
+    return issuers.stream().filter(issuer -> issuer.keys().equals(file)).toList();
   }
 }

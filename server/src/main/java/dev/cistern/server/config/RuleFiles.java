@@ -3,6 +3,7 @@ package dev.cistern.server.config;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.auth.access.AccessException;
+import dev.cistern.auth.access.OidcIssuer;
 import dev.cistern.auth.access.Users;
 import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.auth.credentials.DockerConfig;
@@ -25,6 +26,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -223,7 +225,7 @@ public final class RuleFiles {
     settings.pullSecret().ifPresent(files::add);
     files.addAll(settings.credentials());
     settings.users().ifPresent(files::add);
-    files.addAll(settings.issuerKeys());
+    settings.issuers().forEach(issuer -> files.add(issuer.keys()));
     for (Path directory : settings.directories()) {
       var walk = new Walk(directory);
       Set<Path> found = walk.files();
@@ -334,8 +336,9 @@ public final class RuleFiles {
     if (settings.isUsers(file)) {
       return new Content.Accounts(Users.parse(text(file, bytes), file.toString()));
     }
-    if (settings.issuerKeys().contains(file)) {
-      return new Content.Keys(text(file, bytes));
+    List<AccessSettings.Issuer> issuers = settings.issuers(file);
+    if (!issuers.isEmpty()) {
+      return new Content.Keys(keySet(file, text(file, bytes), issuers));
     }
     Resources resources = Resources.parse(text(file, bytes), file.toString());
     for (Resources.Secret secret : resources.secrets()) {
@@ -344,6 +347,17 @@ public final class RuleFiles {
       }
     }
     return new Content.Objects(resources);
+  }
+
+  private static String keySet(Path file, String text, List<AccessSettings.Issuer> issuers) {
+    try {
+      for (AccessSettings.Issuer issuer : issuers) {
+        OidcIssuer.of(issuer.settings(), text, InstantSource.system()); // refused here, not later
+      }
+      return text;
+    } catch (AccessException e) {
+      throw new ConfigException(file + ": " + e.getMessage());
+    }
   }
 
   private static String text(Path file, byte[] bytes) {
