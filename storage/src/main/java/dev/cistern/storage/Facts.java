@@ -131,6 +131,20 @@ final class Facts {
     }
   }
 
+  /** An object as it was put, and the revision of that change. */
+  record ObjectFact(long revision, byte[] json) {
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeLong(revision);
+        out.write(json);
+      });
+    }
+
+    static ObjectFact decode(byte[] value) {
+      return Facts.decode(value, in -> new ObjectFact(in.readLong(), in.readAllBytes()));
+    }
+  }
+
   /** Encodes what a list of referrers says of one; its digest is in the key. */
   static byte[] encodeReferrer(Descriptor descriptor) {
     return encode(out -> {

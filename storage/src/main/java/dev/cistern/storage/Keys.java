@@ -24,13 +24,15 @@ import java.util.Arrays;
  * h DIGEST 0 NAME               NAME keeps the manifest DIGEST       (empty)
  * h DIGEST 1 NAME               NAME may reach the blob DIGEST       (empty)
  * h DIGEST 2 MANIFEST           the stored manifest MANIFEST names it (empty)
+ * o KIND 0 NAMESPACE 0 NAME     an object                          {@link Facts.ObjectFact}
+ * v                             the revision of the last change of an object, 8 bytes, big-endian
  * c                             bytes of all blobs                   8 bytes, big-endian
  * f                             the version of this format           1 byte
  * </pre>
  *
- * The first byte is the letter. NAME and TAG are ASCII, so that keys sort as names do, by bytes;
- * the zero byte sorts before all that a name can hold. DIGEST is one byte for the algorithm (0
- * sha256, 1 sha512) and the hash, so that its length is known from its first byte.
+ * The first byte is the letter. NAME, TAG, KIND and NAMESPACE are ASCII, so that keys sort as names
+ * do, by bytes; the zero byte sorts before all that a name can hold. DIGEST is one byte for the
+ * algorithm (0 sha256, 1 sha512) and the hash, so that its length is known from its first byte.
  */
 final class Keys {
   static final byte BLOB = 'b';
@@ -43,6 +45,8 @@ final class Keys {
   static final byte UPLOAD = 'u';
   static final byte PIN = 'p';
   static final byte HOLDER = 'h';
+  static final byte OBJECT = 'o';
+  static final byte REVISION = 'v';
   static final byte BLOB_BYTES = 'c';
   static final byte FORMAT = 'f';
 
@@ -140,6 +144,24 @@ final class Keys {
     return join(HOLDER, digest(named), new byte[] {NAMER});
   }
 
+  static byte[] object(ObjectName name) {
+    return join(OBJECT, ended(name.kind()), ended(name.namespace()), ascii(name.name()));
+  }
+
+  static byte[] objects(String kind) {
+    return join(OBJECT, ended(kind));
+  }
+
+  static byte[] objects(String kind, String namespace) {
+    return join(OBJECT, ended(kind), ended(namespace));
+  }
+
+  /** Returns the object of a key of one. */
+  static ObjectName objectOf(byte[] key) {
+    String[] parts = textAfter(1, key).split("\0", -1);
+    return new ObjectName(parts[0], parts[1], parts[2]);
+  }
+
   /** Returns the key that there is one of, or what all keys of a family start with. */
   static byte[] family(byte letter) {
     return new byte[] {letter};
@@ -196,8 +218,13 @@ final class Keys {
   }
 
   private static byte[] scope(RepositoryName name) {
-    byte[] path = ascii(name.path());
-    return Arrays.copyOf(path, path.length + 1);
+    return ended(name.path());
+  }
+
+  /** Returns a text with the zero byte that ends it. */
+  private static byte[] ended(String text) {
+    byte[] bytes = ascii(text);
+    return Arrays.copyOf(bytes, bytes.length + 1);
   }
 
   private static byte[] ascii(String text) {

@@ -37,6 +37,7 @@ public final class Store implements AutoCloseable {
   private final Blobs blobs;
   private final Repositories repositories;
   private final Uploads uploads;
+  private final Objects objects;
   private final StorageLimits limits;
   private final Space space;
   private final Uses uses;
@@ -65,6 +66,7 @@ public final class Store implements AutoCloseable {
         new Eviction(layout, index, space, blobs, garbage, limits.grace(), versions, uses);
     this.repositories = new Repositories(index, clock, versions, uses, eviction);
     this.uploads = new Uploads(layout, index, space, blobs, clock);
+    this.objects = new Objects(index);
     space.relieveWith(eviction);
   }
 
@@ -114,6 +116,10 @@ public final class Store implements AutoCloseable {
 
   public Uploads uploads() {
     return uploads;
+  }
+
+  public Objects objects() {
+    return objects;
   }
 
   /**

@@ -1,0 +1,43 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Texts;
+import java.util.regex.Pattern;
+
+/**
+ * What tells one object from all others.
+ *
+ * @param kind such as {@code RoleBinding}: a letter, then letters, digits and dots, at most 63
+ * @param namespace empty for an object that is in none; at most 255 characters
+ * @param name as it can stand in a path (Kubernetes' path segment names): printable ASCII, neither
+ *     {@code /} nor {@code %}, not {@code .} or {@code ..}; 1 to 253 characters
+ */
+public record ObjectName(String kind, String namespace, String name) {
+  private static final Pattern KIND = Pattern.compile("[A-Za-z][A-Za-z0-9.]{0,62}");
+  private static final Pattern NAMESPACE = Pattern.compile("(?!\\.\\.?$)[!-$&-.0-~]{0,255}");
+  private static final Pattern NAME = Pattern.compile("(?!\\.\\.?$)[!-$&-.0-~]{1,253}");
+
+  /**
+   * @throws OciException with NAME_INVALID, if there can be no such object
+   */
+  public ObjectName {
+    check("kind", KIND, kind, "letters, digits and dots are expected, at most 63");
+    check("namespace", NAMESPACE, namespace, "at most 255 characters that can stand in a path");
+    check("name", NAME, name, "1 to 253 characters are expected that can stand in a path");
+  }
+
+  private static void check(String part, Pattern pattern, String text, String expected) {
+    if (!pattern.matcher(text).matches()) {
+      throw new OciException(
+          ErrorCode.NAME_INVALID,
+          "not the " + part + " of an object: " + Texts.shown(text) + ": " + expected);
+    }
+  }
+
+  /** Returns {@code KIND NAMESPACE/NAME}, or {@code KIND NAME} of what is in no namespace. */
+  @Override
+  public String toString() {
+    return kind + " " + (namespace.isEmpty() ? "" : namespace + "/") + name;
+  }
+}
