@@ -3,6 +3,7 @@ package dev.cistern.server;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.Upstreams;
+import dev.cistern.server.access.Bindings;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
@@ -58,6 +59,7 @@ public final class Cistern implements AutoCloseable {
     var rules = new LiveRules(config, upstreams.registries(), namespaces, gate, clock);
     Store store = Store.open(config.data(), config.limits(), clock);
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
+    Bindings bindings = Bindings.open(store.objects(), gate, clock);
     var registry = new Registry(store, mirror, gate, clock);
     var traffic = new Traffic();
     var clients = new Clients(config.clients());
@@ -65,7 +67,7 @@ public final class Cistern implements AutoCloseable {
         new Service(
             registry,
             new TokenEndpoint(gate, mirror, clock),
-            new Admin(traffic, clients, store, mirror, gate),
+            new Admin(traffic, clients, store, mirror, gate, bindings, clock),
             traffic,
             config.accessLog());
     HttpServer http;

@@ -23,10 +23,12 @@ public final class Policy {
   private final Place everywhere = new Place();
   private final Map<String, Place> namespaces = new HashMap<>();
   private final Map<String, Set<String>> groupsOfUsers;
+  private final Set<String> roles;
   private final List<String> problems;
 
-  private Policy(Map<String, Set<String>> groupsOfUsers, List<String> problems) {
+  private Policy(Map<String, Set<String>> groupsOfUsers, Set<String> roles, List<String> problems) {
     this.groupsOfUsers = groupsOfUsers;
+    this.roles = roles;
     this.problems = problems;
   }
 
@@ -41,8 +43,8 @@ public final class Policy {
   public static Policy of(
       Collection<Binding> bindings, Map<String, Set<String>> groups, Map<String, Role> roles) {
     var problems = new ArrayList<String>();
-    var policy = new Policy(groupsOfUsers(groups, problems), problems);
     var known = new TreeSet<>(Role.builtInNames());
+    var policy = new Policy(groupsOfUsers(groups, problems), known, problems);
     roles
         .keySet()
         .forEach(name -> {
@@ -114,15 +116,26 @@ public final class Policy {
         || place.allowsGroup(groupsOfUsers.getOrDefault(principal.name(), Set.of()), verb);
   }
 
-  /** Returns the users and groups, not taken apart, that may do this in a namespace. */
-  public SortedSet<Subject> whoCan(Verb verb, String namespace) {
+  /** Returns the users and groups, not taken apart, that may do this everywhere. */
+  public SortedSet<Subject> whoCan(Verb verb) {
     var subjects = new TreeSet<Subject>();
     everywhere.forEachWith(verb, subjects::add);
+    return subjects;
+  }
+
+  /** Returns the users and groups, not taken apart, that may do this in a namespace. */
+  public SortedSet<Subject> whoCan(Verb verb, String namespace) {
+    var subjects = new TreeSet<>(whoCan(verb));
     namespaces.getOrDefault(namespace, Place.EMPTY).forEachWith(verb, subjects::add);
     if (verb == Verb.PULL) {
       subjects.add(Subject.group(Principal.serviceAccountsOf(namespace)));
     }
     return subjects;
+  }
+
+  /** Returns the names of all roles, sorted; a Role of a namespace is {@code NAMESPACE/NAME}. */
+  public List<String> roles() {
+    return List.copyOf(roles);
   }
 
   /** Returns what is wrong with bindings, groups and roles that therefore grant nothing. */

@@ -14,9 +14,9 @@ import java.util.TreeSet;
  */
 public record Principal(String name, Set<String> groups) {
   private static final String SERVICE_ACCOUNT = "system:serviceaccount:";
-  private static final String UNAUTHENTICATED = "system:unauthenticated";
-  private static final String AUTHENTICATED = "system:authenticated";
-  private static final String SERVICE_ACCOUNTS = "system:serviceaccounts";
+  static final String UNAUTHENTICATED = "system:unauthenticated";
+  static final String AUTHENTICATED = "system:authenticated";
+  static final String SERVICE_ACCOUNTS = "system:serviceaccounts";
 
   /** Who shows no credentials. */
   public static final Principal ANONYMOUS =
@@ -76,6 +76,13 @@ public record Principal(String name, Set<String> groups) {
     String name = rest.substring(colon + 1);
     return Names.isNamespace(namespace) && Names.isServiceAccount(name)
         ? Optional.of(serviceAccount(namespace, name))
+        : Optional.empty();
+  }
+
+  /** Returns the namespace whose service accounts are in a group; empty if it is another group. */
+  static Optional<String> namespaceOf(String group) {
+    return group.startsWith(SERVICE_ACCOUNTS + ":")
+        ? Optional.of(group.substring(SERVICE_ACCOUNTS.length() + 1)).filter(Names::isNamespace)
         : Optional.empty();
   }
 

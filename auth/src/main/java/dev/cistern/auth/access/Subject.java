@@ -1,11 +1,16 @@
 package dev.cistern.auth.access;
 
+import dev.cistern.oci.Texts;
 import java.util.Comparator;
+import java.util.List;
 
 /** Whom a {@link Binding} is for. A service account is the user of its full name. */
 public record Subject(Kind kind, String name) implements Comparable<Subject> {
   private static final Comparator<Subject> ORDER =
       Comparator.comparing(Subject::kind).thenComparing(Subject::name);
+
+  private static final List<String> IMPLICIT =
+      List.of(Principal.SERVICE_ACCOUNTS, Principal.AUTHENTICATED, Principal.UNAUTHENTICATED);
 
   public enum Kind {
     USER,
@@ -25,6 +30,43 @@ public record Subject(Kind kind, String name) implements Comparable<Subject> {
 
   public static Subject group(String name) {
     return new Subject(Kind.GROUP, name);
+  }
+
+  /**
+   * Returns the user or service account of this name, if there can be one: of those that begin with
+   * {@code system:} service accounts and {@code system:anonymous}.
+   *
+   * @throws AccessException if not
+   */
+  public static Subject possibleUser(String name) {
+    if (Names.isReserved(name)
+        && !name.equals(Principal.ANONYMOUS.name())
+        && Principal.serviceAccount(name).isEmpty()) {
+      throw new AccessException(
+          "there can be no user "
+              + Texts.shown(name)
+              + ": of system: there are system:serviceaccount:NAMESPACE:NAME and system:anonymous");
+    }
+    return user(name);
+  }
+
+  /**
+   * Returns the group of this name, if there can be one: of those that begin with {@code system:}
+   * the four that follow from who asks.
+   *
+   * @throws AccessException if not
+   */
+  public static Subject possibleGroup(String name) {
+    if (Names.isReserved(name)
+        && !IMPLICIT.contains(name)
+        && Principal.namespaceOf(name).isEmpty()) {
+      throw new AccessException(
+          "there can be no group "
+              + Texts.shown(name)
+              + ": of system: there are system:serviceaccounts:NAMESPACE, "
+              + String.join(", ", IMPLICIT));
+    }
+    return group(name);
   }
 
   /**

@@ -159,6 +159,15 @@ class PolicyTest {
   }
 
   @Test
+  void theNamesOfAllRolesAreKnown() {
+    var role = new Role("a/creator", Set.of(Verb.CREATE));
+    assertThat(Policy.of(List.of(), Map.of(), Map.of(role.name(), role)).roles())
+        .containsAll(Role.builtInNames())
+        .contains("a/creator")
+        .isSorted();
+  }
+
+  @Test
   void aBuiltInRoleCannotBeRedefined() {
     Policy policy =
         Policy.of(
@@ -199,6 +208,7 @@ class PolicyTest {
             Subject.group("team"));
     assertThat(policy.whoCan(Verb.DELETE, "a")).containsExactly(Subject.user("anna"));
     assertThat(policy.whoCan(Verb.READ, "c")).containsExactly(Subject.user("anna"));
+    assertThat(policy.whoCan(Verb.PULL)).containsExactly(Subject.user("anna"));
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.cistern.server.access;
 
+import dev.cistern.auth.access.Grant;
 import dev.cistern.auth.access.Verb;
 import java.util.Set;
 
@@ -20,6 +21,13 @@ final class Actions {
       case IMPORT -> "import";
       case ADMINISTER -> "administer";
     };
+  }
+
+  /** Says whether a grant is {@code registry:admin:*}, for what is not about one repository. */
+  static boolean isForOrders(Grant grant) {
+    return grant.type().equals(REGISTRY)
+        && grant.name().equals("admin")
+        && grant.actions().contains(ALL);
   }
 
   /** Returns the verbs that an action stands for; one of them is enough to be granted it. */

@@ -53,6 +53,9 @@ public final class Audit {
     } else {
       line.put("repository", request.repository()).put("reference", request.reference());
     }
+    if (request.deed() != null) {
+      line.put("did", request.deed());
+    }
     line.put("status", reply.status());
     if (reply.reason() != null) {
       line.put("reason", reply.reason());

@@ -1,5 +1,6 @@
 package dev.cistern.server.access;
 
+import dev.cistern.auth.access.AccessException;
 import dev.cistern.auth.access.Authenticator;
 import dev.cistern.auth.access.Binding;
 import dev.cistern.auth.access.Grant;
@@ -18,9 +19,11 @@ import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.config.AccessRules;
 import dev.cistern.server.config.AccessSettings;
+import dev.cistern.server.config.NamedBinding;
 import dev.cistern.server.http.Request;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,6 +50,8 @@ public final class Gate {
   private final Challenges challenges;
   private final Turns turns;
   private volatile @Nullable Identities identities;
+  private AccessRules ofFiles = AccessRules.NONE;
+  private List<Binding> stored = List.of();
   private volatile Policy policy = Policy.of(List.of(), Map.of(), Map.of());
 
   /**
@@ -57,7 +62,7 @@ public final class Gate {
     this.clock = clock;
     this.challenges = new Challenges(settings, isTls);
     this.turns = new Turns(settings.requestsPerUser());
-    rules(AccessRules.NONE);
+    refresh();
   }
 
   /** How callers are known. */
@@ -70,19 +75,36 @@ public final class Gate {
   }
 
   /**
-   * Goes by these rules from now on.
+   * Goes by these rules of files from now on.
    *
    * @return what is wrong with some of them, which therefore grant nothing
    */
-  public List<String> rules(AccessRules rules) {
+  public synchronized List<String> rules(AccessRules rules) {
+    ofFiles = rules;
+    return refresh();
+  }
+
+  /** Goes by these bindings too from now on, besides those of files. */
+  synchronized void bindings(List<Binding> bindings) {
+    stored = List.copyOf(bindings);
+    refresh();
+  }
+
+  /** Returns the bindings of files. */
+  synchronized List<NamedBinding> bindingsOfFiles() {
+    return ofFiles.bindings();
+  }
+
+  private List<String> refresh() {
+    var all = new ArrayList<>(stored);
+    ofFiles.bindings().forEach(found -> all.add(found.binding()));
     List<Subject> everybody =
         List.of(Subject.group("system:unauthenticated"), Subject.group("system:authenticated"));
-    List<Binding> anonymous =
-        settings.anonymous().role().stream()
-            .map(role -> new Binding(Optional.empty(), role, everybody))
-            .toList();
-    AccessRules all = rules.with(anonymous);
-    policy = Policy.of(all.bindings(), all.groups(), all.roles());
+    settings
+        .anonymous()
+        .role()
+        .ifPresent(role -> all.add(new Binding(Optional.empty(), role, everybody)));
+    policy = Policy.of(all, ofFiles.groups(), ofFiles.roles());
     return policy.problems();
   }
 
@@ -189,9 +211,12 @@ public final class Gate {
         caller.principal(), Verb.PULL, slash < 0 ? repository : repository.substring(0, slash));
   }
 
-  /** Says whether a caller may do this everywhere, whatever its token is for. */
+  /**
+   * Says whether a caller may do this everywhere, by his own credentials or a token that was asked
+   * for this.
+   */
   public boolean allowsEverywhere(Caller caller, Verb verb) {
-    return caller.limitedTo().isEmpty() && policy.allowsEverywhere(caller.principal(), verb);
+    return isWhole(caller) && policy.allowsEverywhere(caller.principal(), verb);
   }
 
   /**
@@ -249,7 +274,7 @@ public final class Gate {
   }
 
   /**
-   * Lets those pass who may do this everywhere, by their own credentials.
+   * Lets those pass who may do this everywhere, by their own credentials or a token for that.
    *
    * @throws OciException with UNAUTHORIZED or DENIED
    */
@@ -258,15 +283,50 @@ public final class Gate {
     if (allowsEverywhere(caller, verb)) {
       return;
     }
+    requireLogin(caller);
+    throw new OciException(
+        ErrorCode.DENIED,
+        caller.principal() + " may not " + Actions.of(verb) + " everywhere",
+        "a ClusterRoleBinding to " + Actions.role(verb) + " grants that");
+  }
+
+  /**
+   * Lets those pass who may administer a namespace, by their own credentials or a token for that.
+   *
+   * @throws OciException with UNAUTHORIZED or DENIED
+   */
+  public void requireAdministrator(Request request, String namespace) {
+    Caller caller = caller(request);
+    if (isWhole(caller) && policy.allows(caller.principal(), Verb.ADMINISTER, namespace)) {
+      return;
+    }
+    requireLogin(caller);
+    throw new OciException(
+        ErrorCode.DENIED,
+        caller.principal() + " may not administer namespace " + namespace,
+        "somebody who may can grant that: policy add-role-to-user registry-admin "
+            + caller.principal()
+            + " --namespace="
+            + namespace);
+  }
+
+  private void requireLogin(Caller caller) {
     if (caller.principal().isAnonymous()) {
       throw new OciException(
               ErrorCode.UNAUTHORIZED, "one has to log in for this", "send user and password")
           .withChallenge("Basic realm=\"" + settings.service() + "\", charset=\"UTF-8\"");
     }
-    throw new OciException(
-        ErrorCode.DENIED,
-        caller.principal() + " may not " + Actions.of(verb) + " everywhere",
-        "a ClusterRoleBinding to " + Actions.role(verb) + " grants that");
+  }
+
+  /**
+   * Returns a token of a service account.
+   *
+   * @param lifetime a second or more
+   * @throws OciException with UNSUPPORTED, if there are no tokens here
+   * @throws AccessException if there can be no such service account
+   */
+  public String serviceAccountToken(String namespace, String name, Duration lifetime) {
+    return identities().tokens().serviceAccount(namespace, name, lifetime);
   }
 
   /** Says whether nobody is asked who he is. */
@@ -283,6 +343,14 @@ public final class Gate {
       case READ, PULL, ADMINISTER -> false;
       case CREATE, OVERWRITE, DELETE, IMPORT -> true;
     };
+  }
+
+  /** Says whether a caller is not limited to repositories. */
+  private static boolean isWhole(Caller caller) {
+    return caller
+        .limitedTo()
+        .map(grants -> grants.stream().anyMatch(Actions::isForOrders))
+        .orElse(true);
   }
 
   private static boolean covers(Caller caller, Verb verb, RepositoryName repository) {

@@ -5,6 +5,7 @@ import dev.cistern.mirror.Mirror;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.server.access.Bindings;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.Reply;
@@ -12,6 +13,7 @@ import dev.cistern.server.http.Request;
 import dev.cistern.storage.Store;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -38,22 +40,31 @@ public final class Admin {
   private final Mirror mirror;
   private final Gate gate;
   private final Questions questions;
+  private final AccessOrders access;
   private @Nullable Metrics metrics;
 
-  public Admin(Traffic traffic, Clients clients, Store store, Mirror mirror, Gate gate) {
+  public Admin(
+      Traffic traffic,
+      Clients clients,
+      Store store,
+      Mirror mirror,
+      Gate gate,
+      Bindings bindings,
+      InstantSource clock) {
     this.traffic = traffic;
     this.clients = clients;
     this.store = store;
     this.mirror = mirror;
     this.gate = gate;
     this.questions = new Questions(mirror, store.repositories());
+    this.access = new AccessOrders(gate, bindings, clock);
   }
 
   /** Returns the reply; 404 for a path that is none of ours. */
   public Reply answer(Request request) throws IOException {
     if (request.path().startsWith(QUESTIONS)) {
-      requireAdministrator(request);
-      return question(request);
+      requireNoPage(request);
+      return order(request);
     }
     boolean isOurs = PATHS.contains(request.path());
     if (isOurs && !request.isGetOrHead()) {
@@ -74,6 +85,21 @@ public final class Admin {
     };
   }
 
+  private Reply order(Request request) throws IOException {
+    return switch (request.method() + " " + request.path().substring(QUESTIONS.length())) {
+      case "POST add-role" -> access.addRole(request);
+      case "POST remove-role" -> access.removeRole(request);
+      case "POST token" -> access.token(request);
+      case "GET who-can" -> access.whoCan(request);
+      default -> {
+        if (!gate.isOpen()) {
+          gate.requireEverywhere(request, Verb.ADMINISTER);
+        }
+        yield question(request);
+      }
+    };
+  }
+
   private Reply question(Request request) throws IOException {
     return switch (request.method() + " " + request.path().substring(QUESTIONS.length())) {
       case "GET why" -> questions.why(request);
@@ -87,20 +113,20 @@ public final class Admin {
           throw new OciException(
                   ErrorCode.UNSUPPORTED,
                   "no such question: " + request.method() + " " + request.path(),
-                  "GET /admin/why?ref=REF, GET /admin/preheat?id=ID, POST /admin/refresh,"
-                      + " /admin/preheat, /admin/pin, /admin/unpin, /admin/purge")
+                  "GET /admin/why?ref=REF, /admin/preheat?id=ID,"
+                      + " /admin/who-can?verb=VERB&resource=RESOURCE; POST /admin/refresh,"
+                      + " /admin/preheat, /admin/pin, /admin/unpin, /admin/purge, /admin/add-role,"
+                      + " /admin/remove-role, /admin/token")
               .withStatus(404);
     };
   }
 
   /**
-   * Lets only administrators ask, and none of the web pages that they look at: a page can have its
-   * browser send what it likes, but not under our name (DNS rebinding), and not as JSON.
+   * Lets none of the web pages ask that administrators look at: a page can have its browser send
+   * what it likes, but not under our name (DNS rebinding), and not as JSON. Where nobody is asked
+   * who he is, lets only those ask who are on this machine.
    */
-  private void requireAdministrator(Request request) {
-    if (!gate.isOpen()) {
-      gate.requireEverywhere(request, Verb.ADMINISTER);
-    }
+  private void requireNoPage(Request request) {
     String host = request.header("Host").orElse("").replaceFirst(":\\d+$", "");
     boolean isJson =
         request.isGetOrHead()

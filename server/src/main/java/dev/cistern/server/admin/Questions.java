@@ -1,7 +1,5 @@
 package dev.cistern.server.admin;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.mirror.ManifestAnswer;
@@ -25,9 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
-import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -36,7 +32,6 @@ import tools.jackson.databind.node.ObjectNode;
  * JSON; questions come by GET with {@code ?ref=REF}, orders by POST with a JSON body.
  */
 final class Questions {
-  private static final int MOST_BODY_BYTES = 1 << 20;
   private static final int MOST_PREHEATS = 100;
 
   private final Mirror mirror;
@@ -54,7 +49,7 @@ final class Questions {
   Reply why(Request request) throws IOException {
     ImageReference image = asked(request);
     Why why = mirror.why(locate(image), image.reference());
-    ObjectNode json = object();
+    ObjectNode json = Json.object();
     json.put("reference", image.toString());
     json.put("repository", why.repository().path());
     json.put("rule", why.rule());
@@ -82,45 +77,46 @@ final class Questions {
                   .put("when", last.when().toString())
                   .put("outcome", last.outcome()));
     }
-    return json(200, json);
+    return Json.reply(200, json);
   }
 
   /** Asks the upstream now where a tag points. */
   Reply refresh(Request request) throws IOException {
-    ImageReference image = ordered(body(request));
+    ImageReference image = ordered(Json.body(request));
     Location location = locate(image);
     Optional<String> before =
         mirror.why(location, image.reference()).here().map(here -> here.digest().toString());
     ManifestAnswer answer = mirror.refresh(location, image.reference());
-    ObjectNode json = object();
+    ObjectNode json = Json.object();
     json.put("reference", image.toString());
     before.ifPresent(digest -> json.put("before", digest));
     json.put("digest", answer.manifest().digest().toString());
-    return json(200, json);
+    return Json.reply(200, json);
   }
 
   /** Keeps an image from being evicted, whatever a tag points at; it need not be here yet. */
   Reply pin(Request request) throws IOException {
-    ImageReference image = ordered(body(request));
+    ImageReference image = ordered(Json.body(request));
     boolean isNew = repositories.pin(locate(image).repository(), image.reference());
-    return json(200, object().put("reference", image.toString()).put("changed", isNew));
+    return Json.reply(200, Json.object().put("reference", image.toString()).put("changed", isNew));
   }
 
   /** Ends what {@link #pin} began. */
   Reply unpin(Request request) throws IOException {
-    ImageReference image = ordered(body(request));
+    ImageReference image = ordered(Json.body(request));
     boolean wasPinned = repositories.unpin(locate(image).repository(), image.reference());
-    return json(200, object().put("reference", image.toString()).put("changed", wasPinned));
+    return Json.reply(
+        200, Json.object().put("reference", image.toString()).put("changed", wasPinned));
   }
 
   /** Removes what is cached of an image; what was pushed or is needed stays. */
   Reply purge(Request request) throws IOException {
-    ImageReference image = ordered(body(request));
+    ImageReference image = ordered(Json.body(request));
     RepositoryName repository = locate(image).repository();
     String what = image.reference() + " in repository " + repository;
     return switch (repositories.purge(repository, image.reference())) {
       case Purge.Purged(long bytes) ->
-          json(200, object().put("reference", image.toString()).put("bytes", bytes));
+          Json.reply(200, Json.object().put("reference", image.toString()).put("bytes", bytes));
       case Purge.Absent absent ->
           throw new OciException(ErrorCode.MANIFEST_UNKNOWN, "there is no " + what);
       case Purge.Pushed pushed ->
@@ -139,20 +135,20 @@ final class Questions {
 
   /** Begins to bring images here. */
   Reply preheat(Request request) {
-    JsonNode body = body(request);
+    JsonNode body = Json.body(request);
     var wishes = new ArrayList<Preheat.Wish>();
-    for (String text : texts(body, "references")) {
+    for (String text : Json.texts(body, "references")) {
       ImageReference image = ImageReference.parse(text);
       wishes.add(new Preheat.Wish(locate(image), image.reference()));
     }
     if (wishes.isEmpty()) {
-      throw wrong("references: a list with at least one image is expected");
+      throw Json.wrong("references: a list with at least one image is expected");
     }
-    List<Platform> platforms = texts(body, "platforms").stream().map(Platform::parse).toList();
+    List<Platform> platforms = Json.texts(body, "platforms").stream().map(Platform::parse).toList();
     long id = lastId.incrementAndGet();
     Preheat preheat = mirror.preheat(wishes, platforms);
     preheats.put(id, preheat);
-    return json(202, progress(id, preheat.progress()));
+    return Json.reply(202, progress(id, preheat.progress()));
   }
 
   /** Returns how far a preheat is. */
@@ -169,11 +165,11 @@ final class Questions {
                             + MOST_PREHEATS
                             + " are known until the server stops")
                     .withStatus(404));
-    return json(200, progress(Long.parseLong(id.orElseThrow()), preheat.progress()));
+    return Json.reply(200, progress(Long.parseLong(id.orElseThrow()), preheat.progress()));
   }
 
   private static ObjectNode progress(long id, Preheat.Progress progress) {
-    ObjectNode json = object();
+    ObjectNode json = Json.object();
     json.put("id", id);
     json.put("state", progress.state().name().toLowerCase(Locale.ROOT));
     json.put("images", progress.images());
@@ -190,48 +186,11 @@ final class Questions {
 
   private static ImageReference asked(Request request) {
     return ImageReference.parse(
-        request.query().first("ref").orElseThrow(() -> wrong("the parameter ref is missing")));
+        request.query().first("ref").orElseThrow(() -> Json.wrong("the parameter ref is missing")));
   }
 
   private static ImageReference ordered(JsonNode body) {
-    JsonNode reference = body.path("reference");
-    if (!reference.isString()) {
-      throw wrong("reference: an image such as quay.io/org/app:v1 is expected");
-    }
-    return ImageReference.parse(reference.stringValue());
-  }
-
-  private static List<String> texts(JsonNode body, String key) {
-    var texts = new ArrayList<String>();
-    for (JsonNode item : body.path(key)) {
-      if (!item.isString()) {
-        throw wrong(key + ": a list of texts is expected");
-      }
-      texts.add(item.stringValue());
-    }
-    return texts;
-  }
-
-  private static JsonNode body(Request request) {
-    try {
-      byte[] bytes = request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
-      return JsonMapper.shared().readTree(new String(bytes, UTF_8));
-    } catch (JacksonException e) {
-      throw wrong("the body is not JSON: " + e.getOriginalMessage());
-    } catch (IOException e) {
-      throw wrong("the body did not come: " + e.getMessage());
-    }
-  }
-
-  private static OciException wrong(String what) {
-    return new OciException(ErrorCode.UNKNOWN, what).withStatus(400);
-  }
-
-  private static ObjectNode object() {
-    return JsonMapper.shared().createObjectNode();
-  }
-
-  private static Reply json(int status, ObjectNode json) {
-    return Reply.status(status).body("application/json", json + "\n");
+    return ImageReference.parse(
+        Json.text(body, "reference", "an image such as quay.io/org/app:v1"));
   }
 }

@@ -30,6 +30,8 @@ public final class Main {
           OrderCommand.unpin(),
           OrderCommand.purge(),
           new PreheatCommand(),
+          new PolicyCommand(),
+          new CreateCommand(),
           new TrainCommand());
 
   private Main() {}
@@ -111,7 +113,8 @@ public final class Main {
     String usage = ("cistern " + command.name() + " " + command.operands()).strip();
     var help = new StringBuilder(usage + ": " + command.summary() + "\n\n");
     for (Option option : command.options().getOptions()) {
-      String name = "--" + option.getLongOpt() + " " + option.getArgName();
+      String argument = option.hasArg() ? " " + option.getArgName() : "";
+      String name = "--" + option.getLongOpt() + argument;
       help.append(String.format("  %-26s %s%n", name, option.getDescription()));
     }
     return help.append(String.format("  %-26s %s%n", "--help", "this text")).toString();

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
@@ -75,7 +76,7 @@ final class PreheatCommand implements Command {
         break;
       }
       Thread.sleep(BETWEEN_LOOKS);
-      progress = server.get("/admin/preheat", "id", id);
+      progress = server.get("/admin/preheat", Map.of("id", id));
     }
     if (isBar) {
       out.println();

@@ -2,6 +2,7 @@ package dev.cistern.server.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.Map;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
@@ -32,7 +33,8 @@ final class WhyCommand implements Command {
   @Override
   public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
     boolean isJson = Output.isJson(line);
-    JsonNode why = AdminClient.of(line).get("/admin/why", "ref", line.getArgList().getFirst());
+    JsonNode why =
+        AdminClient.of(line).get("/admin/why", Map.of("ref", line.getArgList().getFirst()));
     if (isJson) {
       out.println(why);
       return 0;

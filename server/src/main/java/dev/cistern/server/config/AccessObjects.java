@@ -75,7 +75,7 @@ final class AccessObjects {
     return new AccessRules(List.of(), Map.of(), Map.of(role.name(), role));
   }
 
-  private static Set<Verb> verbs(String resource, String word) {
+  static Set<Verb> verbs(String resource, String word) {
     if (word.equals("*")) {
       var all = EnumSet.noneOf(Verb.class);
       List.of("get", "list", "create", "update", "delete")
@@ -132,7 +132,9 @@ final class AccessObjects {
     for (Section subject : object.sections("subjects")) {
       subjects.add(subject(subject, namespace));
     }
-    return new AccessRules(List.of(new Binding(namespace, role, subjects)), Map.of(), Map.of());
+    String own = object.section("metadata").flatMap(data -> data.text("name")).orElse("");
+    var binding = new NamedBinding(own, object.file(), new Binding(namespace, role, subjects));
+    return new AccessRules(List.of(binding), Map.of(), Map.of());
   }
 
   private static Subject subject(Section subject, Optional<String> namespace) {

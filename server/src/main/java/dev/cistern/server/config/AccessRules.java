@@ -1,9 +1,8 @@
 package dev.cistern.server.config;
 
-import dev.cistern.auth.access.Binding;
 import dev.cistern.auth.access.Role;
+import dev.cistern.auth.access.Verb;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -17,7 +16,7 @@ import java.util.TreeSet;
  * @param roles by their names; a Role of a namespace is called {@code NAMESPACE/NAME}
  */
 public record AccessRules(
-    List<Binding> bindings, Map<String, Set<String>> groups, Map<String, Role> roles) {
+    List<NamedBinding> bindings, Map<String, Set<String>> groups, Map<String, Role> roles) {
   /** Nobody may do anything. */
   public static final AccessRules NONE = new AccessRules(List.of(), Map.of(), Map.of());
 
@@ -37,17 +36,19 @@ public record AccessRules(
     });
     var allRoles = new TreeMap<>(roles);
     allRoles.putAll(others.roles);
-    return with(others.bindings).with(allGroups, allRoles);
+    var allBindings = new ArrayList<>(bindings);
+    allBindings.addAll(others.bindings);
+    return new AccessRules(allBindings, allGroups, allRoles);
   }
 
-  /** Returns these rules and more bindings. */
-  public AccessRules with(Collection<Binding> more) {
-    var all = new ArrayList<>(bindings);
-    all.addAll(more);
-    return new AccessRules(all, groups, roles);
-  }
-
-  private AccessRules with(Map<String, Set<String>> allGroups, Map<String, Role> allRoles) {
-    return new AccessRules(bindings, allGroups, allRoles);
+  /**
+   * Returns what a word of a cluster's roles allows here.
+   *
+   * @param resource such as {@code imagestreams/layers}, or {@code *}
+   * @param word such as {@code get}, or {@code *}
+   * @return nothing if it is not about images
+   */
+  public static Set<Verb> verbs(String resource, String word) {
+    return AccessObjects.verbs(resource, word);
   }
 }

@@ -45,9 +45,10 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets, Access
   /**
    * Parses the text of a file.
    *
+   * @param file how complaints name it
    * @throws ConfigException naming file, line and field
    */
-  static Resources parse(String text, String file) {
+  public static Resources parse(String text, String file) {
     var reader = new Reader();
     Section.parseAll(text, file).forEach(object -> reader.read(object, false));
     return new Resources(reader.mirrorSets, reader.secrets, reader.access);

@@ -149,6 +149,11 @@ final class Section {
     };
   }
 
+  /** Returns what it was parsed from, as complaints name it. */
+  String file() {
+    return file;
+  }
+
   Optional<String> text(String key) {
     return ask(key).map(value -> scalar(value, below(key)));
   }

@@ -19,6 +19,7 @@ public final class Request {
   private @Nullable String reference;
   private @Nullable String principal;
   private @Nullable Runnable ending;
+  private @Nullable String deed;
 
   Request(
       HttpRequest head, RequestBody body, String client, Optional<X509Certificate> certificate) {
@@ -135,6 +136,15 @@ public final class Request {
   /** Tells the log whom it is from. */
   public void by(String name) {
     this.principal = name;
+  }
+
+  /** Tells the audit what it changed, in words. */
+  public void did(String what) {
+    this.deed = what;
+  }
+
+  public @Nullable String deed() {
+    return deed;
   }
 
   public @Nullable String principal() {

@@ -1,0 +1,76 @@
+package dev.cistern.server.admin;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Request;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Bodies of questions, orders and answers. */
+final class Json {
+  private static final int MOST_BODY_BYTES = 1 << 20;
+
+  private Json() {}
+
+  /**
+   * Returns the body of a request.
+   *
+   * @throws OciException if it is not JSON, or longer than 1 MiB
+   */
+  static JsonNode body(Request request) {
+    try {
+      byte[] bytes = request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
+      return JsonMapper.shared().readTree(new String(bytes, UTF_8));
+    } catch (JacksonException e) {
+      throw wrong("the body is not JSON: " + e.getOriginalMessage());
+    } catch (IOException e) {
+      throw wrong("the body did not come: " + e.getMessage());
+    }
+  }
+
+  /**
+   * Returns the text of a key.
+   *
+   * @param expected for the message, such as {@code an image such as quay.io/org/app:v1}
+   * @throws OciException if there is none
+   */
+  static String text(JsonNode body, String key, String expected) {
+    JsonNode text = body.path(key);
+    if (!text.isString()) {
+      throw wrong(key + ": " + expected + " is expected");
+    }
+    return text.stringValue();
+  }
+
+  /** Returns the list of texts of a key; none if it is not there. */
+  static List<String> texts(JsonNode body, String key) {
+    var texts = new ArrayList<String>();
+    for (JsonNode item : body.path(key)) {
+      if (!item.isString()) {
+        throw wrong(key + ": a list of texts is expected");
+      }
+      texts.add(item.stringValue());
+    }
+    return texts;
+  }
+
+  static OciException wrong(String what) {
+    return new OciException(ErrorCode.UNKNOWN, what).withStatus(400);
+  }
+
+  static ObjectNode object() {
+    return JsonMapper.shared().createObjectNode();
+  }
+
+  static Reply reply(int status, ObjectNode json) {
+    return Reply.status(status).body("application/json", json + "\n");
+  }
+}
