@@ -6,6 +6,7 @@ import dev.cistern.server.config.AccessRules;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.config.ConfigException;
+import dev.cistern.server.config.NamedBinding;
 import dev.cistern.server.config.RuleFiles;
 import dev.cistern.server.config.Rules;
 import java.io.PrintWriter;
@@ -57,7 +58,8 @@ final class CheckCommand implements Command {
             + (access.isReadOnly() ? ", read-only" : ""));
     AccessRules who = rules.access();
     out.println("role bindings: " + who.bindings().size());
-    Policy.of(who.bindings(), who.groups(), who.roles())
+    Policy.of(
+            who.bindings().stream().map(NamedBinding::binding).toList(), who.groups(), who.roles())
         .problems()
         .forEach(problem -> out.println("grants nothing: " + problem));
     List<String> problems =

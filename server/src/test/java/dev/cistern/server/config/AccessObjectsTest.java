@@ -31,7 +31,7 @@ class AccessObjectsTest {
 
   @Test
   void aRoleBindingIsForItsNamespaceAndAllItsSubjects() {
-    assertThat(read(BINDING).bindings())
+    assertThat(bindings(BINDING))
         .containsExactly(
             new Binding(
                 Optional.of("project-b"),
@@ -51,7 +51,7 @@ class AccessObjectsTest {
             .replace(", namespace: project-b", "")
             .replace("- {kind: ServiceAccount, name: builder}\n", "");
 
-    assertThat(read(everywhere).bindings())
+    assertThat(bindings(everywhere))
         .extracting(Binding::namespace)
         .containsExactly(Optional.empty());
   }
@@ -69,7 +69,7 @@ class AccessObjectsTest {
         subjects: [{kind: User, name: anna}, {kind: SystemGroup, name: "system:authenticated"}]
         """;
 
-    assertThat(read(openshift).bindings())
+    assertThat(bindings(openshift))
         .containsExactly(
             new Binding(
                 Optional.of("project-b"),
@@ -125,7 +125,7 @@ class AccessObjectsTest {
   void aBindingToARoleOfItsNamespaceNamesThatOne() {
     String local = BINDING.replace("kind: ClusterRole,", "kind: Role,");
 
-    assertThat(read(local).bindings())
+    assertThat(bindings(local))
         .extracting(Binding::role)
         .containsExactly("project-b/system:image-puller");
   }
@@ -151,6 +151,10 @@ class AccessObjectsTest {
 
   private static Set<Verb> verbs(String text) {
     return read(text).roles().values().iterator().next().verbs();
+  }
+
+  private static List<Binding> bindings(String text) {
+    return read(text).bindings().stream().map(NamedBinding::binding).toList();
   }
 
   private static AccessRules read(String text) {
