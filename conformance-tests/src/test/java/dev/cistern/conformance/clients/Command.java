@@ -25,6 +25,7 @@ record Command(List<String> words, Map<String, String> environment, Duration pat
   private static final List<String> OF_THE_USER =
       List.of(
           "BUILDAH_ISOLATION",
+          "CISTERN_TOKEN",
           "CONTAINERD_ADDRESS",
           "CONTAINERD_NAMESPACE",
           "CONTAINERS_CONF",
@@ -38,7 +39,8 @@ record Command(List<String> words, Map<String, String> environment, Duration pat
           "DOCKER_TLS_VERIFY",
           "JAVA_TOOL_OPTIONS",
           "JDK_JAVA_OPTIONS",
-          "REGISTRY_AUTH_FILE");
+          "REGISTRY_AUTH_FILE",
+          "XDG_RUNTIME_DIR");
 
   /** How a run ended and what it said. */
   record Ended(int status, byte[] bytes, String errors) {
