@@ -4,7 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -237,6 +241,34 @@ class AdminTest {
     try (RawConnection connection = RawConnection.to(server)) {
       connection.send("GET /admin/why?ref=up/x HTTP/1.1\r\nHost: evil.example:5000\r\n\r\n");
       assertThat(connection.reply().status()).isEqualTo(403);
+    }
+  }
+
+  @Test
+  void aServerOnHttpsIsTrustedByTheAuthorityThatIsNamed(@TempDir Path directory)
+      throws IOException {
+    TestIdentity identity = TestIdentity.make(directory);
+    HttpsServer https =
+        HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    https.setHttpsConfigurator(new HttpsConfigurator(identity.context()));
+    https.createContext(
+        "/",
+        exchange -> {
+          byte[] body = "{\"rule\":\"told by https\"}".getBytes(UTF_8);
+          exchange.sendResponseHeaders(200, body.length);
+          exchange.getResponseBody().write(body);
+          exchange.close();
+        });
+    https.start();
+    try {
+      String url = "https://127.0.0.1:" + https.getAddress().getPort();
+      assertThat(run("why", "x:v1", "--server", url).out)
+          .contains("the certificate of " + url + " is not trusted", "--ca-file FILE");
+      String caFile = identity.caFile().toString();
+      assertThat(run("why", "x:v1", "--server", url, "--ca-file", caFile).out)
+          .contains("rule: told by https");
+    } finally {
+      https.stop(0);
     }
   }
 

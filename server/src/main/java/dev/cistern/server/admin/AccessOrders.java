@@ -50,7 +50,7 @@ final class AccessOrders {
     Optional<String> namespace = administered(request);
     Binding wanted = binding(namespace, Json.body(request));
     boolean isNew = bindings.add(wanted);
-    request.did("added " + shown(wanted));
+    request.did((isNew ? "added " : "found, not added: ") + shown(wanted));
     return Json.reply(200, described(wanted).put("changed", isNew));
   }
 
