@@ -105,6 +105,10 @@ class AccessMatrixTest {
       POST   /admin/purge                                  401 401 403 403 403 409
       POST   /admin/preheat                                401 401 403 403 403 202
       GET    /admin/preheat?id=1                           401 401 403 403 403 200
+      POST   /admin/add-role?namespace=project             401 401 403 403 403 400
+      POST   /admin/remove-role                            401 401 403 403 403 400
+      POST   /admin/token?namespace=project                401 401 403 403 403 400
+      GET    /admin/who-can?verb=get&resource=imagestreams 401 401 403 403 403 200
       DELETE /admin/pin                                    401 401 403 403 403 404
       GET    /admin/undeclared                             401 401 403 403 403 404
       GET    /v2/{repository}/undeclared/v1                404 404 404 404 404 404
