@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
  * else notices. {@code -Dcistern.slowClients=10000} takes as many as that.
  */
 class SlowClientsTest {
-  private static final int CLIENTS = Integer.getInteger("cistern.slowClients", 2000);
+  private static final int CLIENTS = Integer.getInteger("cistern.slowClients", 1000);
   private static final int TWO_OF_FIVE = CLIENTS / 5 * 2;
   private static final Duration PATIENCE = Duration.ofMinutes(2);
   private static final int PULLS = 200;

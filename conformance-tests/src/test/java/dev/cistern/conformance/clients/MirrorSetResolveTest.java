@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -115,6 +116,39 @@ class MirrorSetResolveTest {
       prefix = "localhost"
       location = "127.0.0.1"
       """;
+  private static final List<String> REFERENCES =
+      List.of(
+          "127.0.0.1:1/x",
+          "127.0.0.1:1/x@DIGEST",
+          "127.0.0.1:1/nsx/app:v1",
+          "127.0.0.1:1/ns/other:v1",
+          "127.0.0.1:1/ns/other@DIGEST",
+          "127.0.0.1:1/ns:v1",
+          "127.0.0.1:1/ns@DIGEST",
+          "127.0.0.1:1/ns/app:v1",
+          "127.0.0.1:1/ns/app/deeper@DIGEST",
+          "127.0.0.1:1/ns/apple:v1",
+          "moved.invalid/old/image:v1",
+          "moved.invalid/old/image@DIGEST",
+          "127.0.0.1:7/legacy/app:v1",
+          "127.0.0.1:7/legacy/app@DIGEST",
+          "busybox",
+          "busybox:1",
+          "org/app@DIGEST",
+          "index.docker.io/org/app:v1",
+          "docker.io/app:v1",
+          "a.wild.invalid/x:v1",
+          "a.b.wild.invalid/x",
+          "a.deep.wild.invalid/x:v1",
+          "exact.wild.invalid/kept/x:v1",
+          "a.plain.invalid:5000/x:v1",
+          "127.0.0.1:11/blocked/x:v1",
+          "alias.invalid/x:v1",
+          "forwarded.invalid/x:v1",
+          "127.0.0.1:1/ns/app:pinned",
+          "localhost:13/x:v1",
+          "127.0.0.1:14/unlisted:v1");
+
   private static final Pattern TRYING = Pattern.compile("Trying to access \\\\\"(.+?)\\\\\"");
   private static final Pattern BLOCKED = Pattern.compile("failed: registry \\S+ is blocked");
   private static final String PLAIN = "msg=\"GET http://";
@@ -132,40 +166,17 @@ class MirrorSetResolveTest {
     conf = Files.writeString(directory.resolve("registries.conf"), CONF);
   }
 
+  private static List<String> references() {
+    return REFERENCES;
+  }
+
+  /** What has no registry podman looks up in lists of its own. */
+  private static List<String> referencesWithRegistry() {
+    return REFERENCES.stream().filter(reference -> reference.matches("[^/]*[.:][^/]*/.*")).toList();
+  }
+
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "127.0.0.1:1/x",
-        "127.0.0.1:1/x@DIGEST",
-        "127.0.0.1:1/nsx/app:v1",
-        "127.0.0.1:1/ns/other:v1",
-        "127.0.0.1:1/ns/other@DIGEST",
-        "127.0.0.1:1/ns:v1",
-        "127.0.0.1:1/ns@DIGEST",
-        "127.0.0.1:1/ns/app:v1",
-        "127.0.0.1:1/ns/app/deeper@DIGEST",
-        "127.0.0.1:1/ns/apple:v1",
-        "moved.invalid/old/image:v1",
-        "moved.invalid/old/image@DIGEST",
-        "127.0.0.1:7/legacy/app:v1",
-        "127.0.0.1:7/legacy/app@DIGEST",
-        "busybox",
-        "busybox:1",
-        "org/app@DIGEST",
-        "index.docker.io/org/app:v1",
-        "docker.io/app:v1",
-        "a.wild.invalid/x:v1",
-        "a.b.wild.invalid/x",
-        "a.deep.wild.invalid/x:v1",
-        "exact.wild.invalid/kept/x:v1",
-        "a.plain.invalid:5000/x:v1",
-        "127.0.0.1:11/blocked/x:v1",
-        "alias.invalid/x:v1",
-        "forwarded.invalid/x:v1",
-        "127.0.0.1:1/ns/app:pinned",
-        "localhost:13/x:v1",
-        "127.0.0.1:14/unlisted:v1"
-      })
+  @MethodSource("references")
   void skopeoTriesWhatResolveSays(String written) {
     Clients.need("skopeo");
     String reference = written.replace("DIGEST", DIGEST);
@@ -173,6 +184,21 @@ class MirrorSetResolveTest {
     String log = inspect(reference).fail();
 
     assertThat(tried(log)).isNotEmpty().isEqualTo(resolved(reference));
+  }
+
+  @ParameterizedTest
+  @MethodSource("referencesWithRegistry")
+  void podmanTriesWhatResolveSays(String written) {
+    Clients.need("podman");
+    Clients.needRoot();
+    String reference = written.replace("DIGEST", DIGEST);
+    try (Podman podman = new Podman(directory.resolve("podman"))) {
+      podman.registries(CONF);
+
+      String log = podman.podman("--log-level", "debug", "manifest", "inspect", reference).fail();
+
+      assertThat(tried(log)).isNotEmpty().isEqualTo(resolved(reference));
+    }
   }
 
   /** Where one source is no reference, the others are not tried either. */
