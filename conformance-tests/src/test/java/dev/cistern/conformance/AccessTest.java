@@ -337,6 +337,17 @@ class AccessTest {
   }
 
   @Test
+  void aKeyThatIsRefusedLeavesThoseBeforeAndOtherChangesCount() throws IOException {
+    Files.writeString(directory.resolve("data/keys/zz-wrong.pem"), "no key");
+    await().atMost(PATIENCE).until(() -> isLogged("zz-wrong.pem is not a signing key"));
+
+    objects.put("a.yaml", ObjectFiles.binding("project-a", "system:image-puller", "User", "bob"));
+    await().atMost(PATIENCE).until(() -> bob.get("/v2/project-a/app/manifests/v1").status() == 200);
+    assertPulls(token(bob, "project-b/app:pull"), 200);
+    assertThat(server.log().stream().filter(line -> line.contains("zz-wrong.pem"))).hasSize(1);
+  }
+
+  @Test
   void everyChangeAndEveryRefusalIsALineOfTheAudit() {
     bob.pushBlob("project-b/app", layer);
     alice.delete("/v2/project-a/app/manifests/v1");

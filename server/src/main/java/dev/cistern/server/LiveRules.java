@@ -118,17 +118,28 @@ final class LiveRules implements AutoCloseable {
   private void refresh(Mirror mirror) {
     try {
       RuleFiles.Refreshed refreshed = files.refresh();
-      boolean isRotated = !config.access().isOpen() && keys.refresh();
-      refreshed.complaints().stream()
+      var refused = new ArrayList<>(refreshed.complaints());
+      boolean isRotated = isRotated(refused);
+      refused.stream()
           .filter(complaint -> !complaints.contains(complaint))
           .forEach(complaint -> LOG.error("refused, what it said before stays: {}", complaint));
-      complaints = refreshed.complaints();
+      complaints = refused;
       if (refreshed.isChanged() || isRotated) {
         mirror.rules(apply());
         LOG.info("changed rules and secrets are in force");
       }
-    } catch (IOException | RuntimeException e) {
+    } catch (RuntimeException e) {
       LOG.atError().setCause(e).log("rules not changed");
+    }
+  }
+
+  /** A key that is refused leaves those before, and does not keep other changes from counting. */
+  private boolean isRotated(List<String> refused) {
+    try {
+      return !config.access().isOpen() && keys.refresh();
+    } catch (IOException e) {
+      refused.add(String.valueOf(e.getMessage()));
+      return false;
     }
   }
 
