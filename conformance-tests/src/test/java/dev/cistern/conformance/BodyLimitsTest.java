@@ -4,8 +4,13 @@ import static dev.cistern.conformance.Accounts.ALICE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.cistern.conformance.TestClient.Answered;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -73,6 +78,50 @@ class BodyLimitsTest {
     assertThat(answered.status()).isEqualTo(403);
     assertThat(answered.text()).contains("DENIED").hasSizeLessThan(8_000);
     assertThat(upstream.bodyBytes()).isLessThan(32L * MIB);
+  }
+
+  @Test
+  void aCompressedManifestOfAnUpstreamIsNotInflated() {
+    upstream.addManifest("team/app", bomb(), "bomb");
+    upstream.always("GET", "/manifests/bomb", new Answer.With("Content-Encoding", "gzip"));
+
+    Answered answered = alice.get("/v2/source.example/team/app/manifests/bomb");
+    assertThat(answered.status()).as(answered.text()).isEqualTo(502);
+    assertThat(answered.text()).contains("not UTF-8, as JSON must be").hasSizeLessThan(2_000);
+  }
+
+  @Test
+  void aBlobOfAnUpstreamIsItsBytesHoweverTheyAreLabelled() {
+    byte[] layer = bomb();
+    String digest = upstream.addBlob("team/app", layer);
+    upstream.always("GET", "/blobs/", new Answer.With("Content-Encoding", "gzip"));
+
+    Answered answered = alice.get("/v2/source.example/team/app/blobs/" + digest);
+    assertThat(answered.status()).isEqualTo(200);
+    assertThat(answered.bytes()).isEqualTo(layer);
+    assertThat(answered.header("Content-Encoding")).isEmpty();
+  }
+
+  @Test
+  void aCompressedManifestOfAClientIsNotInflated() {
+    Answered answered = alice.send("PUT", "/v2/team/app/manifests/v1", Samples.IMAGE, bomb());
+    assertThat(answered.status()).isEqualTo(400);
+    assertThat(answered.text()).contains("MANIFEST_INVALID").hasSizeLessThan(2_000);
+  }
+
+  /** Returns 1 MiB that inflates to 1 GiB of spaces. */
+  private static byte[] bomb() {
+    var bytes = new ByteArrayOutputStream();
+    byte[] spaces = new byte[MIB];
+    Arrays.fill(spaces, (byte) ' ');
+    try (var gzip = new GZIPOutputStream(bytes)) {
+      for (int i = 0; i < 1024; i++) {
+        gzip.write(spaces);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toByteArray();
   }
 
   @Test

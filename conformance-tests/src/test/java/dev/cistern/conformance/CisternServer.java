@@ -47,6 +47,16 @@ public final class CisternServer implements AutoCloseable {
 
   /** Starts a server with these variables in its environment. */
   public static CisternServer start(Map<String, String> environment, Path data, String... options) {
+    return start(List.of(), environment, data, options);
+  }
+
+  /** Starts a server by a program that runs what follows these words. */
+  public static CisternServer startBy(List<String> words, Path data, String... options) {
+    return start(words, Map.of(), data, options);
+  }
+
+  private static CisternServer start(
+      List<String> words, Map<String, String> environment, Path data, String... options) {
     var arguments = new ArrayList<>(List.of("serve", "--data", data.toString()));
     arguments.addAll(List.of(options));
     if (!arguments.contains("--listen")) {
@@ -55,7 +65,9 @@ public final class CisternServer implements AutoCloseable {
     var log = new ConcurrentLinkedQueue<String>();
     var port = new CompletableFuture<Integer>();
     try {
-      ProcessBuilder builder = new ProcessBuilder(command(arguments)).redirectErrorStream(true);
+      var command = new ArrayList<>(words);
+      command.addAll(command(arguments));
+      ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
       builder.environment().putAll(environment);
       Process process = builder.start();
       Thread.ofVirtual().start(() -> read(process, log, port));

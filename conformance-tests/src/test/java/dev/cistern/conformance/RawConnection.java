@@ -16,7 +16,7 @@ import java.util.TreeMap;
 import javax.net.ssl.SSLContext;
 
 /** A socket to the server, for what no decent HTTP client would send. Texts are ISO-8859-1. */
-final class RawConnection implements AutoCloseable {
+public final class RawConnection implements AutoCloseable {
   private static final int LONGEST_MILLIS = 20_000;
 
   private final Socket socket;
@@ -32,14 +32,14 @@ final class RawConnection implements AutoCloseable {
   }
 
   /** A reply; the names of its headers are in lower case. */
-  record Reply(int status, Map<String, String> headers, String body) {
+  public record Reply(int status, Map<String, String> headers, String body) {
     String header(String name) {
       return headers.getOrDefault(name.toLowerCase(Locale.ROOT), "");
     }
   }
 
   /** Returns the head of a request. */
-  static String head(String... lines) {
+  public static String head(String... lines) {
     return String.join("\r\n", lines) + "\r\n\r\n";
   }
 
@@ -48,20 +48,25 @@ final class RawConnection implements AutoCloseable {
   }
 
   /** Connects to a port of loopback. */
-  static RawConnection to(int port) throws IOException {
+  public static RawConnection to(int port) throws IOException {
     return new RawConnection(new Socket(InetAddress.getLoopbackAddress(), port));
   }
 
   /** Connects to a server that speaks TLS. */
   static RawConnection to(CisternServer server, SSLContext context) throws IOException {
-    return new RawConnection(context.getSocketFactory().createSocket("127.0.0.1", server.port()));
+    return to(server.port(), context);
+  }
+
+  /** Connects to a port of 127.0.0.1 that speaks TLS. */
+  public static RawConnection to(int port, SSLContext context) throws IOException {
+    return new RawConnection(context.getSocketFactory().createSocket("127.0.0.1", port));
   }
 
   RawConnection send(String text) throws IOException {
     return send(text.getBytes(ISO_8859_1));
   }
 
-  RawConnection send(byte[] bytes) throws IOException {
+  public RawConnection send(byte[] bytes) throws IOException {
     out.write(bytes);
     out.flush();
     return this;
@@ -77,7 +82,7 @@ final class RawConnection implements AutoCloseable {
   }
 
   /** Reads a reply with a body as long as its Content-Length says. */
-  Reply reply() throws IOException {
+  public Reply reply() throws IOException {
     return reply(false);
   }
 
@@ -103,7 +108,7 @@ final class RawConnection implements AutoCloseable {
   }
 
   /** Reads a head that is of no interest, and the first {@code count} bytes of its body. */
-  byte[] replyUpTo(int count) throws IOException {
+  public byte[] replyUpTo(int count) throws IOException {
     while (!line().isEmpty()) {
       // The next line.
     }

@@ -1,18 +1,14 @@
 package dev.cistern.conformance;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -22,12 +18,14 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class SlowClientsTest {
   private static final int CLIENTS = Integer.getInteger("cistern.slowClients", 1000);
+  private static final String DEADLINE = Math.max(8, CLIENTS / 500) + "s";
   private static final int TWO_OF_FIVE = CLIENTS / 5 * 2;
+  private static final int A_FIFTH = CLIENTS / 5;
   private static final Duration PATIENCE = Duration.ofMinutes(2);
   private static final int PULLS = 200;
   private static final int LARGEST_HEAP = 256 << 20;
 
-  /** Each hangs in another place. */
+  /** Each hangs in another place: before its request, in its head, in its body or after it. */
   private static final List<String> BEGINNINGS =
       List.of(
           "",
@@ -39,22 +37,56 @@ class SlowClientsTest {
               + "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
           "GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n");
 
+  /** What a client begins a connection with, and its first bytes. */
+  private interface Beginning {
+    AutoCloseable with(String text) throws IOException;
+  }
+
   @Test
-  void theyAreCutAndDisturbNobody(@TempDir Path directory) throws IOException {
-    byte[] blob = Samples.bytes(1 << 20, 1);
-    var slow = new ArrayList<SocketChannel>();
-    try (CisternServer server =
-            new TestConfig(directory)
-                .line("limits: {connections: 20000, requestsPerClient: 20000,")
-                .line("  header: 20s, idle: 20s}")
-                .line("logs: {access: false}")
-                .start();
+  void theyAreCutAndDisturbNobody(@TempDir Path directory) throws Exception {
+    try (CisternServer server = patient(new TestConfig(directory)).start();
         var registry = new RegistryClient(server)) {
-      String path = "/v2/fast/blobs/" + registry.pushBlob("fast", blob);
-      pull(registry, path, blob);
-      long before = pull(registry, path, blob);
+      theyAreCut(server, registry, text -> RawConnection.to(server).send(text));
+      assertThat(refused(registry, "slow-head")).isGreaterThanOrEqualTo(TWO_OF_FIVE);
+    }
+  }
+
+  /** Those who say nothing hang in the handshake here; the others after it. */
+  @Test
+  void overTlsTheyAreCutAndDisturbNobody(@TempDir Path directory) throws Exception {
+    TestIdentity identity = TestIdentity.make(directory);
+    SSLContext context = identity.trusting();
+    try (CisternServer server = patient(new TestConfig(directory).tls(identity)).start();
+        var registry = new RegistryClient(server, context)) {
+      theyAreCut(
+          server,
+          registry,
+          text ->
+              text.isEmpty()
+                  ? RawConnection.to(server)
+                  : RawConnection.to(server, context).send(text));
+      assertThat(refused(registry, "slow-handshake")).isGreaterThanOrEqualTo(A_FIFTH);
+      assertThat(refused(registry, "slow-head")).isGreaterThanOrEqualTo(A_FIFTH);
+    }
+  }
+
+  private static TestConfig patient(TestConfig config) {
+    return config
+        .line("limits: {connections: 20000, requestsPerClient: 20000,")
+        .line("  handshake: %1$s, header: %1$s, idle: %1$s}".formatted(DEADLINE))
+        .line("logs: {access: false}");
+  }
+
+  private static void theyAreCut(CisternServer server, RegistryClient registry, Beginning client)
+      throws Exception {
+    byte[] blob = Samples.bytes(1 << 20, 1);
+    String path = "/v2/fast/blobs/" + registry.pushBlob("fast", blob);
+    pull(registry, path, blob);
+    long before = pull(registry, path, blob);
+    var slow = new ArrayList<AutoCloseable>();
+    try {
       for (int i = 0; i < CLIENTS; i++) {
-        slow.add(begin(server, BEGINNINGS.get(i % BEGINNINGS.size())));
+        slow.add(client.with(BEGINNINGS.get(i % BEGINNINGS.size())));
       }
       double connected = metric(registry, "cistern_connections ");
       long among = pull(registry, path, blob);
@@ -66,25 +98,19 @@ class SlowClientsTest {
           .atMost(PATIENCE)
           .untilAsserted(
               () -> assertThat(metric(registry, "cistern_connections ")).isLessThanOrEqualTo(8));
-      assertThat(metric(registry, "cistern_refused_total{reason=\"slow-head\"} "))
-          .isGreaterThanOrEqualTo(TWO_OF_FIVE);
-      assertThat(metric(registry, "cistern_refused_total{reason=\"slow-body\"} "))
-          .isGreaterThanOrEqualTo(TWO_OF_FIVE);
+      assertThat(refused(registry, "slow-body")).isGreaterThanOrEqualTo(TWO_OF_FIVE);
       assertThat(heap(registry)).isLessThan(LARGEST_HEAP);
       pull(registry, path, blob);
       assertThat(server.complaints()).isEmpty();
     } finally {
-      for (SocketChannel one : slow) {
+      for (AutoCloseable one : slow) {
         one.close();
       }
     }
   }
 
-  private static SocketChannel begin(CisternServer server, String text) throws IOException {
-    SocketChannel channel =
-        SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()));
-    channel.write(ByteBuffer.wrap(text.getBytes(ISO_8859_1)));
-    return channel;
+  private static double refused(RegistryClient registry, String reason) {
+    return metric(registry, "cistern_refused_total{reason=\"" + reason + "\"} ");
   }
 
   /** Returns how many nanoseconds the pulls took. */

@@ -67,6 +67,15 @@ final class TestConfig {
     return this;
   }
 
+  /** Has the server speak TLS; {@code lines} are more keys of {@code tls}. */
+  TestConfig tls(TestIdentity identity, String... lines) {
+    line("tls:").line("  certificate: " + identity.caFile()).line("  key: " + identity.keyFile());
+    for (String line : lines) {
+      line("  " + line);
+    }
+    return this;
+  }
+
   /** Writes a docker configuration file; returns the line of an upstream that names it. */
   static String credentials(Path directory, String name, String auths) {
     return "credentials: " + write(directory.resolve(name), "{\"auths\":{" + auths + "}}");

@@ -10,6 +10,8 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.util.Base64;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
@@ -32,11 +34,11 @@ public record TestIdentity(
     return make(directory, "ca");
   }
 
-  /** Makes one whose files begin with {@code name}. */
-  public static TestIdentity make(Path directory, String name) {
+  /** Makes one whose files begin with {@code name}, for these addresses too. */
+  public static TestIdentity make(Path directory, String name, String... addresses) {
     try {
       Path store = directory.resolve(name + ".p12");
-      keytool(store);
+      keytool(store, addresses);
       var keys = KeyStore.getInstance("PKCS12");
       try (InputStream in = Files.newInputStream(store)) {
         keys.load(in, PASSWORD.toCharArray());
@@ -62,7 +64,7 @@ public record TestIdentity(
   }
 
   /** Returns what a client has that trusts only this, and shows no certificate. */
-  SSLContext trusting() {
+  public SSLContext trusting() {
     try {
       var context = SSLContext.getInstance("TLS");
       context.init(null, trust(), null);
@@ -109,7 +111,10 @@ public record TestIdentity(
         + "-----\n";
   }
 
-  private static void keytool(Path store) throws IOException, InterruptedException {
+  private static void keytool(Path store, String... addresses)
+      throws IOException, InterruptedException {
+    String more =
+        Stream.of(addresses).map(address -> ",ip:" + address).collect(Collectors.joining());
     Process keytool =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
@@ -121,7 +126,7 @@ public record TestIdentity(
                 "-dname",
                 "CN=upstream",
                 "-ext",
-                "san=ip:127.0.0.1,dns:localhost",
+                "san=ip:127.0.0.1,dns:localhost" + more,
                 "-ext",
                 "bc:c",
                 "-storetype",

@@ -71,7 +71,8 @@ class TlsTest {
       upstream = UpstreamRegistry.start();
       identity = TestIdentity.make(directory, "server");
       server =
-          tls(new TestConfig(directory), identity, "provider: " + provider, "redirect: 127.0.0.1:0")
+          new TestConfig(directory)
+              .tls(identity, "provider: " + provider, "redirect: 127.0.0.1:0")
               .upstream("up", upstream, "insecure: true")
               .start();
       registry = new RegistryClient(server, identity.trusting());
@@ -286,7 +287,7 @@ class TlsTest {
     TestIdentity second = TestIdentity.make(directory, "second");
     TestIdentity live = TestIdentity.make(directory, "live");
     replace(live, first);
-    try (CisternServer server = tls(new TestConfig(directory), live).start();
+    try (CisternServer server = new TestConfig(directory).tls(live).start();
         RawConnection old = RawConnection.to(server, first.trusting())) {
       old.send(head("GET /v2/ HTTP/1.1", "Host: a"));
       assertThat(old.reply().status()).isEqualTo(200);
@@ -332,12 +333,8 @@ class TlsTest {
     TestIdentity stranger = TestIdentity.make(directory, "stranger");
     String authorities = "clientCa: " + known.caFile();
     try (CisternServer server =
-        tls(
-                new TestConfig(directory),
-                identity,
-                "provider: " + provider,
-                authorities,
-                "clientAuth: require")
+        new TestConfig(directory)
+            .tls(identity, "provider: " + provider, authorities, "clientAuth: require")
             .start()) {
       assertThat(ping(server, identity.trusting(known))).isEqualTo(200);
       await()
@@ -349,7 +346,7 @@ class TlsTest {
       assertThat(server.complaints()).isEmpty();
     }
     try (CisternServer server =
-        tls(new TestConfig(directory), identity, "provider: " + provider, authorities).start()) {
+        new TestConfig(directory).tls(identity, "provider: " + provider, authorities).start()) {
       assertThat(ping(server, identity.trusting(known))).isEqualTo(200);
       assertThat(ping(server, identity.trusting())).isEqualTo(200);
       assertThatThrownBy(() -> ping(server, identity.trusting(stranger)))
@@ -366,16 +363,6 @@ class TlsTest {
       connection.send(head("GET /v2/ HTTP/1.1", "Host: a"));
       return connection.reply().status();
     }
-  }
-
-  private static TestConfig tls(TestConfig config, TestIdentity identity, String... lines) {
-    config.line("tls:");
-    config.line("  certificate: " + identity.caFile());
-    config.line("  key: " + identity.keyFile());
-    for (String line : lines) {
-      config.line("  " + line);
-    }
-    return config;
   }
 
   private static void replace(TestIdentity live, TestIdentity by) throws IOException {

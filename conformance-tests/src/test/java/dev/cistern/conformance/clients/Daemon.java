@@ -61,6 +61,11 @@ final class Daemon implements AutoCloseable {
     return this;
   }
 
+  /** Returns its process. */
+  ProcessHandle process() {
+    return process.toHandle();
+  }
+
   /** Returns what it has written to its standard output so far. */
   List<String> log() {
     return lines("log");

@@ -20,19 +20,33 @@ final class DockerDaemon implements AutoCloseable {
 
   /** Starts one with more options. */
   static DockerDaemon start(Path directory, String... options) {
+    return start(directory, Command.of("dockerd").and(options));
+  }
+
+  /**
+   * Starts one in a network of its own.
+   *
+   * @param trusted the certificates of all whom it trusts, in PEM
+   */
+  static DockerDaemon start(Path directory, Network network, Path trusted) {
+    Command command = Command.of("dockerd").with("SSL_CERT_FILE", trusted.toString());
+    return start(directory, network.in(command));
+  }
+
+  private static DockerDaemon start(Path directory, Command dockerd) {
     try {
       Files.createDirectories(directory.resolve("config"));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     Command command =
-        Command.of("dockerd", "-H", "unix://" + directory.resolve("docker.sock"))
+        dockerd
+            .and("-H", "unix://" + directory.resolve("docker.sock"))
             .and("--data-root", directory.resolve("data").toString())
             .and("--exec-root", directory.resolve("exec").toString())
             .and("--pidfile", directory.resolve("docker.pid").toString())
             .and("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--bridge=none")
-            .and("--storage-driver=overlay2")
-            .and(options);
+            .and("--storage-driver=overlay2");
     Daemon daemon = Daemon.start(directory, command);
     var docker = new DockerDaemon(directory, daemon);
     daemon.awaitReady(() -> docker.docker("version").end().status() == 0);

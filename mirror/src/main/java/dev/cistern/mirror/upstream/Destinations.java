@@ -17,6 +17,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hc.client5.http.DnsResolver;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 
 /**
  * Where requests may go. The registry itself and what the configuration lists may be anywhere; a
@@ -35,15 +36,22 @@ final class Destinations implements DnsResolver {
 
   private final Set<String> trustedHosts;
   private final Collection<HttpProxy> proxies;
+  private final DnsResolver names;
 
   /**
    * Trusts the hosts of {@code origins}, each {@code host} or {@code host:port}, and the proxies on
    * their ports.
    */
   Destinations(Set<String> origins, Collection<HttpProxy> proxies) {
+    this(origins, proxies, SystemDefaultDnsResolver.INSTANCE);
+  }
+
+  /** Asks {@code names} which addresses a host has. */
+  Destinations(Set<String> origins, Collection<HttpProxy> proxies, DnsResolver names) {
     this.trustedHosts =
         origins.stream().map(Destinations::hostOf).collect(Collectors.toUnmodifiableSet());
     this.proxies = proxies;
+    this.names = names;
   }
 
   /** Returns {@code host} or {@code host:port} of a URI, without the default port. */
@@ -110,13 +118,13 @@ final class Destinations implements DnsResolver {
     String name = hostOf(host);
     boolean isProxy =
         proxies.stream().anyMatch(proxy -> proxy.port() == port && proxy.host().equals(name));
-    InetAddress[] addresses = isProxy ? InetAddress.getAllByName(host) : resolve(host);
+    InetAddress[] addresses = isProxy ? names.resolve(host) : resolve(host);
     return Arrays.stream(addresses).map(address -> new InetSocketAddress(address, port)).toList();
   }
 
   @Override
   public InetAddress[] resolve(String host) throws UnknownHostException {
-    InetAddress[] addresses = InetAddress.getAllByName(host);
+    InetAddress[] addresses = names.resolve(host);
     if (!trustedHosts.contains(hostOf(host))) {
       check(host, List.of(addresses));
     }
@@ -137,7 +145,7 @@ final class Destinations implements DnsResolver {
 
   @Override
   public String resolveCanonicalHostname(String host) throws UnknownHostException {
-    return InetAddress.getByName(host).getCanonicalHostName();
+    return names.resolveCanonicalHostname(host);
   }
 
   private static String hostOf(String origin) {

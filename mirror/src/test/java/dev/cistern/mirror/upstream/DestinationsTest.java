@@ -4,11 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.apache.hc.client5.http.DnsResolver;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -107,6 +114,36 @@ class DestinationsTest {
     assertThat(destinations.resolve("10.9.9.9", 3128)).hasSize(1);
     assertThatThrownBy(() -> destinations.resolve("10.9.9.9", 3129))
         .isInstanceOf(UnknownHostException.class);
+  }
+
+  @Test
+  void aNameThatChangesItsAddressIsCheckedEachTimeAndDialledWhereItWasChecked() throws IOException {
+    var answers = new ArrayDeque<>(List.of("203.0.113.7", "127.0.0.1", "203.0.113.7,127.0.0.1"));
+    var rebinding = new Destinations(Set.of(), List.of(), new Rebinding(answers));
+
+    assertThat(rebinding.resolve("tokens.example.com", 443))
+        .containsExactly(new InetSocketAddress("203.0.113.7", 443));
+    assertThat(answers).as("asked once").hasSize(2);
+    assertThatThrownBy(() -> rebinding.resolve("tokens.example.com", 443))
+        .hasMessageContaining("tokens.example.com is on the private address 127.0.0.1");
+    assertThatThrownBy(() -> rebinding.resolve("tokens.example.com", 443))
+        .as("one private address among several")
+        .hasMessageContaining("private address");
+  }
+
+  /** A name server that answers something else each time. */
+  private record Rebinding(Queue<String> answers) implements DnsResolver {
+    @Override
+    public InetAddress[] resolve(String host) {
+      return Stream.of(answers.remove().split(","))
+          .map(InetAddress::ofLiteral)
+          .toArray(InetAddress[]::new);
+    }
+
+    @Override
+    public String resolveCanonicalHostname(String host) {
+      return host;
+    }
   }
 
   @ParameterizedTest
