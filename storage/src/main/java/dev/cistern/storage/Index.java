@@ -294,6 +294,7 @@ final class Index implements AutoCloseable {
         db.write(sync ? synced : plain, together);
         changes.incrementAndGet();
       }
+      batch.afterwards.forEach(Runnable::run);
     } catch (RocksDBException e) {
       waiting.forEach(pending -> pending.done.completeExceptionally(e));
     }
@@ -317,12 +318,14 @@ final class Index implements AutoCloseable {
     }
 
     void apply(Batch batch) throws RocksDBException {
+      int afterwards = batch.afterwards.size();
       batch.entries.setSavePoint();
       try {
         result = change.apply(batch);
         batch.entries.popSavePoint();
       } catch (RocksDBException | RuntimeException | Error e) {
         batch.entries.rollbackToSavePoint();
+        batch.afterwards.subList(afterwards, batch.afterwards.size()).clear();
         done.completeExceptionally(e);
       }
     }
@@ -336,6 +339,7 @@ final class Index implements AutoCloseable {
   /** What a change reads and writes: the database with this batch's changes over it. */
   final class Batch {
     private final WriteBatchWithIndex entries;
+    private final List<Runnable> afterwards = new ArrayList<>();
 
     private Batch(WriteBatchWithIndex entries) {
       this.entries = entries;
@@ -351,6 +355,14 @@ final class Index implements AutoCloseable {
 
     void delete(byte[] key) throws RocksDBException {
       entries.delete(key);
+    }
+
+    /**
+     * Has something done when the change is written, before it is acknowledged, in the order of
+     * changes. It must neither block nor throw.
+     */
+    void afterwards(Runnable action) {
+      afterwards.add(action);
     }
 
     /** Says whether a key starts with {@code prefix}. */

@@ -156,6 +156,13 @@ final class Keys {
     return join(OBJECT, ended(kind), ended(namespace));
   }
 
+  /** Returns the first key that sorts after those of all objects of a kind in a namespace. */
+  static byte[] afterNamespace(String kind, String namespace) {
+    byte[] key = objects(kind, namespace);
+    key[key.length - 1] = 1;
+    return key;
+  }
+
   /** Returns the object of a key of one. */
   static ObjectName objectOf(byte[] key) {
     String[] parts = textAfter(1, key).split("\0", -1);

@@ -1,20 +1,33 @@
 package dev.cistern.storage;
 
+import java.util.List;
 import java.util.Optional;
 
-/** What became of a change of an object. */
+/** What became of a change of objects. */
 public sealed interface ObjectChange {
   /**
    * It was made.
    *
-   * @param object what was put, or what was deleted; with the revision of this change
+   * @param objects what was put or deleted, in the order of the edits, each with the revision of
+   *     its change
    */
-  record Done(StoredObject object) implements ObjectChange {}
+  record Done(List<StoredObject> objects) implements ObjectChange {
+    public Done {
+      objects = List.copyOf(objects);
+    }
+
+    /** Returns the object that was put or deleted last. */
+    public StoredObject object() {
+      return objects.getLast();
+    }
+  }
 
   /**
-   * It was not: something else is there than was expected, or nothing to be deleted.
+   * Nothing of it was: of one object something else is there than was expected, or nothing to be
+   * deleted.
    *
+   * @param name of the first such object
    * @param current what is there instead
    */
-  record Conflict(Optional<StoredObject> current) implements ObjectChange {}
+  record Conflict(ObjectName name, Optional<StoredObject> current) implements ObjectChange {}
 }

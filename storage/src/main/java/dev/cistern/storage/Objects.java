@@ -26,9 +26,16 @@ public final class Objects {
   public static final int MOST_BYTES = 1 << 20;
 
   private final Index index;
+  private final ObjectFeed feed;
 
   Objects(Index index) {
     this.index = index;
+    this.feed = new ObjectFeed(revision());
+  }
+
+  /** Returns the latest changes, for those who follow them. */
+  public ObjectFeed feed() {
+    return feed;
   }
 
   /** Returns the revision of the last change; 0 if there was none. */
@@ -53,14 +60,45 @@ public final class Objects {
     return list(Keys.objects(kind, namespace));
   }
 
+  /**
+   * Returns up to {@code most} objects of a kind after one, in the order of {@link #list(String)}.
+   *
+   * @param namespace in which they are; all if empty
+   */
+  public List<StoredObject> page(
+      String kind, Optional<String> namespace, Optional<ObjectName> after, int most) {
+    byte[] prefix =
+        namespace.map(name -> Keys.objects(kind, name)).orElseGet(() -> Keys.objects(kind));
+    return list(prefix, after.map(last -> Keys.after(Keys.object(last))).orElse(prefix), most);
+  }
+
+  /** Returns the namespaces that have objects of a kind, in the order of bytes. */
+  public List<String> namespaces(String kind) {
+    byte[] prefix = Keys.objects(kind);
+    var namespaces = new ArrayList<String>();
+    byte[] from = prefix;
+    for (List<StoredObject> next = list(prefix, from, 1);
+        !next.isEmpty();
+        next = list(prefix, from, 1)) {
+      String namespace = next.getFirst().name().namespace();
+      namespaces.add(namespace);
+      from = Keys.afterNamespace(kind, namespace);
+    }
+    return namespaces;
+  }
+
   private List<StoredObject> list(byte[] prefix) {
+    return list(prefix, prefix, Integer.MAX_VALUE);
+  }
+
+  private List<StoredObject> list(byte[] prefix, byte[] from, int most) {
     var objects = new ArrayList<StoredObject>();
     index.scan(
         prefix,
-        prefix,
+        from,
         (key, value) -> {
           stored(Keys.objectOf(key), value).ifPresent(objects::add);
-          return true;
+          return objects.size() < most;
         });
     return objects;
   }
@@ -71,38 +109,94 @@ public final class Objects {
    * @throws OciException with SIZE_INVALID, if the JSON is longer than {@link #MOST_BYTES}
    */
   public ObjectChange put(ObjectName name, String json, Expected expected) throws IOException {
-    byte[] bytes = json.getBytes(UTF_8);
-    if (bytes.length > MOST_BYTES) {
-      throw new OciException(
-          ErrorCode.SIZE_INVALID,
-          name + " has " + bytes.length + " bytes, at most " + MOST_BYTES + " are stored");
-    }
-    return index.write(
-        Index.Durability.SYNCED,
-        batch -> {
-          Optional<StoredObject> before = stored(name, batch.get(Keys.object(name)));
-          if (!isAsExpected(before, expected)) {
-            return new ObjectChange.Conflict(before);
-          }
-          long revision = nextRevision(batch);
-          batch.put(Keys.object(name), new Facts.ObjectFact(revision, bytes).encoded());
-          return new ObjectChange.Done(new StoredObject(name, revision, json));
-        });
+    return change(List.of(new ObjectEdit.Put(name, json, expected)));
   }
 
   /** Removes an object if it is there and as expected. */
   public ObjectChange delete(ObjectName name, Expected expected) throws IOException {
-    return index.write(
+    return change(List.of(new ObjectEdit.Delete(name, expected)));
+  }
+
+  /**
+   * Makes all edits, each of another object, or none of them.
+   *
+   * @throws OciException with SIZE_INVALID, if a JSON is longer than {@link #MOST_BYTES}
+   */
+  public ObjectChange change(List<ObjectEdit> edits) throws IOException {
+    requireSizes(edits);
+    return index.write(Index.Durability.SYNCED, batch -> apply(batch, edits));
+  }
+
+  /** Says to those who follow that objects changed which are not stored here. */
+  public void announce(List<Announced> changes) throws IOException {
+    index.write(
         Index.Durability.SYNCED,
         batch -> {
-          Optional<StoredObject> before = stored(name, batch.get(Keys.object(name)));
-          if (before.isEmpty() || !isAsExpected(before, expected)) {
-            return new ObjectChange.Conflict(before);
+          for (Announced one : changes) {
+            tell(
+                batch, new ObjectEvent(nextRevision(batch), one.name(), one.before(), one.after()));
           }
-          long revision = nextRevision(batch);
-          batch.delete(Keys.object(name));
-          return new ObjectChange.Done(new StoredObject(name, revision, before.get().json()));
+          return true;
         });
+  }
+
+  /** A change of an object that is not stored here, as {@link ObjectEvent} has it. */
+  public record Announced(ObjectName name, Optional<String> before, Optional<String> after) {}
+
+  static void requireSizes(List<ObjectEdit> edits) {
+    for (ObjectEdit edit : edits) {
+      if (edit instanceof ObjectEdit.Put put && put.json().length() > MOST_BYTES / 3) {
+        int bytes = put.json().getBytes(UTF_8).length;
+        if (bytes > MOST_BYTES) {
+          throw new OciException(
+              ErrorCode.SIZE_INVALID,
+              put.name() + " has " + bytes + " bytes, at most " + MOST_BYTES + " are stored");
+        }
+      }
+    }
+  }
+
+  /** Makes edits within a change of the index, which may do more. */
+  ObjectChange apply(Index.Batch batch, List<ObjectEdit> edits) throws RocksDBException {
+    for (ObjectEdit edit : edits) {
+      Optional<StoredObject> before = stored(edit.name(), batch.get(Keys.object(edit.name())));
+      boolean isThere = before.isPresent() || edit instanceof ObjectEdit.Put;
+      if (!isThere || !isAsExpected(before, edit.expected())) {
+        return new ObjectChange.Conflict(edit.name(), before);
+      }
+    }
+    var done = new ArrayList<StoredObject>();
+    for (ObjectEdit edit : edits) {
+      done.add(apply(batch, edit));
+    }
+    return new ObjectChange.Done(done);
+  }
+
+  private StoredObject apply(Index.Batch batch, ObjectEdit edit) throws RocksDBException {
+    ObjectName name = edit.name();
+    Optional<String> before = stored(name, batch.get(Keys.object(name))).map(StoredObject::json);
+    long revision = nextRevision(batch);
+    switch (edit) {
+      case ObjectEdit.Put put -> {
+        byte[] bytes = put.json().getBytes(UTF_8);
+        batch.put(Keys.object(name), new Facts.ObjectFact(revision, bytes).encoded());
+        tell(batch, new ObjectEvent(revision, name, before, Optional.of(put.json())));
+        return new StoredObject(name, revision, put.json());
+      }
+      case ObjectEdit.Delete delete -> {
+        batch.delete(Keys.object(name));
+        tell(batch, new ObjectEvent(revision, name, before, Optional.empty()));
+        return new StoredObject(name, revision, before.orElse(""));
+      }
+    }
+  }
+
+  private void tell(Index.Batch batch, ObjectEvent event) {
+    batch.afterwards(() -> feed.add(event));
+  }
+
+  void close() {
+    feed.close();
   }
 
   private static boolean isAsExpected(Optional<StoredObject> before, Expected expected) {

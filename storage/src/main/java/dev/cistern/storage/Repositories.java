@@ -41,13 +41,21 @@ public final class Repositories {
   private final Versions versions;
   private final Uses uses;
   private final Eviction eviction;
+  private final Objects objects;
 
-  Repositories(Index index, InstantSource clock, Versions versions, Uses uses, Eviction eviction) {
+  Repositories(
+      Index index,
+      InstantSource clock,
+      Versions versions,
+      Uses uses,
+      Eviction eviction,
+      Objects objects) {
     this.index = index;
     this.clock = clock;
     this.versions = versions;
     this.uses = uses;
     this.eviction = eviction;
+    this.objects = objects;
   }
 
   /** Returns a number that moves with every change that makes earlier answers of it wrong. */
@@ -111,38 +119,48 @@ public final class Repositories {
       Collection<Tag> tags,
       Origin origin)
       throws IOException {
-    put(repository, stored, manifest, tags, origin, true);
+    put(repository, stored, manifest, tags, origin, true, List.of());
   }
 
   /**
    * Stores a manifest as {@link #put(RepositoryName, StoredManifest, Manifest, Collection, Origin)}
-   * does.
+   * does, and changes objects together with it.
    *
    * @param mayOverwrite whether a tag may be moved that points elsewhere
-   * @throws OciException with DENIED, if it may not and does; then nothing is changed
+   * @param edits of objects; if one is not as expected, nothing at all is changed
+   * @return whether the edits could be made
+   * @throws OciException with DENIED, if a tag may not be moved and would be; then nothing is
+   *     changed
    */
-  public void put(
+  public boolean put(
       RepositoryName repository,
       StoredManifest stored,
       Manifest manifest,
       Collection<Tag> tags,
       Origin origin,
-      boolean mayOverwrite)
+      boolean mayOverwrite,
+      List<ObjectEdit> edits)
       throws IOException {
     Instant now = clock.instant();
-    index.write(
-        origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE,
-        batch -> {
-          if (!mayOverwrite) {
-            requireNew(batch, repository, tags, stored.digest());
-          }
-          putManifest(batch, repository, stored, manifest, origin, now);
-          for (Tag tag : tags) {
-            putTag(batch, repository, tag, new TagFact(stored.digest(), origin, now));
-          }
-          return true;
-        });
+    Objects.requireSizes(edits);
+    boolean isDone =
+        index.write(
+            origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE,
+            batch -> {
+              if (!mayOverwrite) {
+                requireNew(batch, repository, tags, stored.digest());
+              }
+              if (objects.apply(batch, edits) instanceof ObjectChange.Conflict) {
+                return false;
+              }
+              putManifest(batch, repository, stored, manifest, origin, now);
+              for (Tag tag : tags) {
+                putTag(batch, repository, tag, new TagFact(stored.digest(), origin, now));
+              }
+              return true;
+            });
     versions.changed(repository);
+    return isDone;
   }
 
   private static void requireNew(

@@ -64,9 +64,9 @@ public final class Store implements AutoCloseable {
     this.garbage = new Garbage(index, blobs, versions, clock);
     this.eviction =
         new Eviction(layout, index, space, blobs, garbage, limits.grace(), versions, uses);
-    this.repositories = new Repositories(index, clock, versions, uses, eviction);
-    this.uploads = new Uploads(layout, index, space, blobs, clock);
     this.objects = new Objects(index);
+    this.repositories = new Repositories(index, clock, versions, uses, eviction, objects);
+    this.uploads = new Uploads(layout, index, space, blobs, clock);
     space.relieveWith(eviction);
   }
 
@@ -182,6 +182,7 @@ public final class Store implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
+    objects.close();
     uploads.close();
     try {
       uses.flush();

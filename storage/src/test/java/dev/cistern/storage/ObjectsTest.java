@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.cistern.oci.OciException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -13,6 +14,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +30,9 @@ class ObjectsTest {
   private static final List<String> NAMESPACES = List.of("", "a", "a-b", "aa");
   private static final List<String> NAMES = List.of("x", "system:image-puller", "x-0");
   private static final ObjectName NAME = new ObjectName("RoleBinding", "a", "x");
+
+  private static final ObjectName OTHER = new ObjectName("RoleBinding", "a", "y");
+  private static final Duration LONG = Duration.ofMinutes(1);
 
   @TempDir private Path directory;
 
@@ -65,14 +71,14 @@ class ObjectsTest {
         if (isExpected && (isPut || before.isPresent())) {
           String last = isPut ? json : before.orElseThrow().json();
           var done = new StoredObject(name, ++revision, last);
-          assertThat(change).isEqualTo(new ObjectChange.Done(done));
+          assertThat(change).isEqualTo(new ObjectChange.Done(List.of(done)));
           if (isPut) {
             model.put(name, done);
           } else {
             model.remove(name);
           }
         } else {
-          assertThat(change).isEqualTo(new ObjectChange.Conflict(before));
+          assertThat(change).isEqualTo(new ObjectChange.Conflict(name, before));
         }
         if (step % REOPEN_EVERY == 0) {
           store.close();
@@ -204,5 +210,120 @@ class ObjectsTest {
 
   private static <T> T any(SplittableRandom random, List<T> list) {
     return list.get(random.nextInt(list.size()));
+  }
+
+  @Test
+  void allEditsAreMadeOrNone() throws IOException {
+    var other = new ObjectName("RoleBinding", "b", "x");
+    try (Store store = Store.open(directory, clock)) {
+      Objects objects = store.objects();
+      objects.put(NAME, "{}", new Expected.Absent());
+      ObjectChange refused =
+          objects.change(
+              List.of(
+                  new ObjectEdit.Put(other, "{}", new Expected.Absent()),
+                  new ObjectEdit.Put(NAME, "{\"a\":1}", new Expected.Absent())));
+      assertThat(refused).isInstanceOf(ObjectChange.Conflict.class);
+      assertThat(objects.get(other)).isEmpty();
+      assertThat(objects.revision()).isEqualTo(1);
+
+      ObjectChange done =
+          objects.change(
+              List.of(
+                  new ObjectEdit.Put(other, "{}", new Expected.Absent()),
+                  new ObjectEdit.Delete(NAME, new Expected.Revision(1))));
+      assertThat(done)
+          .isEqualTo(
+              new ObjectChange.Done(
+                  List.of(new StoredObject(other, 2, "{}"), new StoredObject(NAME, 3, "{}"))));
+    }
+  }
+
+  @Test
+  void whoFollowsIsToldOfEachChangeInOrderAndOfNoneThatWasNotMade() throws Exception {
+    try (Store store = Store.open(directory, clock)) {
+      Objects objects = store.objects();
+      objects.put(NAME, "1", new Expected.Absent());
+      try (ObjectFeed.Cursor cursor = objects.feed().after(1)) {
+        objects.put(NAME, "never", new Expected.Absent());
+        objects.put(NAME, "2", new Expected.Revision(1));
+        objects.announce(
+            List.of(new Objects.Announced(OTHER, Optional.empty(), Optional.of("file"))));
+        objects.delete(NAME, new Expected.Anything());
+
+        assertThat(cursor.next(Duration.ZERO))
+            .containsExactly(
+                new ObjectEvent(2, NAME, Optional.of("1"), Optional.of("2")),
+                new ObjectEvent(3, OTHER, Optional.empty(), Optional.of("file")),
+                new ObjectEvent(4, NAME, Optional.of("2"), Optional.empty()));
+        assertThat(cursor.next(Duration.ZERO)).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void whoWaitsIsWokenByAChangeAndByTheEnd() throws Exception {
+    try (Store store = Store.open(directory, clock);
+        ObjectFeed.Cursor cursor = store.objects().feed().after(0);
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<List<ObjectEvent>> waiting = threads.submit(() -> cursor.next(LONG));
+      store.objects().put(NAME, "1", new Expected.Absent());
+      assertThat(waiting.get()).hasSize(1);
+
+      Future<List<ObjectEvent>> ended = threads.submit(() -> cursor.next(LONG));
+      cursor.close();
+      assertThat(ended.get()).isEmpty();
+      assertThat(cursor.isOver()).isTrue();
+    }
+  }
+
+  @Test
+  void whatIsTooOldToBeFollowedIsRefused() throws Exception {
+    String large = "x".repeat(Objects.MOST_BYTES / 2);
+    try (Store store = Store.open(directory, clock)) {
+      ObjectFeed feed = store.objects().feed();
+      ObjectFeed.Cursor slow = feed.after(0);
+      for (int i = 0; i < 40; i++) {
+        store.objects().put(NAME, large, new Expected.Anything());
+      }
+      assertThatThrownBy(() -> feed.after(0))
+          .isInstanceOf(ObjectFeed.TooOldException.class)
+          .hasMessageStartingWith("too old resource version: 0 (");
+      assertThatThrownBy(() -> slow.next(Duration.ZERO))
+          .isInstanceOf(ObjectFeed.TooOldException.class);
+      assertThat(feed.after(39).next(Duration.ZERO)).hasSize(1);
+    }
+    try (Store again = Store.open(directory, clock)) {
+      assertThatThrownBy(() -> again.objects().feed().after(39))
+          .isInstanceOf(ObjectFeed.TooOldException.class);
+      assertThat(again.objects().feed().after(40).next(Duration.ZERO)).isEmpty();
+    }
+  }
+
+  @Test
+  void pagesAndNamespacesAreThoseOfTheList() throws IOException {
+    try (Store store = Store.open(directory, clock)) {
+      Objects objects = store.objects();
+      for (String namespace : List.of("a", "a-b", "aa", "b")) {
+        for (String name : NAMES) {
+          objects.put(new ObjectName("Secret", namespace, name), "{}", new Expected.Absent());
+        }
+        objects.put(new ObjectName("SecretX", namespace + "x", "x"), "{}", new Expected.Absent());
+      }
+      assertThat(objects.namespaces("Secret")).containsExactly("a", "a-b", "aa", "b");
+      assertThat(objects.namespaces("Nothing")).isEmpty();
+
+      var paged = new ArrayList<StoredObject>();
+      Optional<ObjectName> last = Optional.empty();
+      for (List<StoredObject> page = objects.page("Secret", Optional.empty(), last, 5);
+          !page.isEmpty();
+          page = objects.page("Secret", Optional.empty(), last, 5)) {
+        paged.addAll(page);
+        last = Optional.of(page.getLast().name());
+      }
+      assertThat(paged).isEqualTo(objects.list("Secret"));
+      assertThat(objects.page("Secret", Optional.of("aa"), Optional.empty(), 99))
+          .isEqualTo(objects.list("Secret", "aa"));
+    }
   }
 }
