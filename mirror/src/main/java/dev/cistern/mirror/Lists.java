@@ -8,14 +8,18 @@ import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
 import dev.cistern.storage.Repositories;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 
@@ -78,11 +82,13 @@ final class Lists {
         location.sources().stream()
             .filter(source -> source.pullFrom() != PullFrom.DIGEST_ONLY)
             .toList();
+    List<String> own = ofStream(location, last);
     if (sources.isEmpty()) {
-      if (!isHere) {
+      if (!isHere && location.tags().map(Map::isEmpty).orElse(true)) {
         throw Failures.nameUnknown(repository);
       }
-      return new ListAnswer<>(repositories.tags(repository, last, most), CacheStatus.HIT);
+      return new ListAnswer<>(
+          and(repositories.tags(repository, last, most), own, most), CacheStatus.HIT);
     }
     Heard<String> heard = tags.ask(repository, location, sources, isHere);
     List<String> found =
@@ -94,7 +100,24 @@ final class Lists {
           case Answer<?> failure ->
               throw Failures.of(failure, heard.source(), Failures.nameUnknown(repository));
         };
-    return new ListAnswer<>(found, heard.status());
+    return new ListAnswer<>(and(found, own, most), heard.status());
+  }
+
+  /** Returns the tags after {@code last} that are those of an image stream. */
+  private static List<String> ofStream(Location location, String last) {
+    return location.tags().map(Map::keySet).orElse(Set.of()).stream()
+        .map(Tag::name)
+        .filter(name -> name.compareTo(last) > 0)
+        .toList();
+  }
+
+  private static List<String> and(List<String> tags, List<String> more, int most) {
+    if (more.isEmpty()) {
+      return tags;
+    }
+    var all = new TreeSet<>(tags);
+    all.addAll(more);
+    return all.stream().limit(most).toList();
   }
 
   ListAnswer<Descriptor> referrers(

@@ -9,7 +9,6 @@ import dev.cistern.mirror.upstream.RemoteManifest;
 import dev.cistern.mirror.upstream.Upstream;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.Manifest;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
@@ -392,26 +391,16 @@ final class Manifests {
 
   private Answer<StoredManifest> store(
       RemoteManifest remote, RepositoryName repository, Reference reference) throws IOException {
-    Digest wanted =
-        reference instanceof Digest digest
-            ? digest
-            : remote.digest().orElseGet(() -> Digest.of(remote.bytes()));
-    if (!Digest.of(wanted.algorithm(), remote.bytes()).equals(wanted)) {
-      return new Answer.Unreachable<>("it sent a manifest that is not " + wanted);
+    Answer<Fetched> answer = Fetched.verified(remote, reference);
+    if (!(answer instanceof Answer.Found<Fetched>(Fetched fetched))) {
+      return Answer.failure(answer);
     }
-    Manifest manifest;
-    try {
-      manifest = Manifest.parse(remote.bytes(), remote.mediaType());
-    } catch (OciException e) {
-      return new Answer.Unreachable<>("it sent no valid manifest: " + e.message());
-    }
-    var stored = new StoredManifest(wanted, manifest.mediaType(), remote.bytes());
     List<Tag> tags = reference instanceof Tag tag ? List.of(tag) : List.of();
     try {
-      repositories.put(repository, stored, manifest, tags, Origin.CACHED);
+      repositories.put(repository, fetched.stored(), fetched.manifest(), tags, Origin.CACHED);
     } catch (StoreFullException e) {
       LOG.atWarn().addKeyValue("repository", repository).log("no room for a manifest");
     }
-    return new Answer.Found<>(stored);
+    return new Answer.Found<>(fetched.stored());
   }
 }

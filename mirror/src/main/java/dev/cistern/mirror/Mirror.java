@@ -3,6 +3,7 @@ package dev.cistern.mirror;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
+import dev.cistern.mirror.rules.StreamContent;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.RateLimit;
 import dev.cistern.oci.Descriptor;
@@ -29,6 +30,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,6 +51,8 @@ public final class Mirror implements AutoCloseable {
   private final Store store;
   private final Upstreams upstreams;
   private volatile MirrorRules rules;
+  private volatile Function<RepositoryName, Optional<StreamContent>> streams =
+      any -> Optional.empty();
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Asker asker;
   private final Absences absences;
@@ -100,9 +104,33 @@ public final class Mirror implements AutoCloseable {
     absences.clear();
   }
 
+  /**
+   * Finds image streams so from now on.
+   *
+   * @param finder by the names of their repositories; may not block
+   */
+  public void streams(Function<RepositoryName, Optional<StreamContent>> finder) {
+    streams = finder;
+  }
+
   /** Finds where what is pushed to {@code name} is kept; see {@link MirrorRules#locate}. */
   public RepositoryName repository(RepositoryName name) {
-    return rules.locate(name, Optional.empty()).repository();
+    return rules.locate(name, Optional.empty(), streams).repository();
+  }
+
+  /** Finds where an image is imported from; see {@link MirrorRules#locateImport}. */
+  public Location locateImport(
+      RepositoryName into, String host, RepositoryName repository, boolean isInsecure) {
+    return rules.locateImport(into, host, repository, isInsecure);
+  }
+
+  /**
+   * Returns who asks upstreams for an import.
+   *
+   * @param isKept whether manifests are kept
+   */
+  public Import imports(boolean isKept) {
+    return new Import(store.repositories(), asker, isKept);
   }
 
   /**
@@ -112,7 +140,7 @@ public final class Mirror implements AutoCloseable {
    * @param via the header Via
    */
   public Location locate(RepositoryName name, Optional<String> namespace, Optional<String> via) {
-    return rules.locate(name, namespace).via(via);
+    return rules.locate(name, namespace, streams).via(via);
   }
 
   /**
@@ -120,7 +148,8 @@ public final class Mirror implements AutoCloseable {
    *
    * @throws OciException if it is not here and no upstream gives it
    */
-  public ManifestAnswer manifest(Location location, Reference reference) throws IOException {
+  public ManifestAnswer manifest(Location location, Reference wanted) throws IOException {
+    Reference reference = location.resolved(wanted);
     ManifestAnswer answer = manifests.manifest(at(location, reference), reference);
     if (reference instanceof Tag && answer.status().outcome() == CacheStatus.Outcome.MISS) {
       prefetch(location, answer.manifest().digest());
@@ -178,7 +207,8 @@ public final class Mirror implements AutoCloseable {
   }
 
   /** Tells how a pull would be answered; asks no upstream. */
-  public Why why(Location location, Reference reference) throws IOException {
+  public Why why(Location location, Reference wanted) throws IOException {
+    Reference reference = location.resolved(wanted);
     return manifests.why(at(location, reference), reference);
   }
 
@@ -187,7 +217,8 @@ public final class Mirror implements AutoCloseable {
    *
    * @throws OciException if none of them gives it
    */
-  public ManifestAnswer refresh(Location location, Reference reference) throws IOException {
+  public ManifestAnswer refresh(Location location, Reference wanted) throws IOException {
+    Reference reference = location.resolved(wanted);
     absences.forget(location, reference);
     return manifests.refresh(at(location, reference), reference);
   }

@@ -49,7 +49,11 @@ public final class Upstreams implements AutoCloseable {
     return settings.values().stream()
         .map(one ->
             new MirrorRules.Registry(
-                one.registry(), one.name(), 1 + one.alternatives().size(), one.isDigestOnly()))
+                one.registry(),
+                one.name(),
+                one.endpoints().size(),
+                (int) one.endpoints().stream().filter(UpstreamSettings::isSecure).count(),
+                one.isDigestOnly()))
         .toList();
   }
 
@@ -65,7 +69,9 @@ public final class Upstreams implements AutoCloseable {
   UpstreamSettings settings(PullSource source) {
     UpstreamSettings listed = settings.get(source.upstream());
     UpstreamSettings found =
-        listed == null ? unlisted.apply(source.upstream(), source.isInsecure()) : listed;
+        listed == null
+            ? unlisted.apply(source.upstream(), source.isInsecure())
+            : source.isInsecure() ? listed.insecurely() : listed;
     return source
         .secrets()
         .map(namespace -> found.with(namespaces.before(namespace, found.keyring())))

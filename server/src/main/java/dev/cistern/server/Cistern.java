@@ -8,12 +8,19 @@ import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
+import dev.cistern.server.api.Api;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.HttpServer;
 import dev.cistern.server.http.HttpSettings;
+import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.registry.Registry;
+import dev.cistern.server.streams.ImportLoop;
+import dev.cistern.server.streams.Importer;
+import dev.cistern.server.streams.StreamEditor;
+import dev.cistern.server.streams.StreamPushes;
+import dev.cistern.server.streams.Streams;
 import dev.cistern.storage.Store;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -34,14 +41,22 @@ public final class Cistern implements AutoCloseable {
   private final Mirror mirror;
   private final LiveRules rules;
   private final Registry registry;
+  private final ImportLoop imports;
   private final HttpServer http;
   private final Thread housekeeping;
 
-  private Cistern(Store store, Mirror mirror, LiveRules rules, Registry registry, HttpServer http) {
+  private Cistern(
+      Store store,
+      Mirror mirror,
+      LiveRules rules,
+      Registry registry,
+      ImportLoop imports,
+      HttpServer http) {
     this.store = store;
     this.mirror = mirror;
     this.rules = rules;
     this.registry = registry;
+    this.imports = imports;
     this.http = http;
     this.housekeeping = Thread.ofVirtual().name("housekeeping").unstarted(this::keepHouse);
   }
@@ -60,13 +75,32 @@ public final class Cistern implements AutoCloseable {
     Store store = Store.open(config.data(), config.limits(), clock);
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
     Bindings bindings = Bindings.open(store.objects(), gate, clock);
-    var registry = new Registry(store, mirror, gate, clock);
+    var objects = new ClusterObjects(store.objects(), clock);
+    var streams = new Streams(objects, store.repositories());
+    mirror.streams(streams::content);
+    var importer = new Importer(streams, mirror, clock, config.imports().mostTags());
+    var registry =
+        new Registry(
+            store,
+            mirror,
+            new StreamPushes(streams, store.blobs(), clock),
+            gate,
+            config.knownAs(),
+            clock);
     var traffic = new Traffic();
     var clients = new Clients(config.clients());
     var service =
         new Service(
             registry,
             new TokenEndpoint(gate, mirror, clock),
+            Api.of(
+                gate,
+                objects,
+                streams,
+                new StreamEditor(streams, clock),
+                importer,
+                config.knownAs(),
+                clock),
             new Admin(traffic, clients, store, mirror, gate, bindings, clock),
             traffic,
             config.accessLog());
@@ -79,8 +113,10 @@ public final class Cistern implements AutoCloseable {
       store.close();
       throw e;
     }
-    var cistern = new Cistern(store, mirror, rules, registry, http);
+    var imports = new ImportLoop(streams, importer, config.imports(), clock);
+    var cistern = new Cistern(store, mirror, rules, registry, imports, http);
     rules.follow(mirror);
+    imports.start();
     cistern.housekeeping.start();
     LOG.atInfo()
         .addKeyValue("address", http.address())
@@ -120,6 +156,7 @@ public final class Cistern implements AutoCloseable {
   public void close() throws IOException {
     housekeeping.interrupt();
     rules.close();
+    imports.close();
     http.stop(GRACE_SECONDS);
     registry.close();
     mirror.close();

@@ -7,6 +7,7 @@ import dev.cistern.server.access.Audit;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
+import dev.cistern.server.api.Api;
 import dev.cistern.server.http.Handler;
 import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.Reply;
@@ -26,13 +27,21 @@ final class Service implements Handler {
 
   private final Registry registry;
   private final TokenEndpoint tokens;
+  private final Api api;
   private final Admin admin;
   private final Traffic traffic;
   private final boolean isLogged;
 
-  Service(Registry registry, TokenEndpoint tokens, Admin admin, Traffic traffic, boolean isLogged) {
+  Service(
+      Registry registry,
+      TokenEndpoint tokens,
+      Api api,
+      Admin admin,
+      Traffic traffic,
+      boolean isLogged) {
     this.registry = registry;
     this.tokens = tokens;
+    this.api = api;
     this.admin = admin;
     this.traffic = traffic;
     this.isLogged = isLogged;
@@ -49,6 +58,9 @@ final class Service implements Handler {
       boolean isRegistry = request.target().startsWith("/v2/") || request.path().equals("/v2");
       if (isRegistry) {
         return registry.answer(request);
+      }
+      if (Api.isFor(request)) {
+        return api.answer(request);
       }
       return TokenEndpoint.isFor(request) ? tokens.answer(request) : admin.answer(request);
     } catch (IOException | RuntimeException e) {

@@ -63,6 +63,11 @@ public final class Repositories {
     return versions.of(repository);
   }
 
+  /** Notes that earlier answers of the repository are wrong, for a reason that is not kept here. */
+  public void changed(RepositoryName repository) {
+    versions.changed(repository);
+  }
+
   /** Says whether the repository has manifests. */
   public boolean exists(RepositoryName repository) {
     return index.get(Keys.repository(repository)) != null;

@@ -1,8 +1,11 @@
 package dev.cistern.mirror.rules;
 
+import dev.cistern.oci.Digest;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
@@ -17,6 +20,7 @@ import java.util.function.Predicate;
  * @param namespace the value of {@code ns} that was used, to be sent back as OCI-Namespace
  * @param rule by what the sources were found, for people
  * @param via whom the request came through, as its header Via says (RFC 9110 section 7.6.3)
+ * @param tags where tags point that are those of an image stream: they are not asked for elsewhere
  */
 public record Location(
     RepositoryName repository,
@@ -24,7 +28,8 @@ public record Location(
     List<PullSource> sources,
     Optional<String> namespace,
     String rule,
-    Optional<String> via) {
+    Optional<String> via,
+    Optional<Map<Tag, Digest>> tags) {
   public Location {
     copies = List.copyOf(copies);
     sources = List.copyOf(sources);
@@ -37,7 +42,7 @@ public record Location(
   public Location via(Optional<String> proxies) {
     return proxies.isEmpty()
         ? this
-        : new Location(repository, copies, sources, namespace, rule, proxies);
+        : new Location(repository, copies, sources, namespace, rule, proxies, tags);
   }
 
   /** Returns the sources that may be asked for {@code reference}, in order. */
@@ -59,7 +64,7 @@ public record Location(
         isLedTo.getAsBoolean()
             ? sources.stream().map(source -> source.with(PullFrom.ALL)).distinct().toList()
             : sources.stream().filter(source -> source.pullFrom() != PullFrom.TAG_ONLY).toList();
-    return new Location(repository, copies, asked, namespace, rule, via);
+    return new Location(repository, copies, asked, namespace, rule, via, tags);
   }
 
   /** Returns the same without the copies that are not meant. */
@@ -67,11 +72,29 @@ public record Location(
     return copies.stream().allMatch(meant)
         ? this
         : new Location(
-            repository, copies.stream().filter(meant).toList(), sources, namespace, rule, via);
+            repository,
+            copies.stream().filter(meant).toList(),
+            sources,
+            namespace,
+            rule,
+            via,
+            tags);
+  }
+
+  /** Returns the same as an image stream, whose tags point so. */
+  Location withTags(Map<Tag, Digest> pointing) {
+    return new Location(repository, copies, sources, namespace, rule, via, Optional.of(pointing));
+  }
+
+  /** Returns what is to be looked up for a reference: for a tag of an image stream its digest. */
+  public Reference resolved(Reference reference) {
+    return reference instanceof Tag tag && tags.isPresent()
+        ? Optional.<Reference>ofNullable(tags.get().get(tag)).orElse(tag)
+        : reference;
   }
 
   /** Returns a repository here by itself: without copies and sources. */
   public Location only(RepositoryName here) {
-    return new Location(here, List.of(), List.of(), namespace, rule, via);
+    return new Location(here, List.of(), List.of(), namespace, rule, via, Optional.empty());
   }
 }

@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -74,9 +75,11 @@ public final class MirrorRules {
    * @param host by which clients know it
    * @param name under which it is kept here
    * @param endpoints how many there are to pull from
+   * @param secureEndpoints how many of them are asked over TLS
    * @param isDigestOnly whether its tags are never asked for
    */
-  public record Registry(String host, String name, int endpoints, boolean isDigestOnly) {}
+  public record Registry(
+      String host, String name, int endpoints, int secureEndpoints, boolean isDigestOnly) {}
 
   /** Returns the one name of a registry host that has several. */
   public static String canonicalHost(String host) {
@@ -95,6 +98,18 @@ public final class MirrorRules {
    *     namespace}
    */
   public Location locate(RepositoryName name, Optional<String> namespace) {
+    return locate(name, namespace, any -> Optional.empty());
+  }
+
+  /**
+   * Finds what {@code name} means where there are image streams.
+   *
+   * @param streams finds one by the name of its repository
+   */
+  public Location locate(
+      RepositoryName name,
+      Optional<String> namespace,
+      Function<RepositoryName, Optional<StreamContent>> streams) {
     if (namespace.isPresent()) {
       String host = canonicalHost(namespace.get());
       Registry registry =
@@ -111,6 +126,13 @@ public final class MirrorRules {
     if (mirrored.isPresent()) {
       return mirrored.get();
     }
+    Location found = unmirrored(name);
+    return streams.apply(name).map(stream -> stream(name, stream, found)).orElse(found);
+  }
+
+  /** What a name means of which no mirror set speaks. */
+  private Location unmirrored(RepositoryName name) {
+    Optional<String> namespace = Optional.empty();
     Optional<Registry> registry = named(name.first());
     if (registry.isPresent() && name.first().length() < name.path().length()) {
       String rest = name.path().substring(name.first().length() + 1);
@@ -123,6 +145,46 @@ public final class MirrorRules {
     return mirrored(name, inbound.wholeServer()).orElseGet(() -> byDefault(name));
   }
 
+  /**
+   * A stream's images are asked for where they came from, by their digests; hosts that nobody
+   * configured are not asked, whatever it says. Other tags are asked for where they would be
+   * without the stream.
+   */
+  private Location stream(RepositoryName name, StreamContent content, Location without) {
+    var pull = new Pull();
+    for (StreamContent.Origin origin : content.origins()) {
+      String host = canonicalHost(origin.host());
+      if (known(host).isPresent()) {
+        pull.addAll(pull(host, at(host, origin.repository()), origin.isInsecure()));
+      }
+    }
+    pull.sources.replaceAll((source, pullFrom) -> PullFrom.DIGEST_ONLY);
+    without.sources().forEach(source -> pull.add(source, source.pullFrom()));
+    return pull.location(name, Optional.empty(), "it is an image stream; " + without.rule())
+        .withTags(content.tags());
+  }
+
+  /**
+   * Finds where a repository of another registry is pulled from that is to be kept as one here.
+   *
+   * @param into where it is kept; the pull secrets of its namespace are presented first
+   * @param isInsecure whether it may be reached without verified TLS
+   * @return without sources if a rule forbids to contact any
+   * @throws OciException with NAME_UNKNOWN, if neither an upstream nor a rule is for the host
+   */
+  public Location locateImport(
+      RepositoryName into, String host, RepositoryName repository, boolean isInsecure) {
+    String canonical = canonicalHost(host);
+    if (known(canonical).isEmpty()) {
+      throw new OciException(
+          ErrorCode.NAME_UNKNOWN,
+          "no upstream is configured for " + Texts.shown(host),
+          "add it under upstreams in the configuration, with registry: and its host");
+    }
+    return pull(canonical, at(canonical, repository), isInsecure)
+        .location(into, Optional.empty(), "it is imported from " + canonical);
+  }
+
   private Location byDefault(RepositoryName name) {
     if (defaultRegistry.isEmpty()) {
       return new Location(
@@ -131,6 +193,7 @@ public final class MirrorRules {
           List.of(),
           Optional.empty(),
           "no upstream's name or host is its beginning: it is what was pushed here",
+          Optional.empty(),
           Optional.empty());
     }
     Registry registry = defaultRegistry.get();
@@ -176,6 +239,13 @@ public final class MirrorRules {
           source.with(PullFrom.ALL), pullFrom, (one, other) -> one == other ? one : PullFrom.ALL);
     }
 
+    /** Adds what another pull has, this server's copies too. */
+    void addAll(Pull other) {
+      other.sources.forEach(this::add);
+      copies.addAll(other.copies);
+      blocked.addAll(other.blocked);
+    }
+
     /** Adds what another pull and {@code only} have in common, without this server's copies. */
     void add(Pull other, PullFrom only) {
       other.sources.forEach(
@@ -194,12 +264,20 @@ public final class MirrorRules {
               .toList(),
           namespace,
           rule + never,
+          Optional.empty(),
           Optional.empty());
     }
   }
 
   /** Asks the rules where a repository of a registry is pulled from. */
   private Pull pull(String host, RepositoryName repository) {
+    return pull(host, repository, false);
+  }
+
+  /**
+   * @param isUnverified whether all may be reached without verified TLS
+   */
+  private Pull pull(String host, RepositoryName repository, boolean isUnverified) {
     var pull = new Pull();
     for (Resolution.Source source : outbound.sources(host + "/" + repository)) {
       String written = Scopes.host(source.reference());
@@ -217,31 +295,42 @@ public final class MirrorRules {
       } else if (source.isBlocked()) {
         pull.blocked.add(at + "/" + there);
       } else {
-        endpoints(at, there, pullFrom, source.isInsecure())
+        endpoints(at, there, pullFrom, source.isInsecure(), isUnverified)
             .forEach(one -> pull.add(one, one.pullFrom()));
       }
     }
     return pull;
   }
 
+  /**
+   * @param isInsecure what a rule says, which a configured upstream's settings overrule
+   * @param isUnverified what overrules those
+   */
   private List<PullSource> endpoints(
-      String host, RepositoryName repository, PullFrom pullFrom, boolean isInsecure) {
+      String host,
+      RepositoryName repository,
+      PullFrom pullFrom,
+      boolean isInsecure,
+      boolean isUnverified) {
     @Nullable Registry registry = byHost.get(host);
-    var sources = new ArrayList<PullSource>();
-    if (registry == null) {
-      int endpoints = isInsecure ? 2 : 1; // https, then plain http
-      for (int endpoint = 0; endpoint < endpoints; endpoint++) {
-        sources.add(
-            new PullSource(host, endpoint, repository, pullFrom, isInsecure, Optional.empty()));
-      }
-      return sources;
-    }
+    boolean isPlainToo = registry == null ? isInsecure || isUnverified : isUnverified;
+    int endpoints = registry == null ? 1 : registry.endpoints();
+    int plain = registry == null ? 1 : registry.secureEndpoints(); // after https, plain http
     Optional<PullFrom> allowed =
-        registry.isDigestOnly() ? pullFrom.and(PullFrom.DIGEST_ONLY) : Optional.of(pullFrom);
-    for (int endpoint = 0; allowed.isPresent() && endpoint < registry.endpoints(); endpoint++) {
+        registry != null && registry.isDigestOnly()
+            ? pullFrom.and(PullFrom.DIGEST_ONLY)
+            : Optional.of(pullFrom);
+    var sources = new ArrayList<PullSource>();
+    int all = isPlainToo ? endpoints + plain : endpoints;
+    for (int endpoint = 0; allowed.isPresent() && endpoint < all; endpoint++) {
       sources.add(
           new PullSource(
-              registry.name(), endpoint, repository, allowed.get(), false, Optional.empty()));
+              registry == null ? host : registry.name(),
+              endpoint,
+              repository,
+              allowed.get(),
+              isPlainToo,
+              Optional.empty()));
     }
     return sources;
   }
@@ -258,7 +347,7 @@ public final class MirrorRules {
       return Optional.of(registry);
     }
     return HOST.matcher(host).matches() && outbound.names(host)
-        ? Optional.of(new Registry(host, host.replace(':', '_'), 1, false))
+        ? Optional.of(new Registry(host, host.replace(':', '_'), 1, 1, false))
         : Optional.empty();
   }
 

@@ -10,8 +10,8 @@ import java.util.Optional;
  * @param endpoint which of the upstream's endpoints, counted from 0 in the order they are tried
  * @param repository the repository's name there
  * @param pullFrom what it may be asked for
- * @param isInsecure whether a rule lets it be reached without verified TLS; of a configured
- *     upstream its own settings say that
+ * @param isInsecure whether a rule or an import lets it be reached without verified TLS, whatever
+ *     the settings of a configured upstream say
  * @param secrets the namespace whose own pull secrets are presented before all others, if it has
  *     any
  */

@@ -5,6 +5,9 @@ import java.util.Optional;
 
 /** What an upstream said. The caller decides what follows from it. */
 public sealed interface Answer<T> {
+  /** The reason of what was asked over TLS and answered in clear. */
+  String PLAIN_HTTP = "it speaks plain HTTP, not TLS";
+
   /** It has it. */
   record Found<T>(T value) implements Answer<T> {}
 

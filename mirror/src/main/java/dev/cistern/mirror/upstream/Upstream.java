@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +43,10 @@ public final class Upstream implements AutoCloseable {
           MediaType.DOCKER_LIST.name(),
           MediaType.DOCKER_IMAGE.name());
   private static final int LOOP = 508;
+
+  /** What the JDK says when what comes is no TLS. */
+  private static final String NO_TLS = "Unsupported or unrecognized SSL message";
+
   private static final int RANGE_NOT_SATISFIABLE = 416;
   private static final int TAGS_A_PAGE = 1000;
   private static final int LONGEST_TAG_HASH = 64;
@@ -385,6 +390,9 @@ public final class Upstream implements AutoCloseable {
     }
     if (e instanceof TokenThrottledException throttled) {
       return new Answer.Throttled<>(throttled.retryAfter().flatMap(this::delay));
+    }
+    if (e instanceof SSLException && NO_TLS.equals(e.getMessage())) {
+      return new Answer.Unreachable<>(Answer.PLAIN_HTTP);
     }
     String name = e instanceof UnknownHostException ? "unknown host: " : "";
     return new Answer.Unreachable<>(

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * How an upstream registry is reached.
@@ -67,14 +68,41 @@ public record UpstreamSettings(
     return with(endpoint, other, alternatives);
   }
 
+  /**
+   * Returns the same, reached without verified TLS: each endpoint by its scheme, and those that are
+   * not by plain HTTP after them all.
+   */
+  public UpstreamSettings insecurely() {
+    Stream<URI> plain =
+        endpoints().stream()
+            .filter(UpstreamSettings::isSecure)
+            .map(uri -> URI.create("http://" + uri.getRawAuthority()));
+    List<URI> others = Stream.concat(alternatives.stream(), plain).toList();
+    return with(endpoint, keyring, others, true);
+  }
+
+  /** Returns all endpoints, in the order they are asked. */
+  public List<URI> endpoints() {
+    return Stream.concat(Stream.of(endpoint), alternatives.stream()).toList();
+  }
+
+  /** Says whether an endpoint is asked over TLS. */
+  public static boolean isSecure(URI endpoint) {
+    return "https".equals(endpoint.getScheme());
+  }
+
   private UpstreamSettings with(URI at, Keyring secrets, List<URI> others) {
+    return with(at, secrets, others, insecure);
+  }
+
+  private UpstreamSettings with(URI at, Keyring secrets, List<URI> others, boolean isUnverified) {
     return new UpstreamSettings(
         name,
         registry,
         at,
         secrets,
         caFile,
-        insecure,
+        isUnverified,
         realms,
         trusted,
         freshness,

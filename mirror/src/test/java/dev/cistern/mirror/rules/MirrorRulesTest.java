@@ -18,10 +18,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class MirrorRulesTest {
   private static final List<MirrorRules.Registry> UPSTREAMS =
       List.of(
-          new MirrorRules.Registry("docker.io", "docker.io", 1, false),
-          new MirrorRules.Registry("quay.io", "quay.io", 1, false),
-          new MirrorRules.Registry("localhost:5000", "near", 1, false),
-          new MirrorRules.Registry("many.example", "many", 2, true));
+          new MirrorRules.Registry("docker.io", "docker.io", 1, 1, false),
+          new MirrorRules.Registry("quay.io", "quay.io", 1, 1, false),
+          new MirrorRules.Registry("localhost:5000", "near", 1, 0, false),
+          new MirrorRules.Registry("many.example", "many", 2, 2, true));
 
   private final MirrorRules rules = new MirrorRules(UPSTREAMS, Optional.empty());
 
@@ -95,6 +95,7 @@ class MirrorRulesTest {
                 List.of(),
                 Optional.empty(),
                 "",
+                Optional.empty(),
                 Optional.empty()));
   }
 
@@ -205,6 +206,7 @@ class MirrorRulesTest {
                 Optional.empty())),
         namespace,
         "",
+        Optional.empty(),
         Optional.empty());
   }
 }

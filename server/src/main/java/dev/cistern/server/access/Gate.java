@@ -21,12 +21,14 @@ import dev.cistern.server.config.AccessRules;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.NamedBinding;
 import dev.cistern.server.http.Request;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,6 +45,12 @@ import org.jspecify.annotations.Nullable;
 public final class Gate {
   private static final Caller ANONYMOUS = new Caller(Principal.ANONYMOUS, Optional.empty());
   private static final String AUTHORIZATION = "Authorization";
+  private static final Set<String> LOCAL_HOSTS = Set.of("localhost", "127.0.0.1", "[::1]");
+
+  /** What a web page may have its browser send to others (Fetch Standard, "CORS-safelisted"). */
+  private static final Set<String> SIMPLE_TYPES =
+      Set.of("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain");
+
   private static final Duration BUSY = Duration.ofSeconds(1);
 
   private final AccessSettings settings;
@@ -288,6 +296,53 @@ public final class Gate {
         ErrorCode.DENIED,
         caller.principal() + " may not " + Actions.of(verb) + " everywhere",
         "a ClusterRoleBinding to " + Actions.role(verb) + " grants that");
+  }
+
+  /**
+   * Says whether a caller may do this with the objects of a namespace, or of all, by the API: by
+   * his own credentials or a token for that. Where nobody is asked who he is, everybody may whom
+   * {@link #requireNoPage} has let pass.
+   */
+  public boolean allowsApi(Caller caller, Verb verb, Optional<String> namespace) {
+    if (settings.isReadOnly() && isChange(verb)) {
+      return false;
+    }
+    return settings.isOpen()
+        || (isWhole(caller)
+            && namespace
+                .map(name -> policy.allows(caller.principal(), verb, name))
+                .orElseGet(() -> policy.allowsEverywhere(caller.principal(), verb)));
+  }
+
+  /**
+   * Lets none of the web pages ask that administrators look at: a page can have its browser send
+   * what it likes, but not under our name (DNS rebinding), and not as JSON. Where nobody is asked
+   * who he is, lets only those ask who are on this machine.
+   *
+   * @throws OciException with DENIED
+   */
+  public void requireNoPage(Request request) {
+    String host = request.header("Host").orElse("").replaceFirst(":\\d+$", "");
+    boolean isPlain =
+        request.method().equals("POST")
+            && SIMPLE_TYPES.contains(
+                request.header("Content-Type").orElse("").replaceFirst("\\s*;.*", "").strip());
+    boolean isLocal = isLoopback(request.client()) && LOCAL_HOSTS.contains(host);
+    if (isPlain || (isOpen() && !isLocal)) {
+      throw new OciException(
+          ErrorCode.DENIED,
+          "administrators only",
+          "ask from the machine that the server runs on, at localhost, 127.0.0.1 or [::1], and POST"
+              + " with Content-Type: application/json");
+    }
+  }
+
+  private static boolean isLoopback(String address) {
+    try {
+      return InetAddress.ofLiteral(address).isLoopbackAddress();
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
   }
 
   /**

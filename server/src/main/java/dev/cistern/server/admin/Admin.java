@@ -12,10 +12,8 @@ import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Store;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,8 +26,6 @@ public final class Admin {
   private static final String HEALTH = "/healthz";
   private static final String READY = "/readyz";
   private static final String QUESTIONS = "/admin/";
-  private static final String JSON = "application/json";
-  private static final Set<String> LOCAL_HOSTS = Set.of("localhost", "127.0.0.1", "[::1]");
   private static final String METRICS = "/metrics";
   private static final List<String> PATHS = List.of(HEALTH, READY, METRICS);
   private static final RepositoryName ANY = new RepositoryName("cistern");
@@ -63,7 +59,7 @@ public final class Admin {
   /** Returns the reply; 404 for a path that is none of ours. */
   public Reply answer(Request request) throws IOException {
     if (request.path().startsWith(QUESTIONS)) {
-      requireNoPage(request);
+      gate.requireNoPage(request);
       return order(request);
     }
     boolean isOurs = PATHS.contains(request.path());
@@ -119,34 +115,6 @@ public final class Admin {
                       + " /admin/remove-role, /admin/token")
               .withStatus(404);
     };
-  }
-
-  /**
-   * Lets none of the web pages ask that administrators look at: a page can have its browser send
-   * what it likes, but not under our name (DNS rebinding), and not as JSON. Where nobody is asked
-   * who he is, lets only those ask who are on this machine.
-   */
-  private void requireNoPage(Request request) {
-    String host = request.header("Host").orElse("").replaceFirst(":\\d+$", "");
-    boolean isJson =
-        request.isGetOrHead()
-            || request.header("Content-Type").filter(JSON::equalsIgnoreCase).isPresent();
-    boolean isLocal = isLoopback(request.client()) && LOCAL_HOSTS.contains(host);
-    if (!isJson || (gate.isOpen() && !isLocal)) {
-      throw new OciException(
-          ErrorCode.DENIED,
-          "administrators only",
-          "ask from the machine that the server runs on, at localhost, 127.0.0.1 or [::1], and POST"
-              + " with Content-Type: application/json");
-    }
-  }
-
-  private static boolean isLoopback(String address) {
-    try {
-      return InetAddress.ofLiteral(address).isLoopbackAddress();
-    } catch (IllegalArgumentException e) {
-      return false;
-    }
   }
 
   /** Ready is who can read the index; no upstream is asked. */

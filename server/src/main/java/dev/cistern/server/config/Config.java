@@ -5,6 +5,7 @@ import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.http.HttpLimits;
 import dev.cistern.server.http.TlsSettings;
+import dev.cistern.server.streams.ImportSettings;
 import dev.cistern.storage.StorageLimits;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -21,7 +22,10 @@ import java.util.function.BiFunction;
  * @param clients what it bears of its clients
  * @param data the directory of the store
  * @param limits how much the store may take
+ * @param knownAs by what clients know this registry, the first of its names; empty for what each of
+ *     them calls it
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
+ * @param imports how image streams are imported
  * @param pullSecret what all upstreams use that have no credentials of their own; empty at first
  * @param credentials what upstreams use that have their own, by its file
  * @param unlisted the settings of a registry that only a rule names: of its host, insecure or not
@@ -32,11 +36,13 @@ public record Config(
     HttpLimits clients,
     Path data,
     StorageLimits limits,
+    Optional<String> knownAs,
     List<UpstreamSettings> upstreams,
     Optional<String> defaultUpstream,
     MirrorSettings mirror,
     ResourceSettings resources,
     AccessSettings access,
+    ImportSettings imports,
     LiveKeyring pullSecret,
     Map<Path, LiveKeyring> credentials,
     BiFunction<String, Boolean, UpstreamSettings> unlisted,

@@ -8,6 +8,7 @@ import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.config.AccessSettings.Anonymous;
 import dev.cistern.server.http.HttpLimits;
 import dev.cistern.server.http.TlsSettings;
+import dev.cistern.server.streams.ImportSettings;
 import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -60,9 +61,11 @@ public final class ConfigDraft {
   private HttpLimits clients = HttpLimits.USUAL;
   private Path data = Path.of("cistern-data");
   private StorageLimits limits = StorageLimits.NONE;
+  private Optional<String> knownAs = Optional.empty();
   private Optional<String> defaultUpstream = Optional.empty();
   private ResourceSettings resources = ResourceSettings.NONE;
   private MirrorSettings mirror = MirrorSettings.USUAL;
+  private ImportSettings imports = ImportSettings.USUAL;
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
   private boolean accessLog = true;
   private Optional<Section> access = Optional.empty();
@@ -112,7 +115,7 @@ public final class ConfigDraft {
             root.duration("absence").orElse(mirror.absence()));
     resources =
         new ResourceSettings(
-            names(root).orElse(resources.names()),
+            readNames(root).orElse(resources.names()),
             paths(root, "resources").orElse(resources.directories()),
             paths(root, "registriesConf").orElse(resources.registriesConf()),
             root.text("pullSecret")
@@ -122,17 +125,19 @@ public final class ConfigDraft {
             Optional.empty(),
             Set.of());
     access = root.section("access").or(() -> access);
+    root.section("imports").ifPresent(section -> imports = ImportsSection.read(section, imports));
     root.section("logs").ifPresent(this::readLogs);
     root.end();
   }
 
-  private static Optional<Set<String>> names(Section root) {
+  private Optional<Set<String>> readNames(Section root) {
     List<String> names = root.texts("names");
     for (String name : names) {
       if (!UpstreamSection.isHost(name)) {
         throw root.wrong("names", "host[:port] in lower case is expected, not " + name);
       }
     }
+    knownAs = names.stream().findFirst().or(() -> knownAs);
     return names.isEmpty() ? Optional.empty() : Optional.of(Set.copyOf(names));
   }
 
@@ -244,6 +249,7 @@ public final class ConfigDraft {
         clients,
         data,
         limits,
+        knownAs,
         List.copyOf(upstreams.values()),
         defaultUpstream,
         mirror,
@@ -256,6 +262,7 @@ public final class ConfigDraft {
             settings.users(),
             Set.copyOf(settings.issuers())),
         settings,
+        imports,
         pullSecret,
         credentials,
         (host, isInsecure) -> UpstreamSection.registry(host, isInsecure, pullSecret, proxies),

@@ -307,6 +307,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       case ReplyBody.Following following ->
           (following.end() < 0 ? following.fill().size() : following.end()) - following.from();
       case ReplyBody.Direct(DirectBlob blob) -> Math.max(0, blob.count());
+      case ReplyBody.Pieces pieces -> pieces.sent().sum();
     };
   }
 

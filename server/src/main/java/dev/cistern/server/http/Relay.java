@@ -1,6 +1,7 @@
 package dev.cistern.server.http;
 
 import dev.cistern.mirror.DirectBlob;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
@@ -8,13 +9,15 @@ import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.LastHttpContent;
 import java.io.IOException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings what is not kept from an upstream to one client, at the pace of the slower of the two: one
- * buffer is read, written, and used again when it is out. Cuts the connection if the upstream
- * fails.
+ * Brings what is not kept to one client, at the pace of the slower of its source and the client:
+ * one piece is had, written, and the next asked for when it is out. Cuts the connection if the
+ * source fails.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
 final class Relay {
@@ -22,29 +25,108 @@ final class Relay {
   private static final int BUFFER_BYTES = 128 << 10;
 
   private final ChannelHandlerContext context;
-  private final DirectBlob blob;
+  private final Source source;
   private final ChannelPromise done;
+
+  /** Gives what is to be sent; null at the end. */
+  private interface Source {
+    @Nullable ByteBuf next() throws IOException, InterruptedException;
+
+    /** Returns what the log says of it. */
+    String name();
+
+    /** Ends a wait for the next one. Event loop. */
+    void wake();
+
+    void close();
+  }
+
+  /** Reads the same buffer again and again. */
+  private record Download(DirectBlob blob, byte[] buffer) implements Source {
+    @Override
+    public @Nullable ByteBuf next() throws IOException {
+      int n = blob.read(buffer);
+      return n < 0 ? null : Unpooled.wrappedBuffer(buffer, 0, n);
+    }
+
+    @Override
+    public String name() {
+      return blob.digest().toString();
+    }
+
+    @Override
+    public void wake() {} // its waits have their own end
+
+    @Override
+    public void close() {
+      blob.close();
+    }
+  }
+
+  private record Made(ReplyBody.PieceSource pieces, LongAdder sent) implements Source {
+    @Override
+    public @Nullable ByteBuf next() throws IOException, InterruptedException {
+      byte @Nullable [] piece = pieces.next();
+      if (piece == null) {
+        return null;
+      }
+      sent.add(piece.length);
+      return Unpooled.wrappedBuffer(piece);
+    }
+
+    @Override
+    public String name() {
+      return pieces.toString();
+    }
+
+    @Override
+    public void wake() {
+      pieces.close();
+    }
+
+    @Override
+    public void close() {
+      pieces.close();
+    }
+  }
+
+  private Relay(ChannelHandlerContext context, Source source, ChannelPromise done) {
+    this.context = context;
+    this.source = source;
+    this.done = done;
+  }
 
   /**
    * @param done is fulfilled when all is sent
    */
-  Relay(ChannelHandlerContext context, DirectBlob blob, ChannelPromise done) {
-    this.context = context;
-    this.blob = blob;
-    this.done = done;
+  static Relay of(ChannelHandlerContext context, DirectBlob blob, ChannelPromise done) {
+    return new Relay(context, new Download(blob, new byte[BUFFER_BYTES]), done);
+  }
+
+  /**
+   * @param done is fulfilled when all is sent
+   */
+  static Relay of(ChannelHandlerContext context, ReplyBody.Pieces pieces, ChannelPromise done) {
+    return new Relay(context, new Made(pieces.source(), pieces.sent()), done);
   }
 
   void begin(Executor threads) {
-    context.channel().closeFuture().addListener(closed -> done.tryFailure(left()));
+    context
+        .channel()
+        .closeFuture()
+        .addListener(closed -> {
+          if (done.tryFailure(left())) {
+            source.wake();
+          }
+        });
     threads.execute(this::run);
   }
 
   /** Runs on a virtual thread. */
   private void run() {
-    byte[] buffer = new byte[BUFFER_BYTES];
-    try (blob) {
-      for (int n = blob.read(buffer); n >= 0; n = blob.read(buffer)) {
-        context.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(buffer, 0, n))).await();
+    try {
+      for (ByteBuf next = source.next(); next != null; next = source.next()) {
+        context.writeAndFlush(new DefaultHttpContent(next)).await();
         if (done.isDone()) {
           return;
         }
@@ -52,13 +134,15 @@ final class Relay {
       context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
     } catch (IOException e) {
       LOG.atWarn()
-          .addKeyValue("digest", blob.digest())
+          .addKeyValue("of", source.name())
           .addKeyValue("reason", e.getMessage())
           .log("reply cut");
       context.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       context.close();
+    } finally {
+      source.close();
     }
   }
 

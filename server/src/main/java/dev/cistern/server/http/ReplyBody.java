@@ -3,7 +3,10 @@ package dev.cistern.server.http;
 import dev.cistern.mirror.DirectBlob;
 import dev.cistern.mirror.Fill;
 import dev.cistern.storage.Blob;
+import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /** The content of a reply. Whoever makes one with a blob or a fill hands its hold over with it. */
 public sealed interface ReplyBody {
@@ -36,4 +39,29 @@ public sealed interface ReplyBody {
 
   /** What comes from an upstream for this reply alone. */
   record Direct(DirectBlob blob) implements ReplyBody {}
+
+  /**
+   * What is made while it is sent, of a length that nobody knows.
+   *
+   * @param sent how many bytes were given out so far
+   */
+  record Pieces(PieceSource source, LongAdder sent) implements ReplyBody {
+    public Pieces(PieceSource source) {
+      this(source, new LongAdder());
+    }
+  }
+
+  /** Where pieces come from. Used by one virtual thread, but for {@link #close}. */
+  interface PieceSource extends AutoCloseable {
+    /**
+     * Returns the next piece, or null at the end; may wait for it.
+     *
+     * @throws IOException if the rest cannot be made: the client is cut off
+     */
+    byte @Nullable [] next() throws IOException, InterruptedException;
+
+    /** Lets go of what it holds, and ends a wait for the next piece. Does not block. */
+    @Override
+    void close();
+  }
 }

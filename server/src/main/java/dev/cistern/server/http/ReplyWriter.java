@@ -88,7 +88,11 @@ final class ReplyWriter {
       }
       case ReplyBody.Direct(DirectBlob blob) -> {
         context.writeAndFlush(head(reply, isKeptAlive, blob.count()));
-        new Relay(context, blob, done).begin(threads);
+        Relay.of(context, blob, done).begin(threads);
+      }
+      case ReplyBody.Pieces pieces -> {
+        context.writeAndFlush(head(reply, isKeptAlive, -1));
+        Relay.of(context, pieces, done).begin(threads);
       }
     }
   }
@@ -100,6 +104,7 @@ final class ReplyWriter {
       case ReplyBody.FileParts parts -> parts.blob().release();
       case ReplyBody.Following following -> following.fill().release();
       case ReplyBody.Direct(DirectBlob blob) -> blob.close();
+      case ReplyBody.Pieces pieces -> pieces.source().close();
       case ReplyBody.None none -> {}
       case ReplyBody.Bytes bytes -> {}
     }

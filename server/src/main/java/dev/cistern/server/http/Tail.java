@@ -97,7 +97,7 @@ final class Tail {
     isWriting = true;
     threads.execute(() -> {
       try {
-        new Relay(context, fill.rest(sent), done).begin(threads);
+        Relay.of(context, fill.rest(sent), done).begin(threads);
       } catch (IOException e) {
         LOG.atWarn()
             .addKeyValue("digest", fill.digest())

@@ -1,5 +1,6 @@
 package dev.cistern.server.registry;
 
+import dev.cistern.mirror.Fetched;
 import dev.cistern.mirror.ManifestAnswer;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.rules.Location;
@@ -13,6 +14,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
+import dev.cistern.server.streams.StreamPushes;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Repositories;
 import dev.cistern.storage.StoredManifest;
@@ -20,17 +22,28 @@ import java.io.IOException;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** {@code /v2/NAME/manifests/REFERENCE}: GET, HEAD, PUT, DELETE (end-3, end-7, end-9). */
 final class ManifestEndpoint {
   private final Repositories repositories;
   private final Mirror mirror;
+  private final StreamPushes streams;
+  private final Optional<String> knownAs;
   private final HotContent hot;
   private final InstantSource clock;
 
-  ManifestEndpoint(Repositories repositories, Mirror mirror, HotContent hot, InstantSource clock) {
+  ManifestEndpoint(
+      Repositories repositories,
+      Mirror mirror,
+      StreamPushes streams,
+      Optional<String> knownAs,
+      HotContent hot,
+      InstantSource clock) {
     this.repositories = repositories;
     this.mirror = mirror;
+    this.streams = streams;
+    this.knownAs = knownAs;
     this.hot = hot;
     this.clock = clock;
   }
@@ -80,13 +93,20 @@ final class ManifestEndpoint {
     if (reference instanceof Tag tag) {
       tags.add(tag);
     }
-    repositories.put(
-        repository,
-        new StoredManifest(digest, manifest.mediaType(), bytes),
-        manifest,
-        tags,
-        Origin.PUSHED,
-        mayOverwrite);
+    var pushed = new Fetched(new StoredManifest(digest, manifest.mediaType(), bytes), manifest);
+    String registry = knownAs.or(() -> request.header("Host")).orElse("localhost");
+    boolean isDone = false;
+    while (!isDone) { // somebody else may change the stream meanwhile
+      isDone =
+          repositories.put(
+              repository,
+              pushed.stored(),
+              manifest,
+              tags,
+              Origin.PUSHED,
+              mayOverwrite,
+              streams.pushed(repository, pushed, tags, registry, mayOverwrite));
+    }
     Reply reply =
         Reply.status(201)
             .header("Location", "/v2/" + repository + "/manifests/" + digest)
@@ -102,7 +122,8 @@ final class ManifestEndpoint {
           case Tag tag -> repositories.deleteTag(repository, tag);
           case Digest digest -> repositories.deleteManifest(repository, digest);
         };
-    if (!deleted) {
+    boolean forgotten = streams.deleted(repository, reference);
+    if (!deleted && !forgotten) {
       throw new OciException(
           ErrorCode.MANIFEST_UNKNOWN, "no manifest " + reference + " in repository " + repository);
     }

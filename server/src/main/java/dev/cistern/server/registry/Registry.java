@@ -12,6 +12,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
+import dev.cistern.server.streams.StreamPushes;
 import dev.cistern.storage.Store;
 import dev.cistern.storage.Upload;
 import java.io.IOException;
@@ -33,14 +34,24 @@ public final class Registry {
   private final ManifestEndpoint manifests;
   private final ListEndpoint lists;
 
-  public Registry(Store store, Mirror mirror, Gate gate, InstantSource clock) {
+  /**
+   * @param knownAs by what clients know this registry; empty for what each of them calls it
+   */
+  public Registry(
+      Store store,
+      Mirror mirror,
+      StreamPushes streams,
+      Gate gate,
+      Optional<String> knownAs,
+      InstantSource clock) {
     this.mirror = mirror;
     this.gate = gate;
     this.hot = new HotContent(store.repositories(), clock);
     store.blobs().addIdleHolder(hot::letGo);
     this.blobs = new BlobEndpoint(store, mirror, hot);
     this.uploads = new UploadEndpoint(store);
-    this.manifests = new ManifestEndpoint(store.repositories(), mirror, hot, clock);
+    this.manifests =
+        new ManifestEndpoint(store.repositories(), mirror, streams, knownAs, hot, clock);
     this.lists = new ListEndpoint(store.repositories(), mirror);
   }
 

@@ -1,0 +1,143 @@
+package dev.cistern.mirror;
+
+import dev.cistern.mirror.rules.Location;
+import dev.cistern.mirror.rules.PullFrom;
+import dev.cistern.mirror.rules.PullSource;
+import dev.cistern.mirror.upstream.Answer;
+import dev.cistern.mirror.upstream.RemoteManifest;
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.Reference;
+import dev.cistern.oci.Tag;
+import dev.cistern.storage.Origin;
+import dev.cistern.storage.Repositories;
+import dev.cistern.storage.StoreFullException;
+import dev.cistern.storage.StoredManifest;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is learnt of images elsewhere so that an image stream can name them. Each question goes to
+ * the upstreams now, and its answer is theirs: what a cache has does not count. Blocking.
+ */
+public final class Import {
+  private static final Logger LOG = LoggerFactory.getLogger(Import.class);
+  private static final int BUFFER_BYTES = 64 << 10;
+
+  private final Repositories repositories;
+  private final Asker asker;
+  private final boolean isKept;
+
+  Import(Repositories repositories, Asker asker, boolean isKept) {
+    this.repositories = repositories;
+    this.asker = asker;
+    this.isKept = isKept;
+  }
+
+  /** Fetches a manifest, and keeps it in the location's repository, without a tag. */
+  public Answer<Fetched> manifest(Location location, Reference reference) throws IOException {
+    List<PullSource> sources = location.sources(reference);
+    if (sources.isEmpty()) {
+      return new Answer.Missing<>();
+    }
+    return asker
+        .<Fetched>insist(
+            location,
+            sources,
+            (upstream, source) -> {
+              Answer<RemoteManifest> answer = upstream.manifest(source.repository(), reference);
+              return answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote)
+                  ? kept(location, Fetched.verified(remote, reference))
+                  : Answer.failure(answer);
+            })
+        .answer();
+  }
+
+  private Answer<Fetched> kept(Location location, Answer<Fetched> answer) throws IOException {
+    if (isKept && answer instanceof Answer.Found<Fetched>(Fetched fetched)) {
+      keep(location, fetched.stored(), fetched.manifest());
+    }
+    return answer;
+  }
+
+  private void keep(Location location, StoredManifest stored, Manifest manifest)
+      throws IOException {
+    try {
+      repositories.put(location.repository(), stored, manifest, List.of(), Origin.CACHED);
+    } catch (StoreFullException e) {
+      LOG.atWarn().addKeyValue("repository", location.repository()).log("no room for a manifest");
+    }
+  }
+
+  /** Asks where a tag points; empty if the upstream does not say. */
+  public Answer<Optional<Digest>> digest(Location location, Tag tag) throws IOException {
+    List<PullSource> sources = location.sources(tag);
+    if (sources.isEmpty()) {
+      return new Answer.Missing<>();
+    }
+    return asker
+        .<Optional<Digest>>ask(
+            location,
+            sources,
+            (upstream, source) -> upstream.headManifest(source.repository(), tag))
+        .answer();
+  }
+
+  /** Asks for all tags of a repository. */
+  public Answer<List<String>> tags(Location location) throws IOException {
+    List<PullSource> sources =
+        location.sources().stream()
+            .filter(source -> source.pullFrom() != PullFrom.DIGEST_ONLY)
+            .toList();
+    if (sources.isEmpty()) {
+      return new Answer.Missing<>();
+    }
+    return asker
+        .<List<String>>ask(
+            location, sources, (upstream, source) -> upstream.tags(source.repository()))
+        .answer();
+  }
+
+  /**
+   * Reads a blob whole, and does not keep it.
+   *
+   * @param most how long it may be, in bytes
+   */
+  public Answer<byte[]> blob(Location location, Descriptor blob, int most) throws IOException {
+    if (blob.size() > most) {
+      return new Answer.Unreachable<>(blob.digest() + " is larger than " + most + " bytes");
+    }
+    DirectBlob.Opened opened =
+        DirectBlob.open(asker, location, blob.digest(), 0, OptionalLong.empty());
+    return switch (opened) {
+      case DirectBlob.Opened.Failed(PullSource source, Answer<?> answer) -> Answer.failure(answer);
+      case DirectBlob.Opened.Rangeless rangeless ->
+          new Answer.Unreachable<>("it sends more than was asked for");
+      case DirectBlob.Opened.Coming(DirectBlob coming) -> {
+        try (coming) {
+          yield new Answer.Found<>(all(coming, most));
+        } catch (IOException e) {
+          yield new Answer.Unreachable<>(String.valueOf(e.getMessage()));
+        }
+      }
+    };
+  }
+
+  private static byte[] all(DirectBlob blob, int most) throws IOException {
+    var bytes = new ByteArrayOutputStream();
+    byte[] buffer = new byte[BUFFER_BYTES];
+    for (int n = blob.read(buffer); n >= 0; n = blob.read(buffer)) {
+      if (bytes.size() + n > most) {
+        throw new IOException(blob.digest() + " is larger than " + most + " bytes");
+      }
+      bytes.write(buffer, 0, n);
+    }
+    return bytes.toByteArray();
+  }
+}

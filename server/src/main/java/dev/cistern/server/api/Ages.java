@@ -1,0 +1,39 @@
+package dev.cistern.server.api;
+
+import java.time.Duration;
+import java.time.Instant;
+
+/** How long ago something was, as people say it. */
+final class Ages {
+  private Ages() {}
+
+  /** Returns such as {@code 3 minutes}, in the words of go-units. */
+  static String between(Instant then, Instant now) {
+    Duration age = Duration.between(then, now);
+    long seconds = Math.max(0, age.toSeconds());
+    long minutes = seconds / 60;
+    long hours = Math.round(age.toMillis() / 3_600_000.0);
+    if (seconds < 1) {
+      return "Less than a second";
+    } else if (seconds == 1) {
+      return "1 second";
+    } else if (seconds < 60) {
+      return seconds + " seconds";
+    } else if (minutes == 1) {
+      return "About a minute";
+    } else if (minutes < 60) {
+      return minutes + " minutes";
+    } else if (hours == 1) {
+      return "About an hour";
+    } else if (hours < 48) {
+      return hours + " hours";
+    } else if (hours < 24 * 7 * 2) {
+      return hours / 24 + " days";
+    } else if (hours < 24 * 30 * 2) {
+      return hours / 24 / 7 + " weeks";
+    } else if (hours < 24 * 365 * 2) {
+      return hours / 24 / 30 + " months";
+    }
+    return age.toHours() / 24 / 365 + " years";
+  }
+}

@@ -1,0 +1,373 @@
+package dev.cistern.server.api;
+
+import dev.cistern.auth.access.Outcome.Caller;
+import dev.cistern.auth.access.Verb;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.access.Gate;
+import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.ReplyBody;
+import dev.cistern.server.http.Request;
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.Patch;
+import dev.cistern.server.objects.ResourceType;
+import dev.cistern.server.objects.Selector;
+import dev.cistern.server.streams.Importer;
+import dev.cistern.server.streams.StreamEditor;
+import dev.cistern.server.streams.Streams;
+import java.io.IOException;
+import java.time.InstantSource;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * {@code /api}, {@code /apis}, {@code /version} and {@code /openapi}: from a request to the kind of
+ * object it is about, if the caller may. What goes wrong is a {@code Status}.
+ */
+public final class Api {
+  private static final Logger LOG = LoggerFactory.getLogger(Api.class);
+  private static final String JSON = "application/json";
+  private static final String KUBERNETES = "1.34.0";
+  private static final Map<String, Function<JsonNode, String>> FIELDS =
+      Map.of(
+          "metadata.name", Meta::name,
+          "metadata.namespace", Meta::namespace,
+          "type", object -> object.path("type").asString(""));
+
+  private final Gate gate;
+  private final ClusterObjects objects;
+  private final Optional<String> knownAs;
+  private final Map<String, Resource> byPath = new HashMap<>();
+  private final Discovery discovery;
+
+  /**
+   * Makes the API of these objects.
+   *
+   * @param knownAs by what clients know this registry; empty for what each of them calls it
+   */
+  public static Api of(
+      Gate gate,
+      ClusterObjects objects,
+      Streams streams,
+      StreamEditor editor,
+      Importer importer,
+      Optional<String> knownAs,
+      InstantSource clock) {
+    return new Api(
+        gate, objects, knownAs, ApiResources.all(gate, objects, streams, editor, importer, clock));
+  }
+
+  private Api(
+      Gate gate, ClusterObjects objects, Optional<String> knownAs, Collection<Resource> resources) {
+    this.gate = gate;
+    this.objects = objects;
+    this.knownAs = knownAs;
+    this.discovery = new Discovery(resources);
+    resources.forEach(resource ->
+        byPath.put(resource.type().apiVersion() + " " + resource.type().plural(), resource));
+  }
+
+  /** Says whether a request is for this API. */
+  public static boolean isFor(Request request) {
+    String path = request.path();
+    return path.equals("/api")
+        || path.startsWith("/api/")
+        || path.equals("/apis")
+        || path.startsWith("/apis/")
+        || path.equals("/version")
+        || path.startsWith("/openapi/");
+  }
+
+  /** Returns the reply; may block. */
+  public Reply answer(Request request) {
+    try {
+      gate.requireNoPage(request);
+      return route(request);
+    } catch (ApiException e) {
+      return reply(e.reason().status(), e.status());
+    } catch (OciException e) {
+      return reply(refusal(e));
+    } catch (IOException | RuntimeException e) {
+      LOG.atError().addKeyValue("path", request.path()).setCause(e).log("no answer");
+      return reply(
+          new ApiException(
+              ApiException.Reason.INTERNAL, "Internal error occurred: it is in the log"));
+    }
+  }
+
+  private static ApiException refusal(OciException e) {
+    ApiException.Reason reason =
+        switch (e.code()) {
+          case UNAUTHORIZED -> ApiException.Reason.UNAUTHORIZED;
+          case DENIED -> ApiException.Reason.FORBIDDEN;
+          case TOOMANYREQUESTS -> ApiException.Reason.TOO_MANY_REQUESTS;
+          case SIZE_INVALID -> ApiException.Reason.TOO_LARGE;
+          default -> ApiException.Reason.BAD_REQUEST;
+        };
+    String advice = e.advice().map(text -> "; " + text).orElse("");
+    return new ApiException(reason, e.message() + advice);
+  }
+
+  private static Reply reply(ApiException e) {
+    return reply(e.reason().status(), e.status());
+  }
+
+  private static Reply reply(int status, ObjectNode json) {
+    return Reply.status(status).body(JSON, json + "\n");
+  }
+
+  private Reply route(Request request) throws IOException {
+    if (request.path().equals("/version")) {
+      return reply(200, version());
+    }
+    if (request.path().startsWith("/openapi/")) {
+      throw ApiPath.nothing();
+    }
+    return switch (ApiPath.parse(request.path())) {
+      case ApiPath.Root(boolean isCore) -> root(isCore, request);
+      case ApiPath.Group(String name) ->
+          reply(200, discovery.group(name).orElseThrow(ApiPath::nothing));
+      case ApiPath.Version(String apiVersion) ->
+          reply(200, discovery.version(apiVersion).orElseThrow(ApiPath::nothing));
+      case ApiPath.Objects path -> objects(path, request);
+    };
+  }
+
+  private static ObjectNode version() {
+    ObjectNode json = JsonMapper.shared().createObjectNode();
+    String[] parts = KUBERNETES.split("\\.", -1);
+    json.put("major", parts[0]).put("minor", parts[1]).put("gitVersion", "v" + KUBERNETES);
+    return json.put("platform", "linux/amd64");
+  }
+
+  private Reply root(boolean isCore, Request request) {
+    String accept = request.header("Accept").orElse("");
+    for (String version : List.of("v2", "v2beta1")) {
+      String form =
+          "application/json;g=apidiscovery.k8s.io;v=" + version + ";as=APIGroupDiscoveryList";
+      if (accept.contains("g=apidiscovery.k8s.io;v=" + version + ";")) {
+        return Reply.status(200).body(form, discovery.aggregated(isCore, version) + "\n");
+      }
+    }
+    return reply(200, isCore ? discovery.core() : discovery.groups());
+  }
+
+  private Reply objects(ApiPath.Objects path, Request request) throws IOException {
+    String plural = path.part().isEmpty() ? path.plural() : path.plural() + "/" + path.part();
+    Resource resource = byPath.get(path.apiVersion() + " " + plural);
+    if (resource == null) {
+      throw ApiPath.nothing();
+    }
+    ResourceType type = resource.type();
+    Caller caller = gate.caller(request);
+    String registry = knownAs.or(() -> request.header("Host")).orElse("localhost");
+    Optional<String> namespace = type.isNamespaced() ? path.namespace() : Optional.empty();
+    var call = new Call(request, caller, namespace, path.name(), registry);
+    return switch (request.method()) {
+      case "GET" -> path.name().isPresent() ? get(resource, call) : list(resource, call);
+      case "POST" -> create(resource, call);
+      case "PUT" -> update(resource, call, new Replacement(call.object()));
+      case "PATCH" -> patch(resource, call);
+      case "DELETE" -> delete(resource, call);
+      default -> throw notAllowed();
+    };
+  }
+
+  private static ApiException notAllowed() {
+    return new ApiException(
+        ApiException.Reason.METHOD_NOT_ALLOWED,
+        "the server does not allow this method on the requested resource");
+  }
+
+  private void require(Resource resource, Call call, String word, Optional<Verb> verb) {
+    if (verb.isEmpty() || gate.allowsApi(call.caller(), verb.get(), call.namespace())) {
+      return;
+    }
+    ResourceType type = resource.type();
+    String where =
+        call.namespace()
+            .map(namespace -> "in the namespace \"" + namespace + "\"")
+            .orElse("at the cluster scope");
+    throw ApiException.forbidden(
+        type,
+        call.name().orElse(""),
+        "User \"%s\" cannot %s resource \"%s\" in API group \"%s\" %s"
+            .formatted(call.caller().principal(), word, type.plural(), type.group(), where));
+  }
+
+  private Reply get(Resource resource, Call call) throws IOException {
+    if (!(resource instanceof Resource.Gets gets)) {
+      throw notAllowed();
+    }
+    require(resource, call, "get", resource.access().read());
+    return shown(resource, call, 200, gets.get(call));
+  }
+
+  /** Returns an object as it was asked for: as it is, or as a table. */
+  private static Reply shown(Resource resource, Call call, int status, ObjectNode object) {
+    Format format = Format.of(call.request());
+    boolean isTable = format.isTable() && resource instanceof Resource.Shows;
+    return reply(
+        status,
+        isTable ? format.table(((Resource.Shows) resource).columns(), List.of(object)) : object);
+  }
+
+  private Reply list(Resource resource, Call call) {
+    if (!(resource instanceof Resource.Shows shows)) {
+      throw notAllowed();
+    }
+    boolean isWatch =
+        call.parameter("watch").filter(text -> text.equals("true") || text.equals("1")).isPresent();
+    require(resource, call, isWatch ? "watch" : "list", resource.access().read());
+    Selector selector =
+        Selector.parse(
+            call.parameter("labelSelector").orElse(""),
+            call.parameter("fieldSelector").orElse(""),
+            FIELDS);
+    Format format = Format.of(call.request());
+    ReplyBody.PieceSource body =
+        isWatch
+            ? new WatchBody(objects, shows, call, selector, format)
+            : new ListBody(objects, shows, call, selector, format);
+    return Reply.status(200).header("Content-Type", JSON).body(new ReplyBody.Pieces(body));
+  }
+
+  private Reply create(Resource resource, Call call) throws IOException {
+    if (!(resource instanceof Resource.Creates creates) || call.name().isPresent()) {
+      throw notAllowed();
+    }
+    require(resource, call, "create", Optional.of(resource.access().create()));
+    ObjectNode object = call.object();
+    requireKind(resource.type(), object);
+    requireNamespace(resource.type(), call, object);
+    ObjectNode made = creates.create(call, object);
+    call.request().did("created " + described(resource, made));
+    return shown(resource, call, 201, made);
+  }
+
+  private static void requireKind(ResourceType type, ObjectNode object) {
+    String kind = object.path("kind").asString(type.kind());
+    String version = object.path("apiVersion").asString(type.apiVersion());
+    if (!kind.equals(type.kind()) || !version.equals(type.apiVersion())) {
+      throw ApiException.badRequest(
+          "%s in version \"%s\" cannot be handled as a %s in version \"%s\""
+              .formatted(kind, version, type.kind(), type.apiVersion()));
+    }
+  }
+
+  private static void requireNamespace(ResourceType type, Call call, ObjectNode object) {
+    String said = Meta.namespace(object);
+    if (type.isNamespaced()) {
+      String namespace = call.requiredNamespace();
+      if (!said.isEmpty() && !said.equals(namespace)) {
+        throw ApiException.badRequest(
+            "the namespace of the provided object does not match the namespace sent on the request");
+      }
+    }
+  }
+
+  /** A PUT: the object is to be what was sent. */
+  private record Replacement(ObjectNode object) implements Resource.Edit {
+    @Override
+    public ObjectNode apply(ObjectNode before) {
+      return object;
+    }
+
+    @Override
+    public boolean makes() {
+      return false;
+    }
+  }
+
+  /** A PATCH. */
+  private record Patching(Patch patch, boolean makes) implements Resource.Edit {
+    @Override
+    public ObjectNode apply(ObjectNode before) {
+      if (patch.apply(before) instanceof ObjectNode object) {
+        return object;
+      }
+      throw ApiException.badRequest("the patch leaves no object");
+    }
+  }
+
+  private Reply patch(Resource resource, Call call) throws IOException {
+    boolean isApply = call.mediaType().equals("application/apply-patch+yaml");
+    return update(
+        resource, call, new Patching(Patch.parse(call.mediaType(), call.body()), isApply));
+  }
+
+  private Reply update(Resource resource, Call call, Resource.Edit edit) throws IOException {
+    if (!(resource instanceof Resource.Updates updates) || call.name().isEmpty()) {
+      throw notAllowed();
+    }
+    require(
+        resource,
+        call,
+        edit instanceof Patching ? "patch" : "update",
+        Optional.of(resource.access().update()));
+    if (edit instanceof Replacement(ObjectNode object)) {
+      requireKind(resource.type(), object);
+      requireNamespace(resource.type(), call, object);
+      String said = Meta.name(object);
+      if (!said.equals(call.requiredName())) {
+        throw ApiException.badRequest(
+            "the name of the object (%s) does not match the name on the URL (%s)"
+                .formatted(said, call.requiredName()));
+      }
+    }
+    Resource.Updated updated = updates.update(call, edit);
+    call.request()
+        .did((updated.isNew() ? "created " : "changed ") + described(resource, updated.object()));
+    return shown(resource, call, updated.isNew() ? 201 : 200, updated.object());
+  }
+
+  private Reply delete(Resource resource, Call call) throws IOException {
+    if (!(resource instanceof Resource.Deletes deletes) || call.name().isEmpty()) {
+      throw notAllowed();
+    }
+    require(resource, call, "delete", Optional.of(resource.access().delete()));
+    ObjectNode answer = deletes.delete(call, call.deleteOptions());
+    call.request()
+        .did(
+            "deleted "
+                + resource.type().kind()
+                + " "
+                + call.namespace().map(namespace -> namespace + "/").orElse("")
+                + call.requiredName());
+    return reply(200, answer);
+  }
+
+  private static String described(Resource resource, ObjectNode object) {
+    String namespace = Meta.namespace(object);
+    return resource.type().kind()
+        + " "
+        + (namespace.isEmpty() ? "" : namespace + "/")
+        + Meta.name(object);
+  }
+
+  /** Returns the {@code Status} of what went well. */
+  static ObjectNode success(ResourceType type, String name, String uid) {
+    ObjectNode status = JsonMapper.shared().createObjectNode();
+    status.put("kind", "Status").put("apiVersion", "v1").putObject("metadata");
+    ObjectNode details = status.put("status", "Success").putObject("details");
+    details.put("name", name);
+    if (!type.group().isEmpty()) {
+      details.put("group", type.group());
+    }
+    details.put("kind", type.plural());
+    if (!uid.isEmpty()) {
+      details.put("uid", uid);
+    }
+    return status;
+  }
+}

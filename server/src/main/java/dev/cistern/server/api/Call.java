@@ -1,0 +1,113 @@
+package dev.cistern.server.api;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.auth.access.Outcome.Caller;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.server.http.Request;
+import dev.cistern.server.objects.ApiException;
+import java.io.IOException;
+import java.util.Optional;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * A request for objects of one kind, from somebody who may make it.
+ *
+ * @param namespace where; empty for objects that are in none, or for all namespaces
+ * @param name of one object; empty for all
+ * @param registry by which the caller knows this server, {@code host[:port]}
+ */
+record Call(
+    Request request,
+    Caller caller,
+    Optional<String> namespace,
+    Optional<String> name,
+    String registry) {
+  private static final int MOST_BODY_BYTES = 3 << 20;
+
+  /** Returns the name of the object that is meant. */
+  String requiredName() {
+    return name.orElseThrow(() -> ApiException.badRequest("the name of the object is missing"));
+  }
+
+  /** Returns the namespace that is meant. */
+  String requiredNamespace() {
+    return namespace.orElseThrow(() ->
+        ApiException.badRequest(
+            "an empty namespace may not be set when a resource name is provided"));
+  }
+
+  Optional<String> parameter(String key) {
+    return request.query().first(key).filter(text -> !text.isEmpty());
+  }
+
+  /** Says whether nothing is to be stored. */
+  boolean isDryRun() {
+    return parameter("dryRun").isPresent();
+  }
+
+  /** Returns the media type of the body, without its parameters. */
+  String mediaType() {
+    String type = request.header("Content-Type").orElse("application/json");
+    int semicolon = type.indexOf(';');
+    return (semicolon < 0 ? type : type.substring(0, semicolon)).strip();
+  }
+
+  /**
+   * Returns the body.
+   *
+   * @throws ApiException if it is longer than 3 MiB, or does not come
+   */
+  byte[] body() {
+    try {
+      return request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
+    } catch (OciException e) {
+      throw new ApiException(
+          ApiException.Reason.TOO_LARGE,
+          "Request entity too large: limit is " + MOST_BODY_BYTES + " bytes");
+    } catch (IOException e) {
+      throw ApiException.badRequest("the body did not come: " + e.getMessage());
+    }
+  }
+
+  /**
+   * Returns the object in the body.
+   *
+   * @throws ApiException if there is none
+   */
+  ObjectNode object() {
+    String type = mediaType();
+    if (!type.equals("application/json")) {
+      throw new ApiException(
+          ApiException.Reason.UNSUPPORTED_MEDIA_TYPE,
+          "the body of the request was in an unknown format - accepted media types include:"
+              + " application/json");
+    }
+    byte[] bytes = body();
+    try {
+      if (JsonMapper.shared().readTree(new String(bytes, UTF_8)) instanceof ObjectNode object) {
+        return object;
+      }
+      throw ApiException.badRequest("the body is no JSON object");
+    } catch (JacksonException e) {
+      throw ApiException.badRequest("the body is not JSON: " + e.getOriginalMessage());
+    }
+  }
+
+  /** Returns the options in the body of a DELETE; nothing if there are none. */
+  JsonNode deleteOptions() {
+    byte[] bytes = body();
+    if (bytes.length == 0 || !mediaType().equals("application/json")) {
+      return JsonMapper.shared().createObjectNode();
+    }
+    try {
+      return JsonMapper.shared().readTree(new String(bytes, UTF_8));
+    } catch (JacksonException e) {
+      throw ApiException.badRequest("the body is not JSON: " + e.getOriginalMessage());
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package dev.cistern.server.api;
+
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.ResourceType;
+import dev.cistern.server.streams.ImageStream;
+import dev.cistern.server.streams.StreamImages;
+import dev.cistern.server.streams.Streams;
+import java.util.SortedSet;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * {@code imagestreamimages}: an image that a tag of a stream is or was, or that an index among
+ * these names. The beginning of a digest is enough if it is of one only.
+ */
+final class ImageStreamImages implements Resource.Gets {
+  private final Streams streams;
+  private final StreamImages images;
+  private final StreamViews views;
+
+  ImageStreamImages(Streams streams, StreamImages images, StreamViews views) {
+    this.streams = streams;
+    this.images = images;
+    this.views = views;
+  }
+
+  @Override
+  public ResourceType type() {
+    return StreamViews.STREAM_IMAGE;
+  }
+
+  @Override
+  public Access access() {
+    return ImageStreams.ACCESS;
+  }
+
+  @Override
+  public ObjectNode get(Call call) {
+    StreamItem item = StreamItem.parse(call.requiredName(), "@", "ImageStreamImages");
+    ImageStream stream = streams.require(call.requiredNamespace(), item.stream());
+    SortedSet<String> meant = images.meant(stream, item.item());
+    if (meant.isEmpty()) {
+      throw ApiException.notFound(type(), call.requiredName());
+    }
+    if (meant.size() > 1) {
+      throw ApiException.conflict(
+          type(),
+          call.requiredName(),
+          "multiple images match the prefix \"%s\": %s"
+              .formatted(item.item(), String.join(", ", meant)));
+    }
+    ObjectNode image =
+        views
+            .image(meant.first())
+            .orElseThrow(() -> ApiException.notFound(type(), call.requiredName()));
+    return views.image(stream, image, Meta.name(image));
+  }
+}

@@ -1,0 +1,45 @@
+package dev.cistern.server.api;
+
+import dev.cistern.auth.access.Verb;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.ResourceType;
+import dev.cistern.server.streams.ImageStream;
+import dev.cistern.server.streams.Importer;
+import java.io.IOException;
+import java.util.Optional;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * {@code imagestreamimports}: what is posted is done at once, and answered with what came of it.
+ */
+final class ImageStreamImports implements Resource.Creates {
+  private static final ResourceType TYPE =
+      ResourceType.namespaced(
+          Kinds.IMAGE_STREAM.group(), "v1", "imagestreamimports", "ImageStreamImport");
+
+  private final Importer importer;
+
+  ImageStreamImports(Importer importer) {
+    this.importer = importer;
+  }
+
+  @Override
+  public ResourceType type() {
+    return TYPE;
+  }
+
+  @Override
+  public Access access() {
+    return new Access(Optional.empty(), Verb.IMPORT, Verb.IMPORT, Verb.IMPORT);
+  }
+
+  @Override
+  public ObjectNode create(Call call, ObjectNode object) throws IOException {
+    ObjectNode result = importer.run(call.requiredNamespace(), object);
+    if (result.path("status").path("import") instanceof ObjectNode stream) {
+      ((ObjectNode) result.path("status"))
+          .set("import", ImageStream.of(stream).shown(call.registry()));
+    }
+    return result;
+  }
+}

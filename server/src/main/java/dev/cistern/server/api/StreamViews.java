@@ -1,0 +1,182 @@
+package dev.cistern.server.api;
+
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.ResourceType;
+import dev.cistern.server.streams.ImageStream;
+import dev.cistern.server.streams.SpecTag;
+import dev.cistern.server.streams.TagEvent;
+import java.util.Map;
+import java.util.Optional;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** What tags and images of a stream look like as objects of their own. */
+final class StreamViews {
+  static final ResourceType TAG =
+      ResourceType.namespaced(
+          "image.openshift.io", "v1", "imagestreamtags", "ImageStreamTag", "istag");
+  static final ResourceType IMAGE_TAG =
+      ResourceType.namespaced("image.openshift.io", "v1", "imagetags", "ImageTag", "itag");
+  static final ResourceType STREAM_IMAGE =
+      ResourceType.namespaced(
+          "image.openshift.io", "v1", "imagestreamimages", "ImageStreamImage", "isimage");
+
+  private final ClusterObjects objects;
+
+  StreamViews(ClusterObjects objects) {
+    this.objects = objects;
+  }
+
+  /** Returns an image without what a list does not show. */
+  Optional<ObjectNode> image(String digest) {
+    return digest.isEmpty() ? Optional.empty() : objects.get(Kinds.IMAGE, "", digest);
+  }
+
+  /**
+   * Returns an {@code ImageStreamTag}.
+   *
+   * @param isWhole whether the image is shown with all that is known of it
+   * @param isPending whether a tag that is nothing yet is shown too
+   * @throws ApiException if the tag is nothing yet, and is not to be shown
+   */
+  ObjectNode tag(
+      ImageStream stream, String tag, String registry, boolean isWhole, boolean isPending) {
+    Optional<TagEvent> latest =
+        stream.latest(tag).filter(event -> isPending || !event.image().isEmpty());
+    if (latest.isEmpty() && !isPending) {
+      throw ApiException.notFound(TAG, stream.name() + ":" + tag);
+    }
+    ObjectNode json = Meta.empty(TAG);
+    ObjectNode metadata = named(json, stream, tag);
+    metadata.put(
+        "creationTimestamp",
+        latest.map(event -> Meta.time(event.created())).orElse(text(stream, "creationTimestamp")));
+    SpecTag spec = stream.tags().get(tag);
+    Map<String, String> annotations = spec == null ? Map.of() : spec.annotations();
+    if (spec != null) {
+      json.set("tag", specified(stream, tag));
+      annotate(metadata, annotations);
+    } else {
+      json.putNull("tag");
+    }
+    json.put("generation", latest.map(TagEvent::generation).orElse(0L));
+    json.putObject("lookupPolicy").put("local", stream.isLookedUp());
+    JsonNode conditions = history(stream, tag).path("conditions");
+    if (!conditions.isMissingNode()) {
+      json.set("conditions", conditions);
+    }
+    String digest = latest.map(TagEvent::image).orElse("");
+    ObjectNode image = isWhole ? image(digest).orElseGet(() -> bare(digest)) : bare(digest);
+    annotate(Meta.of(image), annotations);
+    latest.ifPresent(
+        event -> image.put("dockerImageReference", stream.pulled(tag, event, registry)));
+    json.set("image", image);
+    return json;
+  }
+
+  private static ObjectNode bare(String digest) {
+    ObjectNode image = JsonMapper.shared().createObjectNode();
+    ObjectNode metadata = image.putObject("metadata").putNull("creationTimestamp");
+    if (!digest.isEmpty()) {
+      metadata.put("name", digest);
+    }
+    image.putNull("dockerImageMetadata");
+    image.putNull("dockerImageLayers");
+    return image.put("dockerImageMetadataVersion", "1.0");
+  }
+
+  /** Returns an {@code ImageTag}. */
+  ObjectNode imageTag(ImageStream stream, String tag, String registry, boolean isWhole) {
+    ObjectNode json = Meta.empty(IMAGE_TAG);
+    ObjectNode metadata = named(json, stream, tag);
+    metadata.put(
+        "creationTimestamp",
+        stream
+            .latest(tag)
+            .map(event -> Meta.time(event.created()))
+            .orElse(text(stream, "creationTimestamp")));
+    if (stream.tags().containsKey(tag)) {
+      json.set("spec", specified(stream, tag));
+    } else {
+      json.putNull("spec");
+    }
+    ObjectNode history = history(stream, tag);
+    if (history.isEmpty()) {
+      json.putNull("status");
+    } else {
+      json.set("status", history);
+    }
+    Optional<TagEvent> latest = stream.latest(tag);
+    Optional<ObjectNode> image =
+        isWhole ? latest.flatMap(event -> image(event.image())) : Optional.empty();
+    image.ifPresentOrElse(
+        found -> {
+          latest.ifPresent(
+              event -> found.put("dockerImageReference", stream.pulled(tag, event, registry)));
+          json.set("image", found);
+        },
+        () -> json.putNull("image"));
+    return json;
+  }
+
+  private static ObjectNode named(ObjectNode json, ImageStream stream, String tag) {
+    ObjectNode metadata = json.putObject("metadata");
+    metadata.put("name", stream.name() + ":" + tag).put("namespace", stream.namespace());
+    for (String key : new String[] {"uid", "resourceVersion", "labels"}) {
+      JsonNode value = stream.metadata().path(key);
+      if (!value.isMissingNode()) {
+        metadata.set(key, value.deepCopy());
+      }
+    }
+    return metadata;
+  }
+
+  private static void annotate(ObjectNode metadata, Map<String, String> annotations) {
+    if (annotations.isEmpty()) {
+      return;
+    }
+    ObjectNode all =
+        metadata.get("annotations") instanceof ObjectNode there
+            ? there
+            : metadata.putObject("annotations");
+    annotations.forEach(all::put);
+  }
+
+  private static String text(ImageStream stream, String key) {
+    return stream.metadata().path(key).asString("");
+  }
+
+  private static JsonNode specified(ImageStream stream, String tag) {
+    return item(stream.json().path("spec").path("tags"), "name", tag);
+  }
+
+  private static ObjectNode history(ImageStream stream, String tag) {
+    return item(stream.json().path("status").path("tags"), "tag", tag) instanceof ObjectNode found
+        ? found
+        : JsonMapper.shared().createObjectNode();
+  }
+
+  private static JsonNode item(JsonNode list, String key, String name) {
+    for (JsonNode one : list) {
+      if (one.path(key).asString("").equals(name)) {
+        return one;
+      }
+    }
+    return JsonMapper.shared().missingNode();
+  }
+
+  /** Returns an {@code ImageStreamImage}. */
+  ObjectNode image(ImageStream stream, ObjectNode image, String id) {
+    ObjectNode json = Meta.empty(STREAM_IMAGE);
+    ObjectNode metadata = json.putObject("metadata");
+    metadata.put("name", stream.name() + "@" + id).put("namespace", stream.namespace());
+    metadata.put("uid", stream.uid());
+    metadata.set("creationTimestamp", image.path("metadata").path("creationTimestamp"));
+    json.set("image", image);
+    return json;
+  }
+}

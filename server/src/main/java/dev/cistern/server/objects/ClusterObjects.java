@@ -1,0 +1,288 @@
+package dev.cistern.server.objects;
+
+import dev.cistern.storage.Expected;
+import dev.cistern.storage.ObjectChange;
+import dev.cistern.storage.ObjectEdit;
+import dev.cistern.storage.ObjectFeed;
+import dev.cistern.storage.ObjectName;
+import dev.cistern.storage.Objects;
+import dev.cistern.storage.StoredObject;
+import java.io.IOException;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * All objects there are: those of files, which are as their files say, and those that were made
+ * here through the API or by commands, which the store keeps. One of a file hides a stored one of
+ * its name. Each carries its revision as {@code metadata.resourceVersion}.
+ *
+ * <p>Safe for all threads.
+ */
+public final class ClusterObjects {
+  /** The namespaces that are there from the start. */
+  public static final Set<String> FIRST_NAMESPACES =
+      Set.of("default", "openshift", "openshift-config");
+
+  private static final Comparator<ObjectName> ORDER =
+      Comparator.comparing(ObjectName::kind)
+          .thenComparing(ObjectName::namespace)
+          .thenComparing(ObjectName::name);
+
+  private final Objects stored;
+  private final InstantSource clock;
+  private volatile Map<ObjectName, OfFile> ofFiles = Map.of();
+
+  public ClusterObjects(Objects stored, InstantSource clock) {
+    this.stored = stored;
+    this.clock = clock;
+  }
+
+  /** An object of a file, and since which revision it is as it is. */
+  private record OfFile(FileObject object, long revision) {}
+
+  /** Returns the time that objects made now carry. */
+  public InstantSource clock() {
+    return clock;
+  }
+
+  /** Returns the revision of the last change; lists that are made later have all up to it. */
+  public long revision() {
+    return stored.revision();
+  }
+
+  /** Returns the latest changes, for those who follow them. */
+  public ObjectFeed feed() {
+    return stored.feed();
+  }
+
+  /**
+   * Goes by these objects of files from now on, and tells those who follow what changed.
+   *
+   * @throws IOException if that cannot be written down; then those before stay
+   */
+  public synchronized void files(List<FileObject> objects) throws IOException {
+    var now = new TreeMap<ObjectName, OfFile>(ORDER);
+    var changes = new ArrayList<Objects.Announced>();
+    for (FileObject object : objects) {
+      OfFile before = ofFiles.get(object.name());
+      now.put(
+          object.name(),
+          before != null && before.object.equals(object)
+              ? before
+              : new OfFile(object, stored.revision() + changes.size() + 1));
+      if (before == null || !before.object.json().equals(object.json())) {
+        changes.add(
+            new Objects.Announced(
+                object.name(),
+                Optional.ofNullable(before).map(one -> one.object.json()),
+                Optional.of(object.json())));
+      }
+    }
+    ofFiles.forEach((name, before) -> {
+      if (!now.containsKey(name)) {
+        changes.add(
+            new Objects.Announced(name, Optional.of(before.object.json()), Optional.empty()));
+      }
+    });
+    ofFiles = now;
+    if (!changes.isEmpty()) {
+      stored.announce(changes);
+    }
+  }
+
+  /** Returns an object as it is now. */
+  public Optional<ObjectNode> get(ResourceType type, String namespace, String name) {
+    ObjectName key = type.name(namespace, name);
+    OfFile ofFile = ofFiles.get(key);
+    return ofFile != null
+        ? Optional.of(parsed(type, ofFile.object.json(), ofFile.revision))
+        : stored.get(key).map(found -> parsed(type, found.json(), found.revision()));
+  }
+
+  /** Returns the resource version of an object, "" if there is none. Takes microseconds. */
+  public String revisionOf(ObjectName name) {
+    OfFile ofFile = ofFiles.get(name);
+    return ofFile != null
+        ? Long.toString(ofFile.revision)
+        : stored.get(name).map(found -> Long.toString(found.revision())).orElse("");
+  }
+
+  /**
+   * Returns an object as it is now.
+   *
+   * @throws ApiException if there is none
+   */
+  public ObjectNode require(ResourceType type, String namespace, String name) {
+    return get(type, namespace, name).orElseThrow(() -> ApiException.notFound(type, name));
+  }
+
+  /**
+   * Some objects of a kind.
+   *
+   * @param next where the next page begins; empty at the end
+   */
+  public record Page(List<ObjectNode> objects, Optional<ObjectName> next) {}
+
+  /**
+   * Returns objects of a kind in the order of namespaces and names; those of files come first.
+   *
+   * @param namespace in which they are; all if empty
+   * @param after the last one of the page before
+   * @param most of the stored ones
+   */
+  public Page page(
+      ResourceType type, Optional<String> namespace, Optional<ObjectName> after, int most) {
+    var objects = new ArrayList<ObjectNode>();
+    Map<ObjectName, OfFile> files = ofFiles;
+    if (after.isEmpty()) {
+      files.forEach((name, file) -> {
+        if (name.kind().equals(type.kind())
+            && namespace.map(name.namespace()::equals).orElse(true)) {
+          objects.add(parsed(type, file.object.json(), file.revision));
+        }
+      });
+    }
+    List<StoredObject> found = stored.page(type.kind(), namespace, after, most);
+    for (StoredObject one : found) {
+      if (!files.containsKey(one.name())) {
+        objects.add(parsed(type, one.json(), one.revision()));
+      }
+    }
+    boolean isMore = found.size() == most;
+    return new Page(objects, isMore ? Optional.of(found.getLast().name()) : Optional.empty());
+  }
+
+  /** Returns all objects of a kind. */
+  public List<ObjectNode> list(ResourceType type, Optional<String> namespace) {
+    return page(type, namespace, Optional.empty(), Integer.MAX_VALUE).objects();
+  }
+
+  /** Returns the names of all namespaces: made, with an object in them, or there from the start. */
+  public Set<String> namespaces() {
+    var all = new TreeSet<>(FIRST_NAMESPACES);
+    for (ResourceType type : Kinds.NAMESPACED) {
+      all.addAll(stored.namespaces(type.kind()));
+    }
+    stored.list(Kinds.NAMESPACE.kind()).forEach(one -> all.add(one.name().name()));
+    ofFiles
+        .keySet()
+        .forEach(name ->
+            all.add(name.kind().equals(Kinds.NAMESPACE.kind()) ? name.name() : name.namespace()));
+    all.remove("");
+    return all;
+  }
+
+  /** Says whether a namespace is among {@link #namespaces}. */
+  public boolean hasNamespace(String name) {
+    return FIRST_NAMESPACES.contains(name)
+        || get(Kinds.NAMESPACE, "", name).isPresent()
+        || ofFiles.keySet().stream().anyMatch(one -> one.namespace().equals(name))
+        || Kinds.NAMESPACED.stream()
+            .anyMatch(type ->
+                !stored.page(type.kind(), Optional.of(name), Optional.empty(), 1).isEmpty());
+  }
+
+  /** Gives a new object what each has: a name, an identity, the time it was made. */
+  public ObjectNode born(ResourceType type, String namespace, ObjectNode object) {
+    ObjectNode made = Meta.ordered(type, object.deepCopy());
+    ObjectNode metadata = Meta.of(made);
+    metadata.remove("managedFields");
+    metadata.remove("selfLink");
+    if (Meta.name(made).isEmpty() && !Meta.text(made, "generateName").isEmpty()) {
+      metadata.put("name", Meta.text(made, "generateName") + suffix());
+    }
+    if (type.isNamespaced()) {
+      metadata.put("namespace", namespace);
+    } else {
+      metadata.remove("namespace");
+    }
+    metadata.put("uid", UUID.randomUUID().toString());
+    metadata.put("creationTimestamp", Meta.time(clock.instant()));
+    return made;
+  }
+
+  /** Returns five letters, as names that are made up end with. */
+  private static String suffix() {
+    return UUID.randomUUID().toString().replace("-", "").substring(0, 5);
+  }
+
+  /** Returns what is to be done so that an object is made; see {@link #change}. */
+  public static ObjectEdit creation(ResourceType type, ObjectNode object) {
+    return new ObjectEdit.Put(name(type, object), text(object), new Expected.Absent());
+  }
+
+  /**
+   * Returns what is to be done so that an object is as given, if it is still as it was read.
+   *
+   * @param object with the revision at which it was read
+   */
+  public static ObjectEdit replacement(ResourceType type, ObjectNode object) {
+    return new ObjectEdit.Put(name(type, object), text(object), expected(object));
+  }
+
+  /** Returns what is to be done so that an object goes, if it is still as it was read. */
+  public static ObjectEdit removal(ResourceType type, ObjectNode object) {
+    return new ObjectEdit.Delete(name(type, object), expected(object));
+  }
+
+  private static Expected expected(ObjectNode object) {
+    return new Expected.Revision(Long.parseLong(Meta.resourceVersion(object)));
+  }
+
+  /**
+   * Makes all edits or none, and returns what was put by them.
+   *
+   * @return empty if one of the objects was changed by somebody else meanwhile
+   * @throws ApiException if one of them is of a file
+   */
+  public Optional<List<StoredObject>> change(ResourceType type, List<ObjectEdit> edits)
+      throws IOException {
+    for (ObjectEdit edit : edits) {
+      requireNotOfFile(type, edit.name());
+    }
+    return stored.change(edits) instanceof ObjectChange.Done(List<StoredObject> done)
+        ? Optional.of(done)
+        : Optional.empty();
+  }
+
+  /**
+   * Refuses to change what a file says.
+   *
+   * @throws ApiException naming the file
+   */
+  public void requireNotOfFile(ResourceType type, ObjectName name) {
+    OfFile ofFile = ofFiles.get(name);
+    if (ofFile != null) {
+      throw ApiException.conflict(
+          type, name.name(), "it is in the file " + ofFile.object.file() + ": change it there");
+    }
+  }
+
+  /** Returns the object of a JSON, with its revision. */
+  public static ObjectNode parsed(ResourceType type, String json, long revision) {
+    ObjectNode object = Meta.ordered(type, (ObjectNode) JsonMapper.shared().readTree(json));
+    Meta.of(object).put("resourceVersion", Long.toString(revision));
+    return object;
+  }
+
+  private static ObjectName name(ResourceType type, ObjectNode object) {
+    return type.name(Meta.namespace(object), Meta.name(object));
+  }
+
+  /** Returns what is stored of an object: all but its revision. */
+  private static String text(ObjectNode object) {
+    ObjectNode copy = object.deepCopy();
+    Meta.of(copy).remove("resourceVersion");
+    return copy.toString();
+  }
+}

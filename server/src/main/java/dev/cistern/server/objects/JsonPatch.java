@@ -1,0 +1,190 @@
+package dev.cistern.server.objects;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** A JSON patch (RFC 6902): a list of operations, all of which are made or none. */
+record JsonPatch(List<Operation> operations) implements Patch {
+  static final String MEDIA_TYPE = "application/json-patch+json";
+
+  private static final int MOST_OPERATIONS = 10_000;
+  private static final Pattern INDEX = Pattern.compile("0|[1-9]\\d{0,8}");
+  private static final String ROOT = "it";
+
+  JsonPatch {
+    operations = List.copyOf(operations);
+  }
+
+  /** One operation. */
+  record Operation(
+      String name, List<String> path, Optional<List<String>> from, Optional<JsonNode> value) {}
+
+  static JsonPatch of(JsonNode json) {
+    if (!(json instanceof ArrayNode items)) {
+      throw ApiException.badRequest("a JSON patch is a list of operations (RFC 6902)");
+    }
+    if (items.size() > MOST_OPERATIONS) {
+      throw new ApiException(
+          ApiException.Reason.TOO_LARGE,
+          "The allowed maximum operations in a JSON patch is "
+              + MOST_OPERATIONS
+              + ", got "
+              + items.size());
+    }
+    var operations = new ArrayList<Operation>();
+    for (JsonNode item : items) {
+      operations.add(operation(item));
+    }
+    return new JsonPatch(operations);
+  }
+
+  private static Operation operation(JsonNode item) {
+    String name = item.path("op").asString("");
+    Optional<JsonNode> value = Optional.ofNullable(item.get("value"));
+    Optional<List<String>> from =
+        item.has("from") ? Optional.of(pointer(item.path("from"))) : Optional.empty();
+    boolean isWhole =
+        switch (name) {
+          case "add", "replace", "test" -> value.isPresent();
+          case "move", "copy" -> from.isPresent();
+          case "remove" -> true;
+          default ->
+              throw ApiException.badRequest(
+                  "op: add, remove, replace, move, copy or test is expected, not \"" + name + "\"");
+        };
+    if (!isWhole) {
+      throw ApiException.badRequest(
+          "the operation " + name + " lacks " + (from.isEmpty() ? "value or from" : "value"));
+    }
+    return new Operation(name, pointer(item.path("path")), from, value);
+  }
+
+  /** Parses a JSON pointer (RFC 6901). */
+  private static List<String> pointer(JsonNode text) {
+    String pointer = text.asString("");
+    if (!text.isString() || !(pointer.isEmpty() || pointer.startsWith("/"))) {
+      throw ApiException.badRequest("path and from: a JSON pointer such as /spec/tags is expected");
+    }
+    return pointer.isEmpty()
+        ? List.of()
+        : Stream.of(pointer.substring(1).split("/", -1))
+            .map(part -> part.replace("~1", "/").replace("~0", "~"))
+            .toList();
+  }
+
+  @Override
+  public JsonNode apply(JsonNode object) {
+    // One level more, so that the whole object can be replaced like a part of it.
+    ObjectNode holder = JsonMapper.shared().createObjectNode();
+    holder.set(ROOT, object.deepCopy());
+    for (Operation operation : operations) {
+      apply(holder, operation);
+    }
+    return holder.path(ROOT);
+  }
+
+  private static void apply(ObjectNode holder, Operation operation) {
+    List<String> path = operation.path();
+    switch (operation.name()) {
+      case "add" -> add(holder, path, operation.value().orElseThrow());
+      case "remove" -> remove(holder, path);
+      case "replace" -> {
+        remove(holder, path);
+        add(holder, path, operation.value().orElseThrow());
+      }
+      case "move" -> {
+        List<String> from = operation.from().orElseThrow();
+        if (path.size() > from.size() && path.subList(0, from.size()).equals(from)) {
+          throw unable(path, "a value cannot be moved into itself");
+        }
+        add(holder, path, remove(holder, from));
+      }
+      case "copy" -> add(holder, path, find(holder, operation.from().orElseThrow()).deepCopy());
+      default -> {
+        if (!find(holder, path).equals(operation.value().orElseThrow())) {
+          throw unable(path, "testing value failed");
+        }
+      }
+    }
+  }
+
+  private static void add(ObjectNode holder, List<String> path, JsonNode value) {
+    JsonNode parent = parent(holder, path);
+    String last = last(path);
+    switch (parent) {
+      case ObjectNode object -> object.set(last, value.deepCopy());
+      case ArrayNode array -> {
+        int at = last.equals("-") ? array.size() : index(path, last, array.size() + 1);
+        array.insert(at, value.deepCopy());
+      }
+      default -> throw missing(path);
+    }
+  }
+
+  private static JsonNode remove(ObjectNode holder, List<String> path) {
+    JsonNode removed = find(holder, path);
+    switch (parent(holder, path)) {
+      case ObjectNode object -> object.remove(last(path));
+      case ArrayNode array -> array.remove(index(path, last(path), array.size()));
+      default -> throw missing(path);
+    }
+    return removed;
+  }
+
+  private static JsonNode find(ObjectNode holder, List<String> path) {
+    return child(path, parent(holder, path), last(path));
+  }
+
+  private static JsonNode parent(ObjectNode holder, List<String> path) {
+    if (path.isEmpty()) {
+      return holder;
+    }
+    JsonNode at = holder.path(ROOT);
+    for (String name : path.subList(0, path.size() - 1)) {
+      at = child(path, at, name);
+    }
+    return at;
+  }
+
+  private static JsonNode child(List<String> path, JsonNode parent, String name) {
+    JsonNode child =
+        parent instanceof ArrayNode array
+            ? array.path(index(path, name, array.size()))
+            : parent.path(name);
+    if (child.isMissingNode()) {
+      throw missing(path);
+    }
+    return child;
+  }
+
+  private static int index(List<String> path, String text, int end) {
+    if (!INDEX.matcher(text).matches() || Integer.parseInt(text) >= end) {
+      throw missing(path);
+    }
+    return Integer.parseInt(text);
+  }
+
+  private static String last(List<String> path) {
+    return path.isEmpty() ? ROOT : path.getLast();
+  }
+
+  private static ApiException missing(List<String> path) {
+    return unable(path, "there is nothing at that path");
+  }
+
+  private static ApiException unable(List<String> path, String why) {
+    return new ApiException(
+        ApiException.Reason.INVALID,
+        "the server rejected our request due to an error in our request: /"
+            + String.join("/", path)
+            + ": "
+            + why);
+  }
+}

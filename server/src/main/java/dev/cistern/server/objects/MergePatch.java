@@ -1,0 +1,33 @@
+package dev.cistern.server.objects;
+
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** A JSON merge patch (RFC 7386): what is null goes, what is an object merges, else replaces. */
+record MergePatch(JsonNode patch) implements Patch {
+  static final String MEDIA_TYPE = "application/merge-patch+json";
+
+  @Override
+  public JsonNode apply(JsonNode object) {
+    return merged(object, patch);
+  }
+
+  private static JsonNode merged(JsonNode target, JsonNode patch) {
+    if (!(patch instanceof ObjectNode members)) {
+      return patch.deepCopy();
+    }
+    ObjectNode merged =
+        target instanceof ObjectNode object
+            ? object.deepCopy()
+            : JsonMapper.shared().createObjectNode();
+    for (var member : members.properties()) {
+      if (member.getValue().isNull()) {
+        merged.remove(member.getKey());
+      } else {
+        merged.set(member.getKey(), merged(merged.path(member.getKey()), member.getValue()));
+      }
+    }
+    return merged;
+  }
+}

@@ -1,0 +1,75 @@
+package dev.cistern.server.objects;
+
+import dev.cistern.storage.ObjectName;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * A kind of object as an API calls it (Kubernetes API conventions, "Types").
+ *
+ * @param group empty for the core group
+ * @param plural as paths have it, in lower case
+ * @param isNamespaced whether each object is in a namespace
+ * @param shortNames what people may write for it
+ */
+public record ResourceType(
+    String group,
+    String version,
+    String plural,
+    String singular,
+    String kind,
+    boolean isNamespaced,
+    List<String> shortNames) {
+  public ResourceType {
+    shortNames = List.copyOf(shortNames);
+  }
+
+  /** Returns one whose singular is its kind in lower case. */
+  public static ResourceType namespaced(
+      String group, String version, String plural, String kind, String... shortNames) {
+    return of(group, version, plural, kind, true, shortNames);
+  }
+
+  /** Returns one whose objects are in no namespace. */
+  public static ResourceType ofCluster(
+      String group, String version, String plural, String kind, String... shortNames) {
+    return of(group, version, plural, kind, false, shortNames);
+  }
+
+  private static ResourceType of(
+      String group,
+      String version,
+      String plural,
+      String kind,
+      boolean isNamespaced,
+      String... shortNames) {
+    return new ResourceType(
+        group,
+        version,
+        plural,
+        kind.toLowerCase(Locale.ROOT),
+        kind,
+        isNamespaced,
+        List.of(shortNames));
+  }
+
+  /** Returns {@code GROUP/VERSION}, or the version of the core group. */
+  public String apiVersion() {
+    return group.isEmpty() ? version : group + "/" + version;
+  }
+
+  /** Returns {@code PLURAL.GROUP}, or the plural in the core group, as messages have it. */
+  public String resource() {
+    return group.isEmpty() ? plural : plural + "." + group;
+  }
+
+  /** Returns {@code KIND.GROUP}, or the kind in the core group, as messages have it. */
+  public String qualifiedKind() {
+    return group.isEmpty() ? kind : kind + "." + group;
+  }
+
+  /** Returns under which name an object is stored. The same kind of two groups is stored once. */
+  public ObjectName name(String namespace, String name) {
+    return new ObjectName(kind, isNamespaced ? namespace : "", name);
+  }
+}

@@ -1,0 +1,164 @@
+package dev.cistern.server.objects;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * A strategic merge patch (Kubernetes, "Update API Objects in Place Using kubectl patch"): a merge
+ * patch that knows some lists to be sets, whose items merge by a key. What is applied by the server
+ * ({@code kubectl apply --server-side}) merges by the same keys; who manages which field is not
+ * kept.
+ */
+record StrategicPatch(ObjectNode patch) implements Patch {
+  static final String MEDIA_TYPE = "application/strategic-merge-patch+json";
+  static final String APPLY_MEDIA_TYPE = "application/apply-patch+yaml";
+
+  private static final String DIRECTIVE = "$patch";
+  private static final String RETAIN = "$retainKeys";
+  private static final String DELETE_VALUES = "$deleteFromPrimitiveList/";
+  private static final String ORDER = "$setElementOrder/";
+
+  /** The lists that are sets of objects, by their paths, with the key of an item. */
+  private static final Map<String, String> KEYS =
+      Map.of(
+          "spec.tags", "name",
+          "status.tags", "tag",
+          "secrets", "name",
+          "imagePullSecrets", "name",
+          "metadata.ownerReferences", "uid");
+
+  /** The lists that are sets of texts. */
+  private static final Set<String> SETS = Set.of("metadata.finalizers");
+
+  static StrategicPatch of(JsonNode json) {
+    if (!(json instanceof ObjectNode patch)) {
+      throw ApiException.badRequest("the patch is no JSON object");
+    }
+    return new StrategicPatch(patch);
+  }
+
+  @Override
+  public JsonNode apply(JsonNode object) {
+    return merged("", object, patch);
+  }
+
+  private static JsonNode merged(String path, JsonNode target, ObjectNode patch) {
+    ObjectNode merged =
+        target instanceof ObjectNode object && !isReplacing(patch)
+            ? object.deepCopy()
+            : JsonMapper.shared().createObjectNode();
+    retain(merged, patch.path(RETAIN));
+    for (var member : patch.properties()) {
+      String name = member.getKey();
+      if (name.startsWith(DELETE_VALUES)) {
+        deleteValues(merged, name.substring(DELETE_VALUES.length()), member.getValue());
+      }
+    }
+    for (var member : patch.properties()) {
+      String name = member.getKey();
+      boolean isDirective =
+          name.equals(DIRECTIVE)
+              || name.equals(RETAIN)
+              || name.startsWith(ORDER)
+              || name.startsWith(DELETE_VALUES);
+      if (!isDirective) {
+        set(merged, name, path.isEmpty() ? name : path + "." + name, member.getValue());
+      }
+    }
+    return merged;
+  }
+
+  private static void set(ObjectNode merged, String name, String path, JsonNode value) {
+    switch (value) {
+      case ObjectNode object when isDeleting(object) -> merged.remove(name);
+      case ObjectNode object -> merged.set(name, merged(path, merged.path(name), object));
+      case ArrayNode items when isKeyed(path, items) ->
+          merged.set(name, mergedItems(path, merged.path(name), items));
+      case ArrayNode items when SETS.contains(path) ->
+          merged.set(name, union(merged.path(name), items));
+      case JsonNode other when other.isNull() -> merged.remove(name);
+      default -> merged.set(name, value.deepCopy());
+    }
+  }
+
+  private static boolean isKeyed(String path, ArrayNode items) {
+    return KEYS.containsKey(path) && items.valueStream().noneMatch(item -> isReplacing(item));
+  }
+
+  private static boolean isReplacing(JsonNode patch) {
+    return patch.path(DIRECTIVE).asString("").equals("replace");
+  }
+
+  private static boolean isDeleting(JsonNode patch) {
+    return patch.path(DIRECTIVE).asString("").equals("delete");
+  }
+
+  private static ArrayNode mergedItems(String path, JsonNode target, ArrayNode patches) {
+    String key = String.valueOf(KEYS.get(path));
+    var items = new ArrayList<JsonNode>();
+    target.forEach(items::add);
+    for (JsonNode item : patches) {
+      JsonNode identity = item.path(key);
+      if (!(item instanceof ObjectNode patch) || identity.isMissingNode()) {
+        throw ApiException.badRequest(
+            "each item of " + path + " needs the key " + key + ", by which they merge");
+      }
+      int at = indexOf(items, key, identity);
+      if (isDeleting(patch)) {
+        items.removeIf(one -> one.path(key).equals(identity));
+      } else if (at < 0) {
+        items.add(merged(path, JsonMapper.shared().createObjectNode(), patch));
+      } else {
+        items.set(at, merged(path, items.get(at), patch));
+      }
+    }
+    return array(items);
+  }
+
+  private static int indexOf(List<JsonNode> items, String key, JsonNode identity) {
+    for (int i = 0; i < items.size(); i++) {
+      if (items.get(i).path(key).equals(identity)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private static ArrayNode union(JsonNode target, ArrayNode more) {
+    var values = new ArrayList<JsonNode>();
+    target.forEach(values::add);
+    for (JsonNode value : more) {
+      if (!values.contains(value)) {
+        values.add(value);
+      }
+    }
+    return array(values);
+  }
+
+  private static ArrayNode array(List<JsonNode> items) {
+    return JsonMapper.shared().createArrayNode().addAll(items);
+  }
+
+  private static void deleteValues(ObjectNode merged, String name, JsonNode values) {
+    if (merged.path(name) instanceof ArrayNode list) {
+      var gone = new HashSet<JsonNode>();
+      values.forEach(gone::add);
+      list.removeIf(gone::contains);
+    }
+  }
+
+  private static void retain(ObjectNode merged, JsonNode names) {
+    if (names instanceof ArrayNode list) {
+      var kept = new HashSet<String>();
+      list.forEach(name -> kept.add(name.asString("")));
+      merged.retain(kept);
+    }
+  }
+}

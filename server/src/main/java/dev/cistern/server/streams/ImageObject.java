@@ -1,0 +1,120 @@
+package dev.cistern.server.streams;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.cistern.mirror.Fetched;
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
+import java.time.Instant;
+import java.util.LinkedHashSet;
+import java.util.Optional;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What is said of an image ({@code Image} of {@code image.openshift.io/v1}), made of its manifest
+ * and of its configuration (image specification, "Image Configuration").
+ */
+final class ImageObject {
+  /** How long a configuration may be that is read, in bytes. */
+  static final int MOST_CONFIG_BYTES = 4 << 20;
+
+  /** The platform of an index's child that says none. */
+  private static final String UNKNOWN = "unknown";
+
+  private ImageObject() {}
+
+  /**
+   * Returns the object, without what each object has.
+   *
+   * @param reference where the image is
+   * @param config its configuration, if it has one
+   */
+  static ObjectNode of(Fetched image, String reference, Optional<byte[]> config, Instant now) {
+    Digest digest = image.stored().digest();
+    ObjectNode json = Meta.empty(Kinds.IMAGE);
+    ObjectNode metadata = json.putObject("metadata").put("name", digest.toString());
+    json.put("dockerImageReference", reference);
+    ObjectNode described = json.putObject("dockerImageMetadata");
+    described.put("kind", "DockerImage").put("apiVersion", "1.0");
+    described.put("Id", digest.toString());
+    json.put("dockerImageMetadataVersion", "1.0");
+    ArrayNode layers = json.putArray("dockerImageLayers");
+    switch (image.manifest()) {
+      case Manifest.Image single -> {
+        metadata.putObject("annotations").put("image.openshift.io/dockerLayersOrder", "ascending");
+        described.put("Id", single.config().digest().toString());
+        describe(described, config.flatMap(ImageObject::parsed));
+        described.put("Size", size(single));
+        for (Descriptor layer : single.layers()) {
+          layers
+              .addObject()
+              .put("name", layer.digest().toString())
+              .put("size", layer.size())
+              .put("mediaType", layer.mediaType().name());
+        }
+      }
+      case Manifest.Index index -> {
+        described.put("Created", Times.text(now));
+        children(json, index);
+      }
+    }
+    return json.put("dockerImageManifestMediaType", image.stored().mediaType().name());
+  }
+
+  private static Optional<JsonNode> parsed(byte[] config) {
+    try {
+      JsonNode json = JsonMapper.shared().readTree(new String(config, UTF_8));
+      return json.isObject() ? Optional.of(json) : Optional.empty();
+    } catch (JacksonException e) {
+      return Optional.empty(); // that of an artifact may be anything
+    }
+  }
+
+  private static void describe(ObjectNode described, Optional<JsonNode> config) {
+    JsonNode json = config.orElseGet(JsonMapper.shared()::createObjectNode);
+    copy(json, "created", described, "Created");
+    described.set("ContainerConfig", JsonMapper.shared().createObjectNode());
+    copy(json, "docker_version", described, "DockerVersion");
+    copy(json, "author", described, "Author");
+    if (json.path("config").isObject()) {
+      described.set("Config", json.path("config"));
+    }
+    copy(json, "architecture", described, "Architecture");
+    copy(json, "os", described, "OS");
+  }
+
+  private static void copy(JsonNode from, String name, ObjectNode to, String newName) {
+    if (from.path(name).isString()) {
+      to.put(newName, from.path(name).stringValue());
+    }
+  }
+
+  /** Returns how many bytes an image takes: what it names twice counts once. */
+  private static long size(Manifest.Image image) {
+    var seen = new LinkedHashSet<Digest>();
+    return image.blobs().filter(blob -> seen.add(blob.digest())).mapToLong(Descriptor::size).sum();
+  }
+
+  private static void children(ObjectNode json, Manifest.Index index) {
+    ArrayNode manifests = json.putArray("dockerImageManifests");
+    for (Descriptor child : index.manifests()) {
+      ObjectNode item = manifests.addObject();
+      item.put("digest", child.digest().toString()).put("mediaType", child.mediaType().name());
+      item.put("manifestSize", child.size());
+      item.put("architecture", child.platform().map(one -> one.architecture()).orElse(UNKNOWN));
+      item.put("os", child.platform().map(one -> one.os()).orElse(UNKNOWN));
+      child
+          .platform()
+          .map(one -> one.variant())
+          .filter(variant -> !variant.isEmpty())
+          .ifPresent(variant -> item.put("variant", variant));
+    }
+  }
+}

@@ -1,0 +1,213 @@
+package dev.cistern.server.streams;
+
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
+import java.time.Instant;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * An image stream: tags that come from somewhere, and what each of them was ({@code ImageStream} of
+ * {@code image.openshift.io/v1}). Immutable.
+ *
+ * @param metadata as in the object; must not be changed
+ * @param isLookedUp whether its tags may be used like images ({@code spec.lookupPolicy})
+ * @param repository all tags of which are imported ({@code spec.dockerImageRepository})
+ * @param tags what they are to be, by their names
+ * @param history what they were, by their names
+ */
+public record ImageStream(
+    ObjectNode metadata,
+    boolean isLookedUp,
+    Optional<String> repository,
+    SortedMap<String, SpecTag> tags,
+    SortedMap<String, TagHistory> history) {
+  /** The tag that is meant where none is written. */
+  public static final String LATEST = "latest";
+
+  /** When it was imported last. */
+  static final String CHECKED = "openshift.io/image.dockerRepositoryCheck";
+
+  private static final String INSECURE = "openshift.io/image.insecureRepository";
+
+  public ImageStream {
+    tags = Collections.unmodifiableSortedMap(new TreeMap<>(tags));
+    history = Collections.unmodifiableSortedMap(new TreeMap<>(history));
+  }
+
+  /** Reads one; {@code json} is not kept. */
+  public static ImageStream of(JsonNode json) {
+    var tags = new TreeMap<String, SpecTag>();
+    for (JsonNode tag : json.path("spec").path("tags")) {
+      SpecTag read = SpecTag.of(tag);
+      tags.put(read.name(), read);
+    }
+    var history = new TreeMap<String, TagHistory>();
+    for (JsonNode tag : json.path("status").path("tags")) {
+      TagHistory read = TagHistory.of(tag);
+      if (!read.isEmpty()) {
+        history.put(tag.path("tag").asString(""), read);
+      }
+    }
+    String repository = json.path("spec").path("dockerImageRepository").asString("");
+    ObjectNode metadata =
+        json.path("metadata") instanceof ObjectNode there
+            ? there.deepCopy()
+            : JsonMapper.shared().createObjectNode();
+    return new ImageStream(
+        metadata,
+        json.path("spec").path("lookupPolicy").path("local").asBoolean(false),
+        repository.isEmpty() ? Optional.empty() : Optional.of(repository),
+        tags,
+        history);
+  }
+
+  /** Returns a stream without tags. */
+  public static ImageStream empty(String namespace, String name) {
+    return new ImageStream(
+        JsonMapper.shared().createObjectNode().put("name", name).put("namespace", namespace),
+        false,
+        Optional.empty(),
+        new TreeMap<>(),
+        new TreeMap<>());
+  }
+
+  /** Returns the object, as it is stored: without where this registry is. */
+  public ObjectNode json() {
+    ObjectNode json = Meta.empty(Kinds.IMAGE_STREAM);
+    json.set("metadata", metadata.deepCopy());
+    ObjectNode spec = json.putObject("spec");
+    spec.putObject("lookupPolicy").put("local", isLookedUp);
+    repository.ifPresent(text -> spec.put("dockerImageRepository", text));
+    if (!tags.isEmpty()) {
+      ArrayNode list = spec.putArray("tags");
+      tags.values().forEach(tag -> list.add(tag.json()));
+    }
+    ObjectNode status = json.putObject("status");
+    status.put("dockerImageRepository", "");
+    if (!history.isEmpty()) {
+      ArrayNode list = status.putArray("tags");
+      history.forEach((tag, was) -> list.add(was.json(tag)));
+    }
+    return json;
+  }
+
+  /**
+   * Returns the object as it is shown.
+   *
+   * @param registry {@code host[:port]} by which this registry is known
+   */
+  public ObjectNode shown(String registry) {
+    ObjectNode json = json();
+    ((ObjectNode) json.path("status"))
+        .put("dockerImageRepository", registry + "/" + namespace() + "/" + name());
+    return json;
+  }
+
+  public String namespace() {
+    return metadata.path("namespace").asString("");
+  }
+
+  public String name() {
+    return metadata.path("name").asString("");
+  }
+
+  public String resourceVersion() {
+    return metadata.path("resourceVersion").asString("");
+  }
+
+  public String uid() {
+    return metadata.path("uid").asString("");
+  }
+
+  public long generation() {
+    return metadata.path("generation").asLong(0);
+  }
+
+  Instant created() {
+    return Times.parse(metadata.path("creationTimestamp"));
+  }
+
+  /** Says whether all of it may be imported over plain HTTP. */
+  public boolean isInsecure() {
+    return "true".equals(annotation(INSECURE));
+  }
+
+  String annotation(String key) {
+    return metadata.path("annotations").path(key).asString("");
+  }
+
+  /** Returns what a tag is now. */
+  public Optional<TagEvent> latest(String tag) {
+    return history(tag).latest();
+  }
+
+  /** Returns what a tag was; nothing if there is no such tag. */
+  public TagHistory history(String tag) {
+    return history.getOrDefault(tag, TagHistory.NONE);
+  }
+
+  ImageStream with(SpecTag tag) {
+    var changed = new TreeMap<>(tags);
+    changed.put(tag.name(), tag);
+    return withTags(changed);
+  }
+
+  ImageStream withTags(Map<String, SpecTag> others) {
+    return new ImageStream(metadata, isLookedUp, repository, new TreeMap<>(others), history);
+  }
+
+  ImageStream with(String tag, TagHistory was) {
+    var changed = new TreeMap<>(history);
+    if (was.isEmpty()) {
+      changed.remove(tag);
+    } else {
+      changed.put(tag, was);
+    }
+    return withHistory(changed);
+  }
+
+  ImageStream withHistory(Map<String, TagHistory> others) {
+    return new ImageStream(metadata, isLookedUp, repository, tags, new TreeMap<>(others));
+  }
+
+  /** Returns the same without a tag and what it was. */
+  ImageStream without(String tag) {
+    var fewer = new TreeMap<>(tags);
+    fewer.remove(tag);
+    return withTags(fewer).with(tag, TagHistory.NONE);
+  }
+
+  ImageStream withMetadata(ObjectNode other) {
+    return new ImageStream(other, isLookedUp, repository, tags, history);
+  }
+
+  ImageStream at(long generation) {
+    return withMetadata(metadata.deepCopy().put("generation", generation));
+  }
+
+  ImageStream annotated(String key, String value) {
+    ObjectNode changed = metadata.deepCopy();
+    ObjectNode annotations =
+        changed.get("annotations") instanceof ObjectNode there
+            ? there
+            : changed.putObject("annotations");
+    annotations.put(key, value);
+    return withMetadata(changed);
+  }
+
+  /** Returns how an item of a tag is to be pulled, as the tag's reference policy has it. */
+  public String pulled(String tag, TagEvent event, String registry) {
+    boolean isLocal = tags.containsKey(tag) && tags.get(tag).isLocal() && !event.image().isEmpty();
+    return isLocal
+        ? registry + "/" + namespace() + "/" + name() + "@" + event.image()
+        : event.reference();
+  }
+}

@@ -1,0 +1,153 @@
+package dev.cistern.server.streams;
+
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.storage.ObjectName;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.PriorityQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * When scheduled tags are to be looked at again: an interval after they were last. Safe for all
+ * threads.
+ */
+final class Schedule {
+  private final Duration interval;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+
+  /** What is planned, with entries among it that are not any more. */
+  private final PriorityQueue<Due> queue = new PriorityQueue<>(Comparator.comparing(Due::when));
+
+  private final Map<ObjectName, Map<String, Instant>> planned = new HashMap<>();
+  private int size;
+
+  Schedule(Duration interval) {
+    this.interval = interval;
+  }
+
+  /** A tag that is to be looked at. */
+  record Due(Instant when, ObjectName stream, String tag) {}
+
+  /** Plans the scheduled tags of a stream as it is now; a plan that is there stays. */
+  void plan(ImageStream stream) {
+    ObjectName name = Kinds.IMAGE_STREAM.name(stream.namespace(), stream.name());
+    lock.lock();
+    try {
+      Map<String, Instant> before = planned.getOrDefault(name, Map.of());
+      var now = new HashMap<String, Instant>();
+      for (SpecTag tag : stream.tags().values()) {
+        if (isScheduled(stream, tag)) {
+          Instant known = before.get(tag.name());
+          Instant when = known == null ? lastLook(stream, tag.name()).plus(interval) : known;
+          now.put(tag.name(), when);
+          if (known == null) {
+            queue.add(new Due(when, name, tag.name()));
+          }
+        }
+      }
+      replace(name, now);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void replace(ObjectName name, Map<String, Instant> tags) {
+    Map<String, Instant> before = tags.isEmpty() ? planned.remove(name) : planned.put(name, tags);
+    size += tags.size() - (before == null ? 0 : before.size());
+  }
+
+  /** A digest never becomes another image: one success is enough. */
+  private static boolean isScheduled(ImageStream stream, SpecTag tag) {
+    Optional<String> from = tag.importedFrom().filter(text -> tag.importPolicy().scheduled());
+    boolean isDone =
+        stream.latest(tag.name()).filter(event -> !event.image().isEmpty()).isPresent();
+    return from.filter(text -> !(text.contains("@") && isDone)).isPresent();
+  }
+
+  /** Returns when a tag was looked at last, as far as its stream says so. */
+  private static Instant lastLook(ImageStream stream, String tag) {
+    Instant last = Instant.EPOCH;
+    TagHistory was = stream.history(tag);
+    for (TagEvent event : was.items()) {
+      last = event.created().isAfter(last) ? event.created() : last;
+    }
+    for (TagCondition condition : was.conditions()) {
+      last = condition.since().isAfter(last) ? condition.since() : last;
+    }
+    Instant checked = Times.parse(stream.annotation(ImageStream.CHECKED));
+    return checked.isAfter(last) ? checked : last;
+  }
+
+  /** Plans nothing of a stream any more. */
+  void forget(ObjectName stream) {
+    lock.lock();
+    try {
+      replace(stream, Map.of());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits until a tag is due, and takes it out. */
+  Due take(InstantSource clock) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (true) {
+        @Nullable Due next = queue.peek();
+        if (next == null) {
+          changed.await();
+        } else if (!isPlanned(next)) {
+          queue.remove();
+        } else {
+          long wait = Duration.between(clock.instant(), next.when()).toMillis();
+          if (wait <= 0) {
+            queue.remove();
+            return next;
+          }
+          changed.awaitNanos(TimeUnit.MILLISECONDS.toNanos(wait));
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isPlanned(Due due) {
+    return due.when().equals(planned.getOrDefault(due.stream(), Map.of()).get(due.tag()));
+  }
+
+  /** Plans a tag again that was taken out, if its stream still has it so. */
+  void again(Due due, Instant now) {
+    lock.lock();
+    try {
+      Map<String, Instant> tags = planned.get(due.stream());
+      if (tags != null && tags.containsKey(due.tag())) {
+        var next = new Due(now.plus(interval), due.stream(), due.tag());
+        tags.put(due.tag(), next.when());
+        queue.add(next);
+        changed.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  int size() {
+    lock.lock();
+    try {
+      return size;
+    } finally {
+      lock.unlock();
+    }
+  }
+}

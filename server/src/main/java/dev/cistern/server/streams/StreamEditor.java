@@ -1,0 +1,253 @@
+package dev.cistern.server.streams;
+
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.FieldError;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
+import java.io.IOException;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Changes of streams as people ask for them: checked first, and with all that follows. */
+public final class StreamEditor {
+  private static final int MOST_TRIES = 20;
+
+  private final Streams streams;
+  private final InstantSource clock;
+
+  public StreamEditor(Streams streams, InstantSource clock) {
+    this.streams = streams;
+    this.clock = clock;
+  }
+
+  /**
+   * Who asks.
+   *
+   * @param registry by which he knows this registry
+   * @param mayPull says from which namespaces he may pull
+   */
+  public record Context(String registry, Predicate<String> mayPull) {}
+
+  /** Returns what a stream is to be, as it was sent, from what it is. */
+  public interface Edit {
+    ObjectNode apply(ImageStream before);
+  }
+
+  private Retagging retagging(Context context) {
+    return new Retagging(
+        new Retagging.Others() {
+          @Override
+          public Optional<ImageStream> find(String namespace, String name) {
+            return streams.find(namespace, name);
+          }
+
+          @Override
+          public boolean mayPull(String namespace) {
+            return context.mayPull().test(namespace);
+          }
+        },
+        clock.instant(),
+        context.registry());
+  }
+
+  /**
+   * Makes a stream.
+   *
+   * @throws ApiException if there is one, or it cannot be
+   */
+  public ImageStream create(String namespace, ObjectNode json, Context context, boolean isDryRun)
+      throws IOException {
+    ClusterObjects objects = streams.objects();
+    if (!Meta.resourceVersion(json).isEmpty()) {
+      throw ApiException.badRequest("resourceVersion should not be set on objects to be created");
+    }
+    requireNamespace(namespace);
+    ObjectNode born = objects.born(Kinds.IMAGE_STREAM, namespace, json);
+    String name = Meta.name(born);
+    var errors = new ArrayList<FieldError>(StreamCheck.name(namespace, name));
+    errors.addAll(StreamCheck.stream(born));
+    Retagging.Result result = retagging(context).made(ImageStream.of(born));
+    errors.addAll(result.errors());
+    requireNone(name, errors);
+    if (streams.find(namespace, name).isPresent()) {
+      throw ApiException.alreadyExists(Kinds.IMAGE_STREAM, name);
+    }
+    if (isDryRun) {
+      return result.stream();
+    }
+    return streams.change(
+        namespace,
+        name,
+        before -> {
+          if (before.isPresent()) {
+            throw ApiException.alreadyExists(Kinds.IMAGE_STREAM, name);
+          }
+          return Streams.Changed.of(result.stream());
+        });
+  }
+
+  /**
+   * Refuses what would be in a namespace that is not there.
+   *
+   * @throws ApiException if it is not
+   */
+  void requireNamespace(String namespace) {
+    if (!streams.objects().hasNamespace(namespace)) {
+      throw ApiException.notFound(Kinds.NAMESPACE, namespace);
+    }
+  }
+
+  private static void requireNone(String name, List<FieldError> errors) {
+    if (!errors.isEmpty()) {
+      throw ApiException.invalid(Kinds.IMAGE_STREAM, name, errors);
+    }
+  }
+
+  /**
+   * Changes what the tags of a stream are to be; its history stays, but for what follows.
+   *
+   * @throws ApiException if there is none, it was changed since it was read, or it cannot be so
+   */
+  public ImageStream update(
+      String namespace, String name, Edit edit, Context context, boolean isDryRun)
+      throws IOException {
+    for (int i = 0; i < MOST_TRIES; i++) {
+      ImageStream before = streams.require(namespace, name);
+      ObjectNode json = edit.apply(before);
+      requireRead(before, json);
+      ImageStream wanted =
+          ImageStream.of(json).withMetadata(metadata(before, json)).withHistory(before.history());
+      var errors = new ArrayList<FieldError>(StreamCheck.stream(json));
+      Retagging.Result result = retagging(context).changed(before, wanted);
+      errors.addAll(result.errors());
+      requireNone(name, errors);
+      if (isDryRun || result.stream().equals(before)) {
+        return result.stream();
+      }
+      Optional<ImageStream> done = streams.tryReplace(before, result.stream());
+      if (done.isPresent()) {
+        return done.get();
+      }
+    }
+    throw ApiException.modified(Kinds.IMAGE_STREAM, name);
+  }
+
+  /** An update must say what it was made from. */
+  private static void requireRead(ImageStream before, JsonNode json) {
+    String version = Meta.resourceVersion(json);
+    if (version.isEmpty()) {
+      throw ApiException.invalid(
+          Kinds.IMAGE_STREAM,
+          before.name(),
+          List.of(
+              FieldError.invalid(
+                  "metadata.resourceVersion", "", "must be specified for an update")));
+    }
+    if (!version.equals(before.resourceVersion())) {
+      throw ApiException.modified(Kinds.IMAGE_STREAM, before.name());
+    }
+  }
+
+  /** Returns metadata as sent, with what nobody can change as it was. */
+  private static ObjectNode metadata(ImageStream before, ObjectNode json) {
+    ObjectNode metadata = Meta.of(json).deepCopy();
+    metadata.remove("managedFields");
+    for (String key :
+        List.of("name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion")) {
+      JsonNode value = before.metadata().path(key);
+      if (value.isMissingNode()) {
+        metadata.remove(key);
+      } else {
+        metadata.set(key, value);
+      }
+    }
+    return metadata;
+  }
+
+  /**
+   * Sets one tag, in a stream that is made if there is none.
+   *
+   * @param check of the stream as it is
+   * @throws ApiException if it cannot be so
+   */
+  public ImageStream setTag(
+      String namespace, String name, Check check, SpecTag tag, Context context) throws IOException {
+    if (streams.find(namespace, name).isEmpty()) {
+      requireNamespace(namespace);
+      var errors = StreamCheck.name(namespace, name);
+      requireNone(name, errors);
+    }
+    return streams.change(
+        namespace,
+        name,
+        before -> {
+          check.of(before);
+          ImageStream old = before.orElseGet(() -> ImageStream.empty(namespace, name));
+          Retagging.Result result =
+              before.isPresent()
+                  ? retagging(context).changed(old, old.with(tag))
+                  : retagging(context).made(old.with(tag));
+          requireNone(name, result.errors());
+          return Streams.Changed.of(result.stream());
+        });
+  }
+
+  /** Refuses to change a stream that is not as it should be. */
+  public interface Check {
+    void of(Optional<ImageStream> before);
+  }
+
+  /**
+   * Removes a tag and its history; the images stay.
+   *
+   * @return whether the stream had it
+   * @throws ApiException if there is no such stream
+   */
+  public boolean deleteTag(String namespace, String name, String tag) throws IOException {
+    if (!hasTag(streams.require(namespace, name), tag)) {
+      return false;
+    }
+    streams.change(
+        namespace,
+        name,
+        before -> {
+          ImageStream stream =
+              before.orElseThrow(() -> ApiException.notFound(Kinds.IMAGE_STREAM, name));
+          boolean isSpecified = stream.tags().containsKey(tag);
+          ImageStream fewer = stream.without(tag);
+          return Streams.Changed.of(isSpecified ? fewer.at(stream.generation() + 1) : fewer);
+        });
+    return true;
+  }
+
+  static boolean hasTag(ImageStream stream, String tag) {
+    return stream.tags().containsKey(tag) || stream.history().containsKey(tag);
+  }
+
+  /** Removes a stream. */
+  public void delete(ImageStream stream) throws IOException {
+    if (!streams.remove(stream)) {
+      throw ApiException.modified(Kinds.IMAGE_STREAM, stream.name());
+    }
+  }
+
+  /**
+   * Replaces what the tags of a stream were, as a pruner does.
+   *
+   * @throws ApiException if it was changed since it was read
+   */
+  public ImageStream updateStatus(String namespace, String name, Edit edit) throws IOException {
+    ImageStream before = streams.require(namespace, name);
+    ObjectNode json = edit.apply(before);
+    requireRead(before, json);
+    Map<String, TagHistory> history = ImageStream.of(json).history();
+    return streams.replace(before, before.withHistory(history));
+  }
+}

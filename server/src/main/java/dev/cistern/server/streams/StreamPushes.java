@@ -1,0 +1,188 @@
+package dev.cistern.server.streams;
+
+import dev.cistern.mirror.Fetched;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Reference;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.storage.Blob;
+import dev.cistern.storage.Blobs;
+import dev.cistern.storage.ObjectEdit;
+import java.io.IOException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What a push to {@code NAMESPACE/NAME} makes of the stream of that name, which it makes if there
+ * is none: a new item for each tag. And what is left of a stream when content is deleted.
+ */
+public final class StreamPushes {
+  private static final String MANAGED = "openshift.io/image.managed";
+
+  private final Streams streams;
+  private final Blobs blobs;
+  private final InstantSource clock;
+
+  public StreamPushes(Streams streams, Blobs blobs, InstantSource clock) {
+    this.streams = streams;
+    this.blobs = blobs;
+    this.clock = clock;
+  }
+
+  /** The namespace and the name of a stream. */
+  private record Name(String namespace, String stream) {
+    /** Returns those that a repository's name is, if it has two components. */
+    static Optional<Name> of(RepositoryName repository) {
+      String[] parts = repository.path().split("/", -1);
+      return parts.length == 2 ? Optional.of(new Name(parts[0], parts[1])) : Optional.empty();
+    }
+  }
+
+  /**
+   * Returns what is to be done with objects when a manifest is pushed; together with that.
+   *
+   * @param registry by which the client knows this registry
+   * @param mayOverwrite whether a tag may be moved that points elsewhere
+   * @throws OciException with DENIED, if it may not and would be
+   */
+  public List<ObjectEdit> pushed(
+      RepositoryName repository,
+      Fetched pushed,
+      Collection<Tag> tags,
+      String registry,
+      boolean mayOverwrite)
+      throws IOException {
+    Optional<Name> name = Name.of(repository);
+    if (name.isEmpty()) {
+      return List.of();
+    }
+    Digest digest = pushed.stored().digest();
+    String reference = registry + "/" + repository + "@" + digest;
+    var edits = new ArrayList<ObjectEdit>();
+    image(repository, pushed, reference).ifPresent(edits::add);
+    if (!tags.isEmpty()) {
+      Optional<ImageStream> before = streams.find(name.get().namespace(), name.get().stream());
+      ImageStream old =
+          before.orElseGet(() -> ImageStream.empty(name.get().namespace(), name.get().stream()));
+      if (!mayOverwrite) {
+        tags.forEach(tag -> requireNew(old, tag, digest));
+      }
+      ImageStream stream = tagged(old, tags, reference, digest.toString());
+      if (!stream.equals(old)) {
+        edits.add(streams.edit(before, stream));
+      }
+    }
+    return edits;
+  }
+
+  private static void requireNew(ImageStream stream, Tag tag, Digest digest) {
+    Optional<TagEvent> latest = stream.latest(tag.name());
+    if (latest.isPresent() && !latest.get().image().equals(digest.toString())) {
+      throw new OciException(
+          ErrorCode.DENIED,
+          "the tag "
+              + tag
+              + " of image stream "
+              + stream.namespace()
+              + "/"
+              + stream.name()
+              + " is there and points elsewhere",
+          "you may push new tags, but not move one; push it under another");
+    }
+  }
+
+  private ImageStream tagged(
+      ImageStream old, Collection<Tag> tags, String reference, String digest) {
+    Instant now = clock.instant();
+    long generation = old.generation() + 1;
+    ImageStream stream = old;
+    for (Tag tag : tags) {
+      TagHistory was = old.history(tag.name());
+      boolean isSame =
+          was.latest()
+              .filter(event -> event.image().equals(digest) && event.reference().equals(reference))
+              .isPresent();
+      if (!isSame) {
+        stream = stream.with(tag.name(), was.and(new TagEvent(now, reference, digest, generation)));
+      }
+    }
+    return stream.equals(old) ? old : Retagging.tracked(old.history(), stream.at(generation));
+  }
+
+  private Optional<ObjectEdit> image(RepositoryName repository, Fetched pushed, String reference)
+      throws IOException {
+    ClusterObjects objects = streams.objects();
+    String digest = pushed.stored().digest().toString();
+    if (!objects.revisionOf(Kinds.IMAGE.name("", digest)).isEmpty()) {
+      return Optional.empty();
+    }
+    ObjectNode image =
+        ImageObject.of(pushed, reference, config(repository, pushed.manifest()), clock.instant());
+    ObjectNode metadata = (ObjectNode) image.path("metadata");
+    ObjectNode annotations =
+        metadata.get("annotations") instanceof ObjectNode there
+            ? there
+            : metadata.putObject("annotations");
+    annotations.put(MANAGED, "true");
+    return Optional.of(ClusterObjects.creation(Kinds.IMAGE, objects.born(Kinds.IMAGE, "", image)));
+  }
+
+  /** Returns the configuration of an image, if the repository has it. */
+  private Optional<byte[]> config(RepositoryName repository, Manifest manifest) throws IOException {
+    if (!(manifest instanceof Manifest.Image image)
+        || image.config().size() > ImageObject.MOST_CONFIG_BYTES
+        || !blobs.isLinked(repository, image.config().digest())) {
+      return Optional.empty();
+    }
+    Optional<Blob> blob = blobs.open(image.config().digest());
+    if (blob.isEmpty() || blob.get().size() > ImageObject.MOST_CONFIG_BYTES) {
+      blob.ifPresent(Blob::release);
+      return Optional.empty();
+    }
+    try (Blob config = blob.get()) {
+      return Optional.of(config.readAll());
+    }
+  }
+
+  /**
+   * Has a stream forget a tag, or an image whatever tags have it, that was deleted.
+   *
+   * @return whether it knew of it
+   */
+  public boolean deleted(RepositoryName repository, Reference reference) throws IOException {
+    Optional<Name> name = Name.of(repository);
+    Optional<ImageStream> stream = name.flatMap(one -> streams.find(one.namespace(), one.stream()));
+    if (stream.isEmpty() || without(stream.get(), reference).equals(stream.get())) {
+      return false;
+    }
+    streams.changeIfThere(
+        name.get().namespace(), name.get().stream(), one -> without(one, reference));
+    return true;
+  }
+
+  private static ImageStream without(ImageStream stream, Reference reference) {
+    if (reference instanceof Tag tag) {
+      return stream.without(tag.name());
+    }
+    ImageStream fewer = stream;
+    for (Map.Entry<String, TagHistory> was : stream.history().entrySet()) {
+      List<TagEvent> items =
+          was.getValue().items().stream()
+              .filter(event -> !event.image().equals(reference.toString()))
+              .toList();
+      fewer = fewer.with(was.getKey(), was.getValue().with(items));
+    }
+    return fewer;
+  }
+}

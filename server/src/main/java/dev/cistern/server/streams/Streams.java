@@ -1,0 +1,263 @@
+package dev.cistern.server.streams;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.cistern.mirror.rules.StreamContent;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.storage.ObjectEdit;
+import dev.cistern.storage.ObjectName;
+import dev.cistern.storage.Repositories;
+import dev.cistern.storage.StoredObject;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The image streams that are stored. A stream is changed as it was when it was looked at: when
+ * somebody else came first, the change is decided anew.
+ *
+ * <p>Safe for all threads.
+ */
+public final class Streams {
+  private static final int MOST_TRIES = 20;
+  private static final int MOST_PARSED = 2_000;
+
+  private final ClusterObjects objects;
+  private final Repositories repositories;
+  private final Cache<ObjectName, Parsed> parsed =
+      Caffeine.newBuilder().maximumSize(MOST_PARSED).executor(Runnable::run).build();
+
+  public Streams(ClusterObjects objects, Repositories repositories) {
+    this.objects = objects;
+    this.repositories = repositories;
+  }
+
+  /** A stream as it was at a revision, and what it is to pulls. */
+  private record Parsed(String revision, StreamContent content) {}
+
+  /** Decides what a stream is to be. May be asked several times. */
+  public interface Change {
+    /**
+     * Returns what is to be done with a stream.
+     *
+     * @param before the stream as it is; empty if there is none
+     * @throws ApiException if it cannot be changed so
+     */
+    Changed decide(Optional<ImageStream> before);
+  }
+
+  /**
+   * What is to be done.
+   *
+   * @param stream as it is to be
+   * @param others what is to be done with other objects at the same time
+   */
+  public record Changed(ImageStream stream, List<ObjectEdit> others) {
+    public Changed {
+      others = List.copyOf(others);
+    }
+
+    public static Changed of(ImageStream stream) {
+      return new Changed(stream, List.of());
+    }
+  }
+
+  ClusterObjects objects() {
+    return objects;
+  }
+
+  /** Returns a stream as it is now. */
+  public Optional<ImageStream> find(String namespace, String name) {
+    return objects.get(Kinds.IMAGE_STREAM, namespace, name).map(ImageStream::of);
+  }
+
+  /**
+   * Returns a stream as it is now.
+   *
+   * @throws ApiException if there is none
+   */
+  public ImageStream require(String namespace, String name) {
+    return ImageStream.of(objects.require(Kinds.IMAGE_STREAM, namespace, name));
+  }
+
+  /**
+   * Changes a stream, or makes it.
+   *
+   * @return the stream as it is stored
+   * @throws ApiException if it cannot be changed, or others change it all the time
+   */
+  public ImageStream change(String namespace, String name, Change change) throws IOException {
+    for (int i = 0; i < MOST_TRIES; i++) {
+      Optional<ImageStream> before = find(namespace, name);
+      Changed changed = change.decide(before);
+      if (before.isPresent()
+          && changed.others().isEmpty()
+          && changed.stream().equals(before.get())) {
+        return before.get();
+      }
+      var edits = new ArrayList<>(changed.others());
+      edits.add(edit(before, changed.stream()));
+      Optional<List<StoredObject>> done = objects.change(Kinds.IMAGE_STREAM, edits);
+      if (done.isPresent()) {
+        touched(namespace, name);
+        return ImageStream.of(parsed(done.get().getLast()));
+      }
+    }
+    throw ApiException.modified(Kinds.IMAGE_STREAM, name);
+  }
+
+  /** Changes a stream if there is one. */
+  public void changeIfThere(String namespace, String name, UnaryOperator<ImageStream> change)
+      throws IOException {
+    for (int i = 0; i < MOST_TRIES; i++) {
+      Optional<ImageStream> before = find(namespace, name);
+      if (before.isEmpty()) {
+        return;
+      }
+      ImageStream stream = change.apply(before.get());
+      if (stream.equals(before.get()) || tryReplace(before.get(), stream).isPresent()) {
+        return;
+      }
+    }
+    throw ApiException.modified(Kinds.IMAGE_STREAM, name);
+  }
+
+  /**
+   * Changes a stream once, if it is still as it was read.
+   *
+   * @throws ApiException if it is not
+   */
+  public ImageStream replace(ImageStream before, ImageStream stream) throws IOException {
+    return tryReplace(before, stream)
+        .orElseThrow(() -> ApiException.modified(Kinds.IMAGE_STREAM, stream.name()));
+  }
+
+  Optional<ImageStream> tryReplace(ImageStream before, ImageStream stream) throws IOException {
+    Optional<List<StoredObject>> done =
+        objects.change(Kinds.IMAGE_STREAM, List.of(edit(Optional.of(before), stream)));
+    done.ifPresent(stored -> touched(stream.namespace(), stream.name()));
+    return done.map(stored -> ImageStream.of(parsed(stored.getLast())));
+  }
+
+  /** Removes a stream, if it is still as it was read; its images stay. */
+  public boolean remove(ImageStream stream) throws IOException {
+    ObjectNode json = stream.json();
+    boolean isGone =
+        objects
+            .change(Kinds.IMAGE_STREAM, List.of(ClusterObjects.removal(Kinds.IMAGE_STREAM, json)))
+            .isPresent();
+    touched(stream.namespace(), stream.name());
+    return isGone;
+  }
+
+  /** Returns what is to be done so that a stream is stored. */
+  ObjectEdit edit(Optional<ImageStream> before, ImageStream stream) {
+    return before.isPresent()
+        ? ClusterObjects.replacement(
+            Kinds.IMAGE_STREAM,
+            stream
+                .withMetadata(
+                    stream
+                        .metadata()
+                        .deepCopy()
+                        .put("resourceVersion", before.get().resourceVersion()))
+                .json())
+        : ClusterObjects.creation(
+            Kinds.IMAGE_STREAM,
+            objects.born(Kinds.IMAGE_STREAM, stream.namespace(), stream.json()));
+  }
+
+  private static ObjectNode parsed(StoredObject object) {
+    return ClusterObjects.parsed(Kinds.IMAGE_STREAM, object.json(), object.revision());
+  }
+
+  /** Has nobody be answered from memory what is not so any more. */
+  void touched(String namespace, String name) {
+    repository(namespace, name).ifPresent(repositories::changed);
+  }
+
+  /** Returns the repository of a stream; none if there can be no such repository. */
+  static Optional<RepositoryName> repository(String namespace, String name) {
+    try {
+      return Optional.of(new RepositoryName(namespace + "/" + name));
+    } catch (OciException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Returns what a repository is to pulls, if it is a stream. Takes microseconds. */
+  public Optional<StreamContent> content(RepositoryName name) {
+    String path = name.path();
+    int slash = path.indexOf('/');
+    if (slash < 0 || slash != path.lastIndexOf('/')) {
+      return Optional.empty();
+    }
+    String namespace = path.substring(0, slash);
+    String stream = path.substring(slash + 1);
+    ObjectName key = Kinds.IMAGE_STREAM.name(namespace, stream);
+    String revision = objects.revisionOf(key);
+    if (revision.isEmpty()) {
+      return Optional.empty();
+    }
+    Parsed known = parsed.getIfPresent(key);
+    if (known == null || !known.revision().equals(revision)) {
+      Optional<ImageStream> found = find(namespace, stream);
+      if (found.isEmpty()) {
+        return Optional.empty();
+      }
+      known = new Parsed(found.get().resourceVersion(), content(found.get()));
+      parsed.put(key, known);
+    }
+    return Optional.of(known.content());
+  }
+
+  private static StreamContent content(ImageStream stream) {
+    var tags = new HashMap<Tag, Digest>();
+    var origins = new LinkedHashSet<StreamContent.Origin>();
+    for (Map.Entry<String, TagHistory> tag : stream.history().entrySet()) {
+      boolean isInsecure =
+          stream.isInsecure()
+              || Optional.ofNullable(stream.tags().get(tag.getKey()))
+                  .filter(spec -> spec.importPolicy().insecure())
+                  .isPresent();
+      for (TagEvent event : tag.getValue().items()) {
+        origin(event.reference(), isInsecure).ifPresent(origins::add);
+      }
+      tag.getValue()
+          .latest()
+          .flatMap(event -> digest(event.image()))
+          .filter(digest -> Tag.isTag(tag.getKey()))
+          .ifPresent(digest -> tags.put(new Tag(tag.getKey()), digest));
+    }
+    return new StreamContent(tags, List.copyOf(origins));
+  }
+
+  private static Optional<StreamContent.Origin> origin(String reference, boolean isInsecure) {
+    try {
+      PullSpec spec = PullSpec.parse(reference);
+      return Optional.of(new StreamContent.Origin(spec.host(), spec.repository(), isInsecure));
+    } catch (OciException e) {
+      return Optional.empty();
+    }
+  }
+
+  static Optional<Digest> digest(String text) {
+    try {
+      return Optional.of(Digest.parse(text));
+    } catch (OciException e) {
+      return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,40 @@
+package dev.cistern.server.streams;
+
+import java.time.Instant;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** That a tag could not be imported, and why. Only failures are written. */
+public record TagCondition(String reason, String message, long generation, Instant since) {
+  static final String IMPORT_SUCCESS = "ImportSuccess";
+
+  static TagCondition of(JsonNode json) {
+    return new TagCondition(
+        json.path("reason").asString(""),
+        json.path("message").asString(""),
+        json.path("generation").asLong(0),
+        Times.parse(json.path("lastTransitionTime")));
+  }
+
+  ObjectNode json() {
+    return JsonMapper.shared()
+        .createObjectNode()
+        .put("type", IMPORT_SUCCESS)
+        .put("status", "False")
+        .put("lastTransitionTime", Times.text(since))
+        .put("reason", reason)
+        .put("message", message)
+        .put("generation", generation);
+  }
+
+  /** Returns the same, as it has been since another time. */
+  TagCondition since(Instant other) {
+    return new TagCondition(reason, message, generation, other);
+  }
+
+  /** Says whether it complains of the same. */
+  boolean isLike(TagCondition other) {
+    return reason.equals(other.reason) && message.equals(other.message);
+  }
+}

@@ -1,0 +1,36 @@
+package dev.cistern.server.streams;
+
+import java.time.Instant;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What a tag was, from some time on.
+ *
+ * @param reference where the image is
+ * @param image its digest; empty for a tag that only points
+ * @param generation of the stream
+ */
+public record TagEvent(Instant created, String reference, String image, long generation) {
+  static TagEvent of(JsonNode json) {
+    return new TagEvent(
+        Times.parse(json.path("created")),
+        json.path("dockerImageReference").asString(""),
+        json.path("image").asString(""),
+        json.path("generation").asLong(0));
+  }
+
+  ObjectNode json() {
+    return JsonMapper.shared()
+        .createObjectNode()
+        .put("created", Times.text(created))
+        .put("dockerImageReference", reference)
+        .put("image", image)
+        .put("generation", generation);
+  }
+
+  TagEvent at(long number) {
+    return new TagEvent(created, reference, image, number);
+  }
+}
