@@ -9,12 +9,14 @@ import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
 import dev.cistern.server.api.Api;
+import dev.cistern.server.api.ApiParts;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.HttpServer;
 import dev.cistern.server.http.HttpSettings;
 import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Enforcement;
 import dev.cistern.server.registry.Registry;
 import dev.cistern.server.streams.ImportLoop;
 import dev.cistern.server.streams.Importer;
@@ -68,17 +70,38 @@ public final class Cistern implements AutoCloseable {
    */
   public static Cistern start(Config config) throws IOException {
     InstantSource clock = InstantSource.system();
+    Store store = Store.open(config.data(), config.limits(), clock);
+    try {
+      Cistern cistern = start(config, store, clock);
+      cistern.tell(config);
+      return cistern;
+    } catch (IOException | RuntimeException e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  private static Cistern start(Config config, Store store, InstantSource clock) throws IOException {
     var namespaces = new NamespaceKeyrings();
     var upstreams = new Upstreams(config.upstreams(), config.unlisted(), namespaces, clock);
     var gate = new Gate(config.access(), config.tls().isPresent(), clock);
-    var rules = new LiveRules(config, upstreams.registries(), namespaces, gate, clock);
-    Store store = Store.open(config.data(), config.limits(), clock);
-    var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
-    Bindings bindings = Bindings.open(store.objects(), gate, clock);
     var objects = new ClusterObjects(store.objects(), clock);
+    var rules =
+        new LiveRules(
+            config,
+            upstreams.registries(),
+            namespaces,
+            gate,
+            objects,
+            new StoredRules(store.objects()),
+            clock);
+    var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
+    Enforcement enforcement = () -> mirror.rules(rules.apply());
+    Bindings bindings = Bindings.open(store.objects(), gate, clock);
     var streams = new Streams(objects, store.repositories());
     mirror.streams(streams::content);
     var importer = new Importer(streams, mirror, clock, config.imports().mostTags());
+    var imports = new ImportLoop(streams, importer, config.imports(), clock);
     var registry =
         new Registry(
             store,
@@ -87,37 +110,43 @@ public final class Cistern implements AutoCloseable {
             gate,
             config.knownAs(),
             clock);
+    var api =
+        Api.of(
+            new ApiParts(
+                gate,
+                objects,
+                streams,
+                new StreamEditor(streams, clock),
+                importer,
+                bindings::enforce,
+                enforcement,
+                clock),
+            config.knownAs());
     var traffic = new Traffic();
     var clients = new Clients(config.clients());
     var service =
         new Service(
             registry,
             new TokenEndpoint(gate, mirror, clock),
-            Api.of(
-                gate,
-                objects,
-                streams,
-                new StreamEditor(streams, clock),
-                importer,
-                config.knownAs(),
-                clock),
+            api,
             new Admin(traffic, clients, store, mirror, gate, bindings, clock),
             traffic,
             config.accessLog());
-    HttpServer http;
     try {
       var settings = new HttpSettings(config.listen(), config.tls());
-      http = HttpServer.start(settings, clients, service, clock);
-    } catch (IOException e) {
+      HttpServer http = HttpServer.start(settings, clients, service, clock);
+      var cistern = new Cistern(store, mirror, rules, registry, imports, http);
+      rules.follow(enforcement);
+      imports.start();
+      cistern.housekeeping.start();
+      return cistern;
+    } catch (IOException | RuntimeException e) {
       mirror.close();
-      store.close();
       throw e;
     }
-    var imports = new ImportLoop(streams, importer, config.imports(), clock);
-    var cistern = new Cistern(store, mirror, rules, registry, imports, http);
-    rules.follow(mirror);
-    imports.start();
-    cistern.housekeeping.start();
+  }
+
+  private void tell(Config config) {
     LOG.atInfo()
         .addKeyValue("address", http.address())
         .addKeyValue("tls", http.encryption())
@@ -127,7 +156,6 @@ public final class Cistern implements AutoCloseable {
     if (!http.address().getAddress().isLoopbackAddress()) {
       warn(config);
     }
-    return cistern;
   }
 
   private static void warn(Config config) {

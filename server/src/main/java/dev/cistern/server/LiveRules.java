@@ -2,7 +2,6 @@ package dev.cistern.server;
 
 import dev.cistern.auth.access.OidcIssuer;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
-import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.KeyDirectory;
@@ -11,6 +10,8 @@ import dev.cistern.server.config.Config;
 import dev.cistern.server.config.ConfigException;
 import dev.cistern.server.config.RuleFiles;
 import dev.cistern.server.config.Rules;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Enforcement;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -33,6 +34,8 @@ final class LiveRules implements AutoCloseable {
   private final NamespaceKeyrings namespaces;
   private final RuleFiles files;
   private final Gate gate;
+  private final ClusterObjects objects;
+  private final StoredRules stored;
   private final KeyDirectory keys;
   private final InstantSource clock;
   private List<String> complaints = List.of();
@@ -49,12 +52,16 @@ final class LiveRules implements AutoCloseable {
       List<MirrorRules.Registry> registries,
       NamespaceKeyrings namespaces,
       Gate gate,
+      ClusterObjects objects,
+      StoredRules stored,
       InstantSource clock)
       throws IOException {
     this.config = config;
     this.registries = registries;
     this.namespaces = namespaces;
     this.gate = gate;
+    this.objects = objects;
+    this.stored = stored;
     this.clock = clock;
     this.files = RuleFiles.open(config.resources());
     this.keys = new KeyDirectory(config.access().keys().orElse(config.data().resolve("keys")));
@@ -67,8 +74,9 @@ final class LiveRules implements AutoCloseable {
    * Puts what the files say in force, and returns the part that is rules. Entries of the pull
    * secret that are not used are named in the log.
    */
-  MirrorRules apply() {
-    Rules rules = files.rules();
+  synchronized MirrorRules apply() throws IOException {
+    Rules rules = files.rules(stored.read());
+    objects.files(rules.objects());
     Stream.concat(Stream.of(rules.pullSecret()), rules.namespaces().values().stream())
         .flatMap(secret -> secret.problems().stream())
         .forEach(problem -> LOG.warn("credentials not used: {}", problem));
@@ -99,23 +107,23 @@ final class LiveRules implements AutoCloseable {
     gate.identities(files.users(), keys.keys(), issuers);
   }
 
-  /** Looks for changes from now on. */
-  void follow(Mirror mirror) {
-    watcher = Thread.ofVirtual().name("rules").start(() -> watch(mirror));
+  /** Looks for changes from now on, and has them put in force. */
+  void follow(Enforcement enforcement) {
+    watcher = Thread.ofVirtual().name("rules").start(() -> watch(enforcement));
   }
 
-  private void watch(Mirror mirror) {
+  private void watch(Enforcement enforcement) {
     try {
       while (true) {
         Thread.sleep(PAUSE);
-        refresh(mirror);
+        refresh(enforcement);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops
     }
   }
 
-  private void refresh(Mirror mirror) {
+  private synchronized void refresh(Enforcement enforcement) {
     try {
       RuleFiles.Refreshed refreshed = files.refresh();
       var refused = new ArrayList<>(refreshed.complaints());
@@ -125,10 +133,10 @@ final class LiveRules implements AutoCloseable {
           .forEach(complaint -> LOG.error("refused, what it said before stays: {}", complaint));
       complaints = refused;
       if (refreshed.isChanged() || isRotated) {
-        mirror.rules(apply());
+        enforcement.enforce();
         LOG.info("changed rules and secrets are in force");
       }
-    } catch (RuntimeException e) {
+    } catch (IOException | RuntimeException e) {
       LOG.atError().setCause(e).log("rules not changed");
     }
   }

@@ -143,6 +143,30 @@ class ArchitectureTest {
   }
 
   @Test
+  void onlyTheObjectsSeeProtobuf() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("dev.cistern.server.objects")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("com.google.protobuf..")
+        .because("what is in an object is the same however it was sent")
+        .check(CISTERN);
+  }
+
+  @Test
+  void imageStreamsKnowNoHttp() {
+    noClasses()
+        .that()
+        .resideInAnyPackage("dev.cistern.server.objects", "dev.cistern.server.streams")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("dev.cistern.server.http..")
+        .because("what follows from a change must not depend on how it came")
+        .check(CISTERN);
+  }
+
+  @Test
   void onlyTheCommandsSeeTheCommandLine() {
     noClasses()
         .that()

@@ -6,6 +6,7 @@ import dev.cistern.auth.access.Subject;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Texts;
+import dev.cistern.server.config.AccessRules;
 import dev.cistern.server.config.ConfigException;
 import dev.cistern.server.config.NamedBinding;
 import dev.cistern.server.config.Resources;
@@ -40,6 +41,8 @@ public final class Bindings {
   private static final Logger LOG = LoggerFactory.getLogger(Bindings.class);
   private static final String OF_NAMESPACE = "RoleBinding";
   private static final String OF_CLUSTER = "ClusterRoleBinding";
+  private static final List<String> KINDS =
+      List.of(OF_NAMESPACE, OF_CLUSTER, "Role", "ClusterRole", "Group");
   private static final String GROUP = "rbac.authorization.k8s.io";
 
   private final Objects objects;
@@ -202,15 +205,24 @@ public final class Bindings {
                 one.name().equals(name.name()) && one.binding().namespace().equals(namespace));
   }
 
-  private void enforce() {
-    var bindings = new ArrayList<Binding>();
-    stored(OF_NAMESPACE).forEach(one -> bindings.add(one.binding()));
-    stored(OF_CLUSTER).forEach(one -> bindings.add(one.binding()));
-    gate.bindings(bindings);
+  /** Puts in force what is stored now. */
+  public synchronized void enforce() {
+    AccessRules rules = AccessRules.NONE;
+    for (String kind : KINDS) {
+      for (StoredObject object : objects.list(kind)) {
+        rules = rules.and(rules(object));
+      }
+    }
+    gate.stored(rules);
   }
 
-  private List<Stored> stored(String kind) {
-    return parsed(objects.list(kind));
+  private static AccessRules rules(StoredObject object) {
+    try {
+      return Resources.parse(object.json(), object.name().toString()).access();
+    } catch (ConfigException e) {
+      LOG.warn("grants nothing: {}", e.getMessage());
+      return AccessRules.NONE;
+    }
   }
 
   private List<Stored> stored(String kind, String namespace) {
@@ -220,13 +232,9 @@ public final class Bindings {
   private static List<Stored> parsed(List<StoredObject> objects) {
     var parsed = new ArrayList<Stored>();
     for (StoredObject object : objects) {
-      try {
-        Resources.parse(object.json(), object.name().toString()).access().bindings().stream()
-            .map(found -> new Stored(object, found.binding()))
-            .forEach(parsed::add);
-      } catch (ConfigException e) {
-        LOG.warn("grants nothing: {}", e.getMessage());
-      }
+      rules(object).bindings().stream()
+          .map(found -> new Stored(object, found.binding()))
+          .forEach(parsed::add);
     }
     return parsed;
   }

@@ -59,7 +59,7 @@ public final class Gate {
   private final Turns turns;
   private volatile @Nullable Identities identities;
   private AccessRules ofFiles = AccessRules.NONE;
-  private List<Binding> stored = List.of();
+  private AccessRules stored = AccessRules.NONE;
   private volatile Policy policy = Policy.of(List.of(), Map.of(), Map.of());
 
   /**
@@ -92,9 +92,9 @@ public final class Gate {
     return refresh();
   }
 
-  /** Goes by these bindings too from now on, besides those of files. */
-  synchronized void bindings(List<Binding> bindings) {
-    stored = List.copyOf(bindings);
+  /** Goes by these rules too from now on, besides those of files. */
+  synchronized void stored(AccessRules rules) {
+    stored = rules;
     refresh();
   }
 
@@ -104,15 +104,16 @@ public final class Gate {
   }
 
   private List<String> refresh() {
-    var all = new ArrayList<>(stored);
-    ofFiles.bindings().forEach(found -> all.add(found.binding()));
+    AccessRules rules = stored.and(ofFiles);
+    var all = new ArrayList<Binding>();
+    rules.bindings().forEach(found -> all.add(found.binding()));
     List<Subject> everybody =
         List.of(Subject.group("system:unauthenticated"), Subject.group("system:authenticated"));
     settings
         .anonymous()
         .role()
         .ifPresent(role -> all.add(new Binding(Optional.empty(), role, everybody)));
-    policy = Policy.of(all, ofFiles.groups(), ofFiles.roles());
+    policy = Policy.of(all, rules.groups(), rules.roles());
     return policy.problems();
   }
 

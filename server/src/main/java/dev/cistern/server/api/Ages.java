@@ -1,11 +1,32 @@
 package dev.cistern.server.api;
 
+import dev.cistern.server.objects.Meta;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.OffsetDateTime;
+import tools.jackson.databind.JsonNode;
 
 /** How long ago something was, as people say it. */
 final class Ages {
   private Ages() {}
+
+  /** Returns the age of an object, such as {@code 3m} (as {@code kubectl get} has it). */
+  static String of(JsonNode object, Instant now) {
+    String made = Meta.text(object, "creationTimestamp");
+    if (made.isEmpty()) {
+      return "<unknown>";
+    }
+    Duration age = Duration.between(OffsetDateTime.parse(made).toInstant(), now);
+    long seconds = Math.max(0, age.toSeconds());
+    if (seconds < 120) {
+      return seconds + "s";
+    } else if (seconds < 3 * 3600) {
+      return seconds / 60 + "m";
+    } else if (seconds < 48 * 3600) {
+      return seconds / 3600 + "h";
+    }
+    return seconds / 86_400 + "d";
+  }
 
   /** Returns such as {@code 3 minutes}, in the words of go-units. */
   static String between(Instant then, Instant now) {

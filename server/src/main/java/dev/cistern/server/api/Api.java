@@ -13,11 +13,7 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.Patch;
 import dev.cistern.server.objects.ResourceType;
 import dev.cistern.server.objects.Selector;
-import dev.cistern.server.streams.Importer;
-import dev.cistern.server.streams.StreamEditor;
-import dev.cistern.server.streams.Streams;
 import java.io.IOException;
-import java.time.InstantSource;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -55,16 +51,8 @@ public final class Api {
    *
    * @param knownAs by what clients know this registry; empty for what each of them calls it
    */
-  public static Api of(
-      Gate gate,
-      ClusterObjects objects,
-      Streams streams,
-      StreamEditor editor,
-      Importer importer,
-      Optional<String> knownAs,
-      InstantSource clock) {
-    return new Api(
-        gate, objects, knownAs, ApiResources.all(gate, objects, streams, editor, importer, clock));
+  public static Api of(ApiParts parts, Optional<String> knownAs) {
+    return new Api(parts.gate(), parts.objects(), knownAs, ApiResources.all(parts));
   }
 
   private Api(
@@ -222,7 +210,11 @@ public final class Api {
         isTable ? format.table(((Resource.Shows) resource).columns(), List.of(object)) : object);
   }
 
-  private Reply list(Resource resource, Call call) {
+  private Reply list(Resource resource, Call call) throws IOException {
+    if (resource instanceof Resource.Answers answers) {
+      require(resource, call, "list", resource.access().read());
+      return reply(200, answers.answer(call));
+    }
     if (!(resource instanceof Resource.Shows shows)) {
       throw notAllowed();
     }
@@ -243,12 +235,15 @@ public final class Api {
   }
 
   private Reply create(Resource resource, Call call) throws IOException {
-    if (!(resource instanceof Resource.Creates creates) || call.name().isPresent()) {
+    boolean isPart = resource.type().plural().contains("/");
+    if (!(resource instanceof Resource.Creates creates) || call.name().isPresent() != isPart) {
       throw notAllowed();
     }
     require(resource, call, "create", Optional.of(resource.access().create()));
     ObjectNode object = call.object();
-    requireKind(resource.type(), object);
+    if (!isPart) {
+      requireKind(resource.type(), object);
+    }
     requireNamespace(resource.type(), call, object);
     ObjectNode made = creates.create(call, object);
     call.request().did("created " + described(resource, made));

@@ -7,6 +7,7 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.http.Request;
 import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.Protobuf;
 import java.io.IOException;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
@@ -27,6 +28,7 @@ record Call(
     Optional<String> namespace,
     Optional<String> name,
     String registry) {
+  private static final String JSON = "application/json";
   private static final int MOST_BODY_BYTES = 3 << 20;
 
   /** Returns the name of the object that is meant. */
@@ -52,7 +54,7 @@ record Call(
 
   /** Returns the media type of the body, without its parameters. */
   String mediaType() {
-    String type = request.header("Content-Type").orElse("application/json");
+    String type = request.header("Content-Type").orElse(JSON);
     int semicolon = type.indexOf(';');
     return (semicolon < 0 ? type : type.substring(0, semicolon)).strip();
   }
@@ -80,14 +82,18 @@ record Call(
    * @throws ApiException if there is none
    */
   ObjectNode object() {
-    String type = mediaType();
-    if (!type.equals("application/json")) {
+    byte[] bytes = body();
+    if (mediaType().equals(Protobuf.MEDIA_TYPE)) {
+      return Protobuf.parse(bytes);
+    }
+    if (!mediaType().equals(JSON)) {
       throw new ApiException(
           ApiException.Reason.UNSUPPORTED_MEDIA_TYPE,
-          "the body of the request was in an unknown format - accepted media types include:"
-              + " application/json");
+          "the body of the request was in an unknown format - accepted media types include: "
+              + JSON
+              + ", "
+              + Protobuf.MEDIA_TYPE);
     }
-    byte[] bytes = body();
     try {
       if (JsonMapper.shared().readTree(new String(bytes, UTF_8)) instanceof ObjectNode object) {
         return object;
@@ -100,14 +106,9 @@ record Call(
 
   /** Returns the options in the body of a DELETE; nothing if there are none. */
   JsonNode deleteOptions() {
-    byte[] bytes = body();
-    if (bytes.length == 0 || !mediaType().equals("application/json")) {
+    if (request.body().isEmpty()) {
       return JsonMapper.shared().createObjectNode();
     }
-    try {
-      return JsonMapper.shared().readTree(new String(bytes, UTF_8));
-    } catch (JacksonException e) {
-      throw ApiException.badRequest("the body is not JSON: " + e.getOriginalMessage());
-    }
+    return object();
   }
 }

@@ -1,6 +1,7 @@
 package dev.cistern.server.api;
 
 import dev.cistern.server.objects.Meta;
+import java.time.Instant;
 import java.util.List;
 import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
@@ -19,14 +20,15 @@ record Column(
     String description,
     Function<ObjectNode, JsonNode> cell) {
   /** The name and the age, which each object has. */
-  static final List<Column> USUAL =
-      List.of(
-          ofName(),
-          of("Created At", "When it was made.", object -> Meta.text(object, "creationTimestamp")));
+  static final List<Column> USUAL = List.of(ofName(), age());
 
   static Column ofName() {
     return new Column(
         "Name", "name", false, "Name must be unique within a namespace.", text(Meta::name));
+  }
+
+  static Column age() {
+    return of("Age", "How long ago it was made.", object -> Ages.of(object, Instant.now()));
   }
 
   static Column of(String name, String description, Function<ObjectNode, String> cell) {

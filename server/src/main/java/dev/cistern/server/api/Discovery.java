@@ -43,7 +43,7 @@ final class Discovery {
     if (resource instanceof Resource.Gets) {
       verbs.add("get");
     }
-    if (resource instanceof Resource.Shows) {
+    if (resource instanceof Resource.Shows || resource instanceof Resource.Answers) {
       verbs.add("list");
     }
     if (resource instanceof Resource.Updates) {
@@ -164,11 +164,11 @@ final class Discovery {
     ArrayNode list = json.putArray("resources");
     for (Resource resource : resources) {
       ResourceType type = resource.type();
+      if (isPart(resource)) {
+        continue; // it is told with its whole
+      }
       ObjectNode item = list.addObject().put("resource", type.plural());
-      item.putObject("responseKind")
-          .put("group", type.group())
-          .put("version", type.version())
-          .put("kind", type.kind());
+      item.set("responseKind", kind(type));
       item.put("scope", type.isNamespaced() ? "Namespaced" : "Cluster");
       item.put("singularResource", type.singular());
       ArrayNode verbs = item.putArray("verbs");
@@ -177,7 +177,33 @@ final class Discovery {
         ArrayNode names = item.putArray("shortNames");
         type.shortNames().forEach(names::add);
       }
+      parts(type, resources, item);
     }
     return json;
+  }
+
+  private static boolean isPart(Resource resource) {
+    return resource.type().plural().contains("/");
+  }
+
+  private static ObjectNode kind(ResourceType type) {
+    return JsonMapper.shared()
+        .createObjectNode()
+        .put("group", type.group())
+        .put("version", type.version())
+        .put("kind", type.kind());
+  }
+
+  private static void parts(ResourceType whole, List<Resource> resources, ObjectNode item) {
+    for (Resource resource : resources) {
+      String plural = resource.type().plural();
+      if (plural.startsWith(whole.plural() + "/")) {
+        ObjectNode part = item.withArray("subresources").addObject();
+        part.put("subresource", plural.substring(whole.plural().length() + 1));
+        part.set("responseKind", kind(resource.type()));
+        ArrayNode verbs = part.putArray("verbs");
+        verbs(resource).forEach(verbs::add);
+      }
+    }
   }
 }

@@ -54,6 +54,11 @@ interface Resource {
     }
   }
 
+  /** Answers where others list. */
+  interface Answers extends Resource {
+    ObjectNode answer(Call call) throws IOException;
+  }
+
   /** Makes an object. */
   interface Creates extends Resource {
     ObjectNode create(Call call, ObjectNode object) throws IOException;

@@ -27,7 +27,7 @@ public record AccessRules(
   }
 
   /** Returns these rules and the others. Of a role that both have, the other is taken. */
-  AccessRules and(AccessRules others) {
+  public AccessRules and(AccessRules others) {
     var allGroups = new TreeMap<>(groups);
     others.groups.forEach((group, users) -> {
       var members = new TreeSet<>(allGroups.getOrDefault(group, Set.of()));

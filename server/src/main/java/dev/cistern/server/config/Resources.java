@@ -3,23 +3,37 @@ package dev.cistern.server.config;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.mirror.rules.MirrorSet;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.Texts;
+import dev.cistern.server.objects.FileObject;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.ResourceType;
+import dev.cistern.storage.ObjectName;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Objects of a cluster, as they are in files: YAML or JSON, several in a file, or lists of them.
  * Read are mirror sets (ImageDigestMirrorSet, ImageTagMirrorSet, ImageContentSourcePolicy),
  * Secrets, and who may do what: RoleBinding, ClusterRoleBinding, Role, ClusterRole and Group.
  * Objects of other kinds are left alone.
+ *
+ * @param objects all of these that have names, as the API shows them
  */
-public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets, AccessRules access) {
+public record Resources(
+    List<MirrorSet> mirrorSets,
+    List<Secret> secrets,
+    AccessRules access,
+    List<FileObject> objects) {
   /** No objects. */
-  public static final Resources NONE = new Resources(List.of(), List.of(), AccessRules.NONE);
+  public static final Resources NONE =
+      new Resources(List.of(), List.of(), AccessRules.NONE, List.of());
 
   private static final String CONFIG = "config.openshift.io/v1";
   private static final String OPERATOR = "operator.openshift.io/v1alpha1";
@@ -27,6 +41,7 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets, Access
   public Resources {
     mirrorSets = List.copyOf(mirrorSets);
     secrets = List.copyOf(secrets);
+    objects = List.copyOf(objects);
   }
 
   /**
@@ -51,7 +66,7 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets, Access
   public static Resources parse(String text, String file) {
     var reader = new Reader();
     Section.parseAll(text, file).forEach(object -> reader.read(object, false));
-    return new Resources(reader.mirrorSets, reader.secrets, reader.access);
+    return new Resources(reader.mirrorSets, reader.secrets, reader.access, reader.objects);
   }
 
   /** Returns these objects and the others. */
@@ -60,13 +75,16 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets, Access
     allSets.addAll(others.mirrorSets);
     var allSecrets = new ArrayList<>(secrets);
     allSecrets.addAll(others.secrets);
-    return new Resources(allSets, allSecrets, access.and(others.access));
+    var allObjects = new ArrayList<>(objects);
+    allObjects.addAll(others.objects);
+    return new Resources(allSets, allSecrets, access.and(others.access), allObjects);
   }
 
   /** Collects the objects of a file. */
   private static final class Reader {
     private final List<MirrorSet> mirrorSets = new ArrayList<>();
     private final List<Secret> secrets = new ArrayList<>();
+    private final List<FileObject> objects = new ArrayList<>();
     private AccessRules access = AccessRules.NONE;
 
     void read(Section object, boolean isItem) {
@@ -93,7 +111,22 @@ public record Resources(List<MirrorSet> mirrorSets, List<Secret> secrets, Access
             "ImageTagMirrorSetList",
             "ImageContentSourcePolicyList" ->
             items(object, isItem);
-        default -> {} // the directories hold what a cluster holds
+        default -> {
+          return; // the directories hold what a cluster holds
+        }
+      }
+      Kinds.of(kind).ifPresent(type -> keep(type, object));
+    }
+
+    private void keep(ResourceType type, Section object) {
+      if (!(object.json() instanceof ObjectNode json) || Meta.name(json).isEmpty()) {
+        return;
+      }
+      try {
+        ObjectName name = type.name(Meta.namespace(json), Meta.name(json));
+        objects.add(new FileObject(name, json.toString(), object.file()));
+      } catch (OciException e) {
+        throw object.wrong("metadata", e.message());
       }
     }
 

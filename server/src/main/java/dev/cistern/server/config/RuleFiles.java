@@ -173,6 +173,15 @@ public final class RuleFiles {
    * @throws ConfigException if that does not go together
    */
   public Rules rules() {
+    return rules(Resources.NONE);
+  }
+
+  /**
+   * Returns what the files say together with objects that are stored.
+   *
+   * @throws ConfigException if that does not go together
+   */
+  public Rules rules(Resources stored) {
     RegistriesConf conf = RegistriesConf.EMPTY;
     for (Path file : confFiles) {
       conf = content(file, Content.Conf.class).map(Content.Conf::conf).map(conf::with).orElse(conf);
@@ -186,7 +195,7 @@ public final class RuleFiles {
               .orElse(resources);
     }
     List<Keyring> secrets = settings.pullSecret().flatMap(this::secret).stream().toList();
-    return Rules.of(conf, resources, secrets);
+    return Rules.of(conf, resources, stored, secrets);
   }
 
   /** Returns what a file of credentials said last that was good. */

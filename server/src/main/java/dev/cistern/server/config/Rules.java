@@ -5,6 +5,7 @@ import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.PullSecret;
 import dev.cistern.mirror.rules.MirrorSet;
 import dev.cistern.mirror.rules.RegistriesConf;
+import dev.cistern.server.objects.FileObject;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -18,31 +19,36 @@ import java.util.TreeMap;
  * @param outbound where to pull from: the mirror sets, merged, over registries.conf
  * @param mirrorSets the mirror sets as they are
  * @param pullSecret the global pull secret
- * @param access who may do what here
+ * @param access who may do what here, by files
  * @param namespaces the pull secrets of namespaces, each namespace's in the order of their names
+ * @param objects the objects of files
  */
 public record Rules(
     RegistriesConf outbound,
     List<MirrorSet> mirrorSets,
     Keyring pullSecret,
     AccessRules access,
-    Map<String, Keyring> namespaces) {
+    Map<String, Keyring> namespaces,
+    List<FileObject> objects) {
   private static final String NAMESPACE = "openshift-config";
   private static final String NAME = "pull-secret";
 
   public Rules {
     mirrorSets = List.copyOf(mirrorSets);
     namespaces = Map.copyOf(namespaces);
+    objects = List.copyOf(objects);
   }
 
   /**
    * Puts together what was read.
    *
    * @param file the registries.conf
+   * @param ofFiles the objects of files; they come before those that are stored
    * @param files pull secrets of files; they come before the object {@code
    *     openshift-config/pull-secret}
    */
-  static Rules of(RegistriesConf file, Resources resources, List<Keyring> files) {
+  static Rules of(RegistriesConf file, Resources ofFiles, Resources stored, List<Keyring> files) {
+    Resources resources = ofFiles.and(stored);
     var keyrings = new ArrayList<>(files);
     var own = new TreeMap<String, List<Resources.Secret>>();
     for (Resources.Secret secret : resources.secrets()) {
@@ -59,8 +65,9 @@ public record Rules(
         file.with(merged),
         resources.mirrorSets(),
         Keyring.first(keyrings),
-        resources.access(),
-        namespaces);
+        ofFiles.access(),
+        namespaces,
+        ofFiles.objects());
   }
 
   private static Keyring keyring(List<Resources.Secret> secrets) {

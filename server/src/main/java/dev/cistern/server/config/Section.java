@@ -30,12 +30,18 @@ import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.NodeTuple;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 import org.snakeyaml.engine.v2.nodes.SequenceNode;
+import org.snakeyaml.engine.v2.nodes.Tag;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A mapping of a YAML file. Each key is asked for by name and type; {@link #end} refuses the keys
  * that nobody asked for. Every complaint has the form {@code FILE:LINE: PATH: WHAT}.
  */
 final class Section {
+  private static final Pattern INTEGER = Pattern.compile("-?\\d{1,18}");
   private static final Pattern NUMBER = Pattern.compile("\\d{1,9}");
   private static final Pattern DURATION = Pattern.compile("(\\d{1,9})(ms|s|m|h|d)");
   private static final Pattern SIZE = Pattern.compile("(\\d{1,6})([MGT])(i?)B");
@@ -147,6 +153,45 @@ final class Section {
       case SequenceNode sequence -> sequence.getValue();
       default -> List.of();
     };
+  }
+
+  /** Returns what it says, as JSON: what is no text in YAML is none there. */
+  JsonNode json() {
+    return json(node);
+  }
+
+  private static JsonNode json(Node value) {
+    JsonNodeFactory json = JsonNodeFactory.instance;
+    return switch (value) {
+      case MappingNode mapping -> {
+        ObjectNode object = json.objectNode();
+        for (NodeTuple tuple : mapping.getValue()) {
+          object.set(((ScalarNode) tuple.getKeyNode()).getValue(), json(tuple.getValueNode()));
+        }
+        yield object;
+      }
+      case SequenceNode sequence -> {
+        ArrayNode array = json.arrayNode();
+        sequence.getValue().forEach(item -> array.add(json(item)));
+        yield array;
+      }
+      case ScalarNode scalar -> scalar(scalar);
+      default -> json.nullNode();
+    };
+  }
+
+  private static JsonNode scalar(ScalarNode scalar) {
+    JsonNodeFactory json = JsonNodeFactory.instance;
+    String text = scalar.getValue();
+    Tag tag = scalar.getTag();
+    if (tag.equals(Tag.NULL)) {
+      return json.nullNode();
+    } else if (tag.equals(Tag.BOOL)) {
+      return json.booleanNode(text.equalsIgnoreCase("true"));
+    } else if (tag.equals(Tag.INT) && INTEGER.matcher(text).matches()) {
+      return json.numberNode(Long.parseLong(text));
+    }
+    return json.stringNode(text);
   }
 
   /** Returns what it was parsed from, as complaints name it. */

@@ -40,11 +40,13 @@ public final class ClusterObjects {
 
   private final Objects stored;
   private final InstantSource clock;
+  private final BuiltIns builtIns;
   private volatile Map<ObjectName, OfFile> ofFiles = Map.of();
 
   public ClusterObjects(Objects stored, InstantSource clock) {
     this.stored = stored;
     this.clock = clock;
+    this.builtIns = new BuiltIns(clock.instant(), this::namespaces);
   }
 
   /** An object of a file, and since which revision it is as it is. */
@@ -106,7 +108,10 @@ public final class ClusterObjects {
     OfFile ofFile = ofFiles.get(key);
     return ofFile != null
         ? Optional.of(parsed(type, ofFile.object.json(), ofFile.revision))
-        : stored.get(key).map(found -> parsed(type, found.json(), found.revision()));
+        : stored
+            .get(key)
+            .map(found -> parsed(type, found.json(), found.revision()))
+            .or(() -> builtIns.get(type, namespace, name));
   }
 
   /** Returns the resource version of an object, "" if there is none. Takes microseconds. */
@@ -134,7 +139,8 @@ public final class ClusterObjects {
   public record Page(List<ObjectNode> objects, Optional<ObjectName> next) {}
 
   /**
-   * Returns objects of a kind in the order of namespaces and names; those of files come first.
+   * Returns objects of a kind in the order of namespaces and names; those that are built in and
+   * those of files come first.
    *
    * @param namespace in which they are; all if empty
    * @param after the last one of the page before
@@ -145,6 +151,12 @@ public final class ClusterObjects {
     var objects = new ArrayList<ObjectNode>();
     Map<ObjectName, OfFile> files = ofFiles;
     if (after.isEmpty()) {
+      for (ObjectNode builtIn : builtIns.list(type, namespace)) {
+        ObjectName name = name(type, builtIn);
+        if (!files.containsKey(name) && stored.get(name).isEmpty()) {
+          objects.add(builtIn);
+        }
+      }
       files.forEach((name, file) -> {
         if (name.kind().equals(type.kind())
             && namespace.map(name.namespace()::equals).orElse(true)) {
@@ -236,7 +248,8 @@ public final class ClusterObjects {
   }
 
   private static Expected expected(ObjectNode object) {
-    return new Expected.Revision(Long.parseLong(Meta.resourceVersion(object)));
+    long revision = Long.parseLong(Meta.resourceVersion(object));
+    return revision == 0 ? new Expected.Absent() : new Expected.Revision(revision);
   }
 
   /**

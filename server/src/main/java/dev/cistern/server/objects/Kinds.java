@@ -4,6 +4,7 @@ import static dev.cistern.server.objects.ResourceType.namespaced;
 import static dev.cistern.server.objects.ResourceType.ofCluster;
 
 import java.util.List;
+import java.util.Optional;
 
 /** The kinds of objects that are kept here. */
 public final class Kinds {
@@ -46,5 +47,23 @@ public final class Kinds {
   static final List<ResourceType> NAMESPACED =
       List.of(SECRET, SERVICE_ACCOUNT, ROLE_BINDING, ROLE, IMAGE_STREAM);
 
+  /** Those that files may have. */
+  private static final List<ResourceType> OF_FILES =
+      List.of(
+          SECRET,
+          ROLE_BINDING,
+          CLUSTER_ROLE_BINDING,
+          ROLE,
+          CLUSTER_ROLE,
+          GROUP,
+          DIGEST_MIRROR_SET,
+          TAG_MIRROR_SET,
+          CONTENT_SOURCE_POLICY);
+
   private Kinds() {}
+
+  /** Returns the type of a kind that files may have. */
+  public static Optional<ResourceType> of(String kind) {
+    return OF_FILES.stream().filter(type -> type.kind().equals(kind)).findFirst();
+  }
 }

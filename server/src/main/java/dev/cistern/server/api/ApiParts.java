@@ -1,0 +1,25 @@
+package dev.cistern.server.api;
+
+import dev.cistern.server.access.Gate;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Enforcement;
+import dev.cistern.server.streams.Importer;
+import dev.cistern.server.streams.StreamEditor;
+import dev.cistern.server.streams.Streams;
+import java.time.InstantSource;
+
+/**
+ * What the API is made of.
+ *
+ * @param access puts roles, bindings and groups in force
+ * @param rules puts mirror sets and secrets in force
+ */
+public record ApiParts(
+    Gate gate,
+    ClusterObjects objects,
+    Streams streams,
+    StreamEditor editor,
+    Importer importer,
+    Enforcement access,
+    Enforcement rules,
+    InstantSource clock) {}

@@ -1,0 +1,69 @@
+package dev.cistern.server.api;
+
+import dev.cistern.auth.credentials.PullSecret;
+import dev.cistern.server.config.ConfigException;
+import dev.cistern.server.config.Resources;
+import dev.cistern.server.config.Rules;
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.Enforcement;
+import dev.cistern.server.objects.FieldError;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.ResourceType;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.List;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What is common to the kinds that files have too: an object is read as one of a file is, and what
+ * is refused there is refused here; what it says is in force when the change is answered.
+ */
+record CheckedKind(ResourceType type, Enforcement enforcement) implements StoredResource.Kind {
+  @Override
+  public void check(ObjectNode object) {
+    if (type.kind().equals("Secret")) {
+      complete(object);
+    }
+    try {
+      Resources resources = Resources.parse(object.toString(), type.kind());
+      for (Resources.Secret secret : resources.secrets()) {
+        if (PullSecret.isPullSecret(secret.type())) {
+          Rules.keyring(secret);
+        }
+      }
+    } catch (ConfigException e) {
+      throw ApiException.invalid(
+          type,
+          Meta.name(object),
+          List.of(FieldError.invalid("", Meta.name(object), String.valueOf(e.getMessage()))));
+    }
+  }
+
+  /** A secret's texts become data, and its type is written. */
+  private static void complete(ObjectNode secret) {
+    JsonNode texts = secret.path("stringData");
+    if (texts.isObject()) {
+      ObjectNode data =
+          secret.get("data") instanceof ObjectNode there ? there : secret.putObject("data");
+      texts
+          .properties()
+          .forEach(entry ->
+              data.put(
+                  entry.getKey(),
+                  Base64.getEncoder()
+                      .encodeToString(
+                          entry.getValue().asString("").getBytes(StandardCharsets.UTF_8))));
+      secret.remove("stringData");
+    }
+    if (secret.path("type").asString("").isEmpty()) {
+      secret.put("type", "Opaque");
+    }
+  }
+
+  @Override
+  public void changed() throws IOException {
+    enforcement.enforce();
+  }
+}

@@ -1,0 +1,79 @@
+package dev.cistern.server.api;
+
+import dev.cistern.auth.access.Verb;
+import dev.cistern.server.access.Gate;
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.ResourceType;
+import java.util.List;
+import java.util.Optional;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** {@code projects}: the namespaces in which the caller may see what there is. */
+final class Projects implements Resource.Gets, Resource.Shows {
+  private static final ResourceType TYPE =
+      ResourceType.ofCluster("project.openshift.io", "v1", "projects", "Project");
+
+  private final ClusterObjects objects;
+  private final Gate gate;
+
+  Projects(ClusterObjects objects, Gate gate) {
+    this.objects = objects;
+    this.gate = gate;
+  }
+
+  @Override
+  public ResourceType type() {
+    return TYPE;
+  }
+
+  @Override
+  public ResourceType stored() {
+    return Kinds.NAMESPACE;
+  }
+
+  @Override
+  public Access access() {
+    return new Access(Optional.empty(), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+  }
+
+  @Override
+  public List<Column> columns() {
+    return List.of(
+        Column.ofName(),
+        Column.of(
+            "Display Name",
+            "How people call it.",
+            project ->
+                Meta.map(project, "annotations").getOrDefault("openshift.io/display-name", "")),
+        Column.of(
+            "Status", "Its phase.", project -> project.path("status").path("phase").asString("")));
+  }
+
+  @Override
+  public List<ObjectNode> views(ObjectNode stored, Call call) {
+    return List.of(Meta.ordered(TYPE, stored));
+  }
+
+  @Override
+  public boolean isShown(JsonNode object, Call call) {
+    return gate.allowsApi(call.caller(), Verb.READ, Optional.of(Meta.name(object)));
+  }
+
+  @Override
+  public ObjectNode get(Call call) {
+    ObjectNode project =
+        Meta.ordered(TYPE, objects.require(Kinds.NAMESPACE, "", call.requiredName()));
+    if (!isShown(project, call)) {
+      throw ApiException.forbidden(
+          TYPE,
+          call.requiredName(),
+          "User \"%s\" cannot get resource \"projects\" in API group \"%s\" in the namespace \"%s\""
+              .formatted(call.caller().principal(), TYPE.group(), call.requiredName()));
+    }
+    return project;
+  }
+}

@@ -1,0 +1,118 @@
+package dev.cistern.server.api;
+
+import dev.cistern.auth.access.Principal;
+import dev.cistern.auth.access.Subject;
+import dev.cistern.auth.access.Verb;
+import dev.cistern.server.access.Gate;
+import dev.cistern.server.config.AccessRules;
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.ResourceType;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Questions that clients post: who they are, and what they may. Everybody may ask of himself. */
+record Reviews(ResourceType type, Question question) implements Resource.Creates {
+  private static final String OPENSHIFT = "authorization.openshift.io";
+  private static final Access EVERYBODY =
+      new Access(Optional.empty(), Verb.READ, Verb.READ, Verb.READ);
+
+  /** Answers what was posted. */
+  interface Question {
+    ObjectNode answer(Call call, ObjectNode asked);
+  }
+
+  /** Returns all of them. */
+  static Stream<Resource> all(Gate gate) {
+    return Stream.of(
+        new Reviews(
+            ResourceType.ofCluster(
+                "authorization.k8s.io",
+                "v1",
+                "selfsubjectaccessreviews",
+                "SelfSubjectAccessReview"),
+            (call, asked) -> allowed(gate, call, asked)),
+        new Reviews(
+            ResourceType.ofCluster(
+                "authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview"),
+            (call, asked) -> self(call, asked)),
+        new Reviews(
+            ResourceType.namespaced(
+                OPENSHIFT, "v1", "localresourceaccessreviews", "LocalResourceAccessReview"),
+            (call, asked) -> whoCan(gate, call, asked)),
+        new Reviews(
+            ResourceType.ofCluster(
+                OPENSHIFT, "v1", "resourceaccessreviews", "ResourceAccessReview"),
+            (call, asked) -> whoCan(gate, call, asked)));
+  }
+
+  @Override
+  public Access access() {
+    return EVERYBODY;
+  }
+
+  @Override
+  public ObjectNode create(Call call, ObjectNode object) {
+    return question.answer(call, Meta.ordered(type, object));
+  }
+
+  private static ObjectNode allowed(Gate gate, Call call, ObjectNode asked) {
+    JsonNode attributes = asked.path("spec").path("resourceAttributes");
+    String namespace = attributes.path("namespace").asString("");
+    String part = attributes.path("subresource").asString("");
+    String resource = attributes.path("resource").asString("") + (part.isEmpty() ? "" : "/" + part);
+    Set<Verb> verbs = AccessRules.verbs(resource, attributes.path("verb").asString(""));
+    Optional<String> where = namespace.isEmpty() ? Optional.empty() : Optional.of(namespace);
+    boolean isAllowed =
+        verbs.isEmpty()
+            ? gate.allowsApi(call.caller(), Verb.ADMINISTER, where)
+            : verbs.stream().allMatch(verb -> gate.allowsApi(call.caller(), verb, where));
+    asked.putObject("status").put("allowed", isAllowed);
+    return asked;
+  }
+
+  /** Returns who may do something; for those who administer there. */
+  private static ObjectNode whoCan(Gate gate, Call call, ObjectNode asked) {
+    String said = asked.path("namespace").asString("");
+    Optional<String> namespace =
+        call.namespace().or(() -> Optional.of(said).filter(text -> !text.isEmpty()));
+    if (!gate.allowsApi(call.caller(), Verb.ADMINISTER, namespace)) {
+      throw new ApiException(
+          ApiException.Reason.FORBIDDEN,
+          "only who administers may ask who can; " + call.caller().principal() + " does not");
+    }
+    Set<Verb> verbs =
+        AccessRules.verbs(asked.path("resource").asString(""), asked.path("verb").asString(""));
+    var subjects = new TreeSet<Subject>();
+    for (Verb verb : verbs.isEmpty() ? Set.of(Verb.ADMINISTER) : verbs) {
+      subjects.addAll(
+          namespace
+              .map(name -> gate.policy().whoCan(verb, name))
+              .orElseGet(() -> gate.policy().whoCan(verb)));
+    }
+    ObjectNode answer = JsonMapper.shared().createObjectNode();
+    answer.put("kind", "ResourceAccessReviewResponse").put("apiVersion", OPENSHIFT + "/v1");
+    namespace.ifPresent(name -> answer.put("namespace", name));
+    ArrayNode users = answer.putArray("users");
+    ArrayNode groups = answer.putArray("groups");
+    for (Subject subject : subjects) {
+      (subject.kind() == Subject.Kind.USER ? users : groups).add(subject.name());
+    }
+    return answer.put("evalutionError", "");
+  }
+
+  private static ObjectNode self(Call call, ObjectNode asked) {
+    Principal principal = call.caller().principal();
+    ObjectNode user = asked.putObject("status").putObject("userInfo");
+    user.put("username", principal.name());
+    var groups = user.putArray("groups");
+    principal.groups().stream().sorted().forEach(groups::add);
+    return asked;
+  }
+}

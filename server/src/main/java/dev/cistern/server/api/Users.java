@@ -1,0 +1,39 @@
+package dev.cistern.server.api;
+
+import dev.cistern.auth.access.Verb;
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.server.objects.ResourceType;
+import java.util.Optional;
+import tools.jackson.databind.node.ObjectNode;
+
+/** {@code users/~}: who asks. */
+final class Users implements Resource.Gets {
+  private static final ResourceType TYPE =
+      ResourceType.ofCluster("user.openshift.io", "v1", "users", "User");
+  private static final String SELF = "~";
+
+  @Override
+  public ResourceType type() {
+    return TYPE;
+  }
+
+  @Override
+  public Access access() {
+    return new Access(Optional.empty(), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+  }
+
+  @Override
+  public ObjectNode get(Call call) {
+    String self = call.caller().principal().name();
+    if (!call.requiredName().equals(SELF) && !call.requiredName().equals(self)) {
+      throw ApiException.notFound(TYPE, call.requiredName());
+    }
+    ObjectNode user = Meta.empty(TYPE);
+    user.putObject("metadata").put("name", self);
+    user.putArray("identities");
+    var groups = user.putArray("groups");
+    call.caller().principal().groups().stream().sorted().forEach(groups::add);
+    return user;
+  }
+}

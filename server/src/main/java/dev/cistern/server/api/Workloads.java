@@ -1,0 +1,55 @@
+package dev.cistern.server.api;
+
+import dev.cistern.auth.access.Verb;
+import dev.cistern.server.objects.ResourceType;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What runs in a cluster and here does not: clients that prune or describe look whether something
+ * of it uses an image.
+ */
+record Workloads(ResourceType type) implements Resource.Shows {
+  /** Returns all kinds that clients look at. */
+  static Stream<Resource> all() {
+    return Stream.of(
+            ResourceType.namespaced("", "v1", "pods", "Pod", "po"),
+            ResourceType.namespaced(
+                "", "v1", "replicationcontrollers", "ReplicationController", "rc"),
+            ResourceType.namespaced("", "v1", "limitranges", "LimitRange", "limits"),
+            ResourceType.namespaced("apps", "v1", "daemonsets", "DaemonSet", "ds"),
+            ResourceType.namespaced("apps", "v1", "deployments", "Deployment", "deploy"),
+            ResourceType.namespaced("apps", "v1", "replicasets", "ReplicaSet", "rs"),
+            ResourceType.namespaced("apps", "v1", "statefulsets", "StatefulSet", "sts"),
+            ResourceType.namespaced("batch", "v1", "cronjobs", "CronJob", "cj"),
+            ResourceType.namespaced("batch", "v1", "jobs", "Job"),
+            ResourceType.namespaced(
+                "apps.openshift.io", "v1", "deploymentconfigs", "DeploymentConfig", "dc"),
+            ResourceType.namespaced(
+                "build.openshift.io", "v1", "buildconfigs", "BuildConfig", "bc"),
+            ResourceType.namespaced("build.openshift.io", "v1", "builds", "Build"))
+        .map(Workloads::new);
+  }
+
+  @Override
+  public ResourceType stored() {
+    return type;
+  }
+
+  @Override
+  public Access access() {
+    return new Access(Optional.of(Verb.READ), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+  }
+
+  @Override
+  public List<Column> columns() {
+    return Column.USUAL;
+  }
+
+  @Override
+  public List<ObjectNode> views(ObjectNode stored, Call call) {
+    return List.of();
+  }
+}

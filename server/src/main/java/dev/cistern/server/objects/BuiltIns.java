@@ -1,0 +1,114 @@
+package dev.cistern.server.objects;
+
+import dev.cistern.auth.access.Role;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The objects that are there without anybody having made them: each namespace that something is in,
+ * the service accounts of each, and the built-in roles. They have the revision 0 until somebody
+ * changes them; then they are stored like others.
+ */
+final class BuiltIns {
+  private static final List<String> ACCOUNTS = List.of("builder", "default", "deployer");
+
+  private final Instant since;
+  private final Supplier<Set<String>> namespaces;
+
+  /**
+   * @param since when they were made, as they say
+   */
+  BuiltIns(Instant since, Supplier<Set<String>> namespaces) {
+    this.since = since;
+    this.namespaces = namespaces;
+  }
+
+  /** Returns those of a kind. */
+  List<ObjectNode> list(ResourceType type, Optional<String> namespace) {
+    if (type.equals(Kinds.NAMESPACE)) {
+      return namespaces.get().stream().map(this::namespace).toList();
+    }
+    if (type.equals(Kinds.SERVICE_ACCOUNT)) {
+      Stream<String> in =
+          namespace.isPresent()
+              ? namespaces.get().stream().filter(namespace.get()::equals)
+              : namespaces.get().stream();
+      return in.flatMap(name -> ACCOUNTS.stream().map(account -> account(name, account))).toList();
+    }
+    if (type.equals(Kinds.CLUSTER_ROLE)) {
+      return Role.builtInNames().stream().map(this::role).toList();
+    }
+    return List.of();
+  }
+
+  /** Returns one of them. */
+  Optional<ObjectNode> get(ResourceType type, String namespace, String name) {
+    if (!List.of(Kinds.NAMESPACE, Kinds.SERVICE_ACCOUNT, Kinds.CLUSTER_ROLE).contains(type)) {
+      return Optional.empty();
+    }
+    return list(type, Optional.of(namespace).filter(text -> !text.isEmpty())).stream()
+        .filter(object -> Meta.name(object).equals(name))
+        .findFirst();
+  }
+
+  private ObjectNode object(ResourceType type, String namespace, String name) {
+    ObjectNode object = Meta.empty(type);
+    ObjectNode metadata = object.putObject("metadata").put("name", name);
+    if (!namespace.isEmpty()) {
+      metadata.put("namespace", namespace);
+    }
+    byte[] identity = (type.kind() + "/" + namespace + "/" + name).getBytes(StandardCharsets.UTF_8);
+    metadata.put("uid", UUID.nameUUIDFromBytes(identity).toString());
+    metadata.put("creationTimestamp", Meta.time(since)).put("resourceVersion", "0");
+    return object;
+  }
+
+  private ObjectNode namespace(String name) {
+    ObjectNode object = object(Kinds.NAMESPACE, "", name);
+    object.putObject("spec").putArray("finalizers").add("kubernetes");
+    object.putObject("status").put("phase", "Active");
+    return object;
+  }
+
+  private ObjectNode account(String namespace, String name) {
+    return object(Kinds.SERVICE_ACCOUNT, namespace, name);
+  }
+
+  private ObjectNode role(String name) {
+    ObjectNode object = object(Kinds.CLUSTER_ROLE, "", name);
+    ObjectNode rule = object.putArray("rules").addObject();
+    rule.putArray("apiGroups").add(Kinds.IMAGE_STREAM.group());
+    var resources = rule.putArray("resources");
+    var verbs = rule.putArray("verbs");
+    Role.builtIn(name).orElseThrow().verbs().stream()
+        .sorted()
+        .forEach(verb -> {
+          switch (verb) {
+            case READ -> {
+              resources.add("imagestreams").add("imagestreamtags");
+              verbs.add("list").add("watch");
+            }
+            case PULL -> {
+              resources.add("imagestreams/layers");
+              verbs.add("get");
+            }
+            case CREATE -> verbs.add("create");
+            case OVERWRITE -> verbs.add("update").add("patch");
+            case DELETE -> verbs.add("delete");
+            case IMPORT -> resources.add("imagestreamimports");
+            case ADMINISTER -> {
+              resources.add("*");
+              verbs.add("*");
+            }
+          }
+        });
+    return object;
+  }
+}
