@@ -20,6 +20,7 @@ import dev.cistern.server.objects.Enforcement;
 import dev.cistern.server.registry.Registry;
 import dev.cistern.server.streams.ImportLoop;
 import dev.cistern.server.streams.Importer;
+import dev.cistern.server.streams.Pruner;
 import dev.cistern.server.streams.StreamEditor;
 import dev.cistern.server.streams.StreamPushes;
 import dev.cistern.server.streams.Streams;
@@ -102,6 +103,7 @@ public final class Cistern implements AutoCloseable {
     mirror.streams(streams::content);
     var importer = new Importer(streams, mirror, clock, config.imports().mostTags());
     var imports = new ImportLoop(streams, importer, config.imports(), clock);
+    var pruner = new Pruner(streams, store.repositories(), clock);
     var registry =
         new Registry(
             store,
@@ -118,6 +120,7 @@ public final class Cistern implements AutoCloseable {
                 streams,
                 new StreamEditor(streams, clock),
                 importer,
+                pruner,
                 bindings::enforce,
                 enforcement,
                 clock),
@@ -129,7 +132,7 @@ public final class Cistern implements AutoCloseable {
             registry,
             new TokenEndpoint(gate, mirror, clock),
             api,
-            new Admin(traffic, clients, store, mirror, gate, bindings, clock),
+            new Admin(traffic, clients, store, mirror, gate, bindings, pruner, clock),
             traffic,
             config.accessLog());
     try {

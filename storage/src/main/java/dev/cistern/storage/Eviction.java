@@ -1,14 +1,18 @@
 package dev.cistern.storage;
 
+import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
+import dev.cistern.storage.Facts.ManifestFact;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
@@ -103,6 +107,72 @@ final class Eviction implements Space.Relief {
       case Images.Outcome.UsedLater later ->
           throw new IllegalStateException("nothing is used later than ever");
     };
+  }
+
+  /**
+   * Takes a manifest from a repository, with what only it needs there and anywhere.
+   *
+   * @param notAfter what was used after this stays
+   * @param isTrial whether nothing is to be changed
+   * @param gone in a trial, manifests that are to be thought away
+   */
+  Pruned prune(
+      RepositoryName repository,
+      Digest manifest,
+      Instant notAfter,
+      boolean isTrial,
+      Collection<Digest> gone)
+      throws IOException {
+    if (!isTrial) {
+      letGo(manifest);
+    }
+    Pruned pruned;
+    try {
+      pruned =
+          index.write(
+              Index.Durability.SYNCED,
+              batch -> {
+                Pruned result =
+                    new Pruning(batch, repository, uses, blobs::isRead, notAfter, gone)
+                        .remove(manifest);
+                if (isTrial) {
+                  throw new Trial(result); // which leaves no trace
+                }
+                return result;
+              });
+    } catch (Trial trial) {
+      return trial.result;
+    }
+    if (pruned instanceof Pruned.Removed removed) {
+      versions.changed(repository);
+      for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
+        blobs.removeFile(blob.getKey(), blob.getValue());
+      }
+    }
+    return pruned;
+  }
+
+  /** Has the blobs of a manifest closed that are only kept open. */
+  private void letGo(Digest manifest) {
+    byte[] value = index.get(Keys.manifest(manifest));
+    if (value != null) {
+      Manifest.parse(ManifestFact.decode(value).bytes(), Optional.empty())
+          .blobs()
+          .map(Descriptor::digest)
+          .filter(blobs::isRead)
+          .forEach(blobs::letGo);
+    }
+  }
+
+  /** Ends a change that was only tried. */
+  private static final class Trial extends RuntimeException {
+    private static final long serialVersionUID = 1;
+    private final transient Pruned result;
+
+    private Trial(Pruned result) {
+      super(null, null, false, false);
+      this.result = result;
+    }
   }
 
   /** Returns how many images were evicted since the store was opened. */

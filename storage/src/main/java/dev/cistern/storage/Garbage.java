@@ -87,6 +87,19 @@ final class Garbage {
     return collected;
   }
 
+  /**
+   * Removes a blob now, however young, with the manifests that name it and that nobody keeps.
+   *
+   * @return whether it is gone; not if a repository reaches it, or keeps a manifest that names it
+   */
+  boolean discard(Digest digest) throws IOException {
+    byte[] prefix = Keys.namers(digest);
+    for (Index.Entry namer : index.page(prefix, prefix)) {
+      removeManifest(Keys.digestAfter(prefix.length, namer.key()));
+    }
+    return removeBlob(digest, Instant.MAX);
+  }
+
   /** Returns how many bytes were collected since the store was opened. */
   long bytes() {
     return bytes.sum();

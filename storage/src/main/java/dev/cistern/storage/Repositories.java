@@ -274,6 +274,70 @@ public final class Repositories {
     return pins;
   }
 
+  /**
+   * Takes a manifest from a repository for good, pushed or not, with the blobs that nothing else
+   * needs. Tags, pins and manifests of the repository that name it keep it.
+   *
+   * @param notAfter what was used after this stays
+   */
+  public Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter)
+      throws IOException {
+    return eviction.prune(repository, manifest, notAfter, false, List.of());
+  }
+
+  /**
+   * Returns what {@link #prune} would do, and changes nothing.
+   *
+   * @param gone manifests that are to be thought away
+   */
+  public Pruned wouldPrune(
+      RepositoryName repository, Digest manifest, Instant notAfter, Collection<Digest> gone)
+      throws IOException {
+    return eviction.prune(repository, manifest, notAfter, true, gone);
+  }
+
+  /** Returns the repositories that keep a manifest. */
+  public List<RepositoryName> keepers(Digest manifest) {
+    byte[] prefix = Keys.keepers(manifest);
+    var names = new ArrayList<RepositoryName>();
+    index.scan(
+        prefix,
+        prefix,
+        (key, value) -> names.add(new RepositoryName(Keys.textAfter(prefix.length, key))));
+    return names;
+  }
+
+  /** Returns when a repository was last asked for a manifest that it keeps, or got it. */
+  public Optional<Instant> lastUsed(RepositoryName repository, Digest manifest) {
+    return Optional.ofNullable(index.get(Keys.manifestLink(repository, manifest)))
+        .map(LinkFact::decode)
+        .map(fact -> uses.last(new Uses.Link(repository, manifest), fact.lastUsed()));
+  }
+
+  /**
+   * Removes tags, and changes objects together with that. The manifests stay.
+   *
+   * @return whether the edits could be made; if not, nothing is changed
+   */
+  public boolean untag(RepositoryName repository, Collection<Tag> tags, List<ObjectEdit> edits)
+      throws IOException {
+    Objects.requireSizes(edits);
+    boolean isDone =
+        index.write(
+            Index.Durability.SYNCED,
+            batch -> {
+              if (objects.apply(batch, edits) instanceof ObjectChange.Conflict) {
+                return false;
+              }
+              for (Tag tag : tags) {
+                batch.delete(Keys.tag(repository, tag));
+              }
+              return true;
+            });
+    versions.changed(repository);
+    return isDone;
+  }
+
   /** Removes a cached image and what only it needs, as an eviction would, but at once. */
   public Purge purge(RepositoryName repository, Reference reference) throws IOException {
     return eviction.purge(repository, reference);

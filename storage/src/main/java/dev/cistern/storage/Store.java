@@ -165,6 +165,15 @@ public final class Store implements AutoCloseable {
     return garbage.collect(limits.grace());
   }
 
+  /**
+   * Removes a blob that nothing reaches now, however young.
+   *
+   * @return whether it is gone; not if something reaches it
+   */
+  public boolean discard(Digest blob) throws IOException {
+    return garbage.discard(blob);
+  }
+
   /** Writes down what was used, and makes room if it is scarce before somebody needs it. */
   public void relieve() throws IOException {
     uses.flush();

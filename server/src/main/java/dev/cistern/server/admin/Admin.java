@@ -10,6 +10,7 @@ import dev.cistern.server.access.Gate;
 import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
+import dev.cistern.server.streams.Pruner;
 import dev.cistern.storage.Store;
 import java.io.IOException;
 import java.time.InstantSource;
@@ -37,6 +38,7 @@ public final class Admin {
   private final Gate gate;
   private final Questions questions;
   private final AccessOrders access;
+  private final PruneOrders prunes;
   private @Nullable Metrics metrics;
 
   public Admin(
@@ -46,6 +48,7 @@ public final class Admin {
       Mirror mirror,
       Gate gate,
       Bindings bindings,
+      Pruner pruner,
       InstantSource clock) {
     this.traffic = traffic;
     this.clients = clients;
@@ -54,6 +57,7 @@ public final class Admin {
     this.gate = gate;
     this.questions = new Questions(mirror, store.repositories());
     this.access = new AccessOrders(gate, bindings, clock);
+    this.prunes = new PruneOrders(pruner, store);
   }
 
   /** Returns the reply; 404 for a path that is none of ours. */
@@ -70,9 +74,7 @@ public final class Admin {
       case HEALTH -> Reply.status(200).body(TEXT, "ok\n");
       case READY -> ready();
       case METRICS -> {
-        if (!gate.isOpen()) {
-          gate.requireEverywhere(request, Verb.READ);
-        }
+        requireEverywhere(request, Verb.READ);
         yield Reply.status(200).body(PROMETHEUS, metrics().text());
       }
       default ->
@@ -86,14 +88,22 @@ public final class Admin {
       case "POST add-role" -> access.addRole(request);
       case "POST remove-role" -> access.removeRole(request);
       case "POST token" -> access.token(request);
+      case String words when words.startsWith("DELETE blobs/") -> {
+        requireEverywhere(request, Verb.DELETE);
+        yield prunes.deleteBlob(request, words.substring("DELETE blobs/".length()));
+      }
       case "GET who-can" -> access.whoCan(request);
       default -> {
-        if (!gate.isOpen()) {
-          gate.requireEverywhere(request, Verb.ADMINISTER);
-        }
+        requireEverywhere(request, Verb.ADMINISTER);
         yield question(request);
       }
     };
+  }
+
+  private void requireEverywhere(Request request, Verb verb) {
+    if (!gate.isOpen()) {
+      gate.requireEverywhere(request, verb);
+    }
   }
 
   private Reply question(Request request) throws IOException {
@@ -105,13 +115,14 @@ public final class Admin {
       case "POST purge" -> questions.purge(request);
       case "POST preheat" -> questions.preheat(request);
       case "GET preheat" -> questions.preheated(request);
+      case "POST prune" -> prunes.prune(request);
       default ->
           throw new OciException(
                   ErrorCode.UNSUPPORTED,
                   "no such question: " + request.method() + " " + request.path(),
                   "GET /admin/why?ref=REF, /admin/preheat?id=ID,"
                       + " /admin/who-can?verb=VERB&resource=RESOURCE; POST /admin/refresh,"
-                      + " /admin/preheat, /admin/pin, /admin/unpin, /admin/purge, /admin/add-role,"
+                      + " /admin/preheat, /admin/pin, /admin/unpin, /admin/purge, /admin/prune, /admin/add-role,"
                       + " /admin/remove-role, /admin/token")
               .withStatus(404);
     };

@@ -4,6 +4,7 @@ import dev.cistern.server.access.Gate;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Enforcement;
 import dev.cistern.server.streams.Importer;
+import dev.cistern.server.streams.Pruner;
 import dev.cistern.server.streams.StreamEditor;
 import dev.cistern.server.streams.Streams;
 import java.time.InstantSource;
@@ -20,6 +21,7 @@ public record ApiParts(
     Streams streams,
     StreamEditor editor,
     Importer importer,
+    Pruner pruner,
     Enforcement access,
     Enforcement rules,
     InstantSource clock) {}

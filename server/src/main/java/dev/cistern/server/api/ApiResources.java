@@ -86,17 +86,7 @@ final class ApiResources {
             true, parts.streams(), parts.editor(), views, parts.gate(), parts.clock()),
         new ImageStreamImages(parts.streams(), new StreamImages(parts.objects()), views),
         new ImageStreamImports(parts.importer()),
-        stored(
-            parts,
-            Kinds.IMAGE,
-            Resource.Access.SEEN,
-            List.of(
-                Column.ofName(),
-                Column.of(
-                    "Image Reference",
-                    "Where the image is.",
-                    image -> image.path("dockerImageReference").asString(""))),
-            StoredResource.Kind.PLAIN));
+        new Images(parts.objects(), parts.pruner()));
   }
 
   private static StoredResource checked(

@@ -95,18 +95,15 @@ final class ManifestEndpoint {
     }
     var pushed = new Fetched(new StoredManifest(digest, manifest.mediaType(), bytes), manifest);
     String registry = knownAs.or(() -> request.header("Host")).orElse("localhost");
-    boolean isDone = false;
-    while (!isDone) { // somebody else may change the stream meanwhile
-      isDone =
-          repositories.put(
-              repository,
-              pushed.stored(),
-              manifest,
-              tags,
-              Origin.PUSHED,
-              mayOverwrite,
-              streams.pushed(repository, pushed, tags, registry, mayOverwrite));
-    }
+    streams.pushed(
+        repository,
+        pushed,
+        tags,
+        registry,
+        mayOverwrite,
+        edits ->
+            repositories.put(
+                repository, pushed.stored(), manifest, tags, Origin.PUSHED, mayOverwrite, edits));
     Reply reply =
         Reply.status(201)
             .header("Location", "/v2/" + repository + "/manifests/" + digest)

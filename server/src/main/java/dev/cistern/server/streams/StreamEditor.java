@@ -211,24 +211,7 @@ public final class StreamEditor {
    * @throws ApiException if there is no such stream
    */
   public boolean deleteTag(String namespace, String name, String tag) throws IOException {
-    if (!hasTag(streams.require(namespace, name), tag)) {
-      return false;
-    }
-    streams.change(
-        namespace,
-        name,
-        before -> {
-          ImageStream stream =
-              before.orElseThrow(() -> ApiException.notFound(Kinds.IMAGE_STREAM, name));
-          boolean isSpecified = stream.tags().containsKey(tag);
-          ImageStream fewer = stream.without(tag);
-          return Streams.Changed.of(isSpecified ? fewer.at(stream.generation() + 1) : fewer);
-        });
-    return true;
-  }
-
-  static boolean hasTag(ImageStream stream, String tag) {
-    return stream.tags().containsKey(tag) || stream.history().containsKey(tag);
+    return streams.removeTag(namespace, name, tag);
   }
 
   /** Removes a stream. */

@@ -49,14 +49,36 @@ public final class StreamPushes {
     }
   }
 
+  /** Stores what is pushed, together with what is to be done with objects. */
+  public interface Put {
+    /** Returns whether it is stored; not if an object was changed meanwhile. */
+    boolean with(List<ObjectEdit> edits) throws IOException;
+  }
+
   /**
-   * Returns what is to be done with objects when a manifest is pushed; together with that.
+   * Has a manifest stored that is pushed, with what it makes of the stream.
    *
    * @param registry by which the client knows this registry
    * @param mayOverwrite whether a tag may be moved that points elsewhere
    * @throws OciException with DENIED, if it may not and would be
    */
-  public List<ObjectEdit> pushed(
+  public void pushed(
+      RepositoryName repository,
+      Fetched pushed,
+      Collection<Tag> tags,
+      String registry,
+      boolean mayOverwrite,
+      Put put)
+      throws IOException {
+    List<String> digests = List.of(pushed.stored().digest().toString());
+    boolean isDone = false;
+    while (!isDone) { // somebody else may change the stream meanwhile
+      List<ObjectEdit> edits = edits(repository, pushed, tags, registry, mayOverwrite);
+      isDone = streams.guard().naming(digests, () -> put.with(edits));
+    }
+  }
+
+  private List<ObjectEdit> edits(
       RepositoryName repository,
       Fetched pushed,
       Collection<Tag> tags,

@@ -36,6 +36,7 @@ public final class Streams {
 
   private final ClusterObjects objects;
   private final Repositories repositories;
+  private final ImageGuard guard = new ImageGuard();
   private final Cache<ObjectName, Parsed> parsed =
       Caffeine.newBuilder().maximumSize(MOST_PARSED).executor(Runnable::run).build();
 
@@ -74,6 +75,11 @@ public final class Streams {
     }
   }
 
+  /** Returns who stands between those who name images and who removes them. */
+  ImageGuard guard() {
+    return guard;
+  }
+
   ClusterObjects objects() {
     return objects;
   }
@@ -109,7 +115,8 @@ public final class Streams {
       }
       var edits = new ArrayList<>(changed.others());
       edits.add(edit(before, changed.stream()));
-      Optional<List<StoredObject>> done = objects.change(Kinds.IMAGE_STREAM, edits);
+      Optional<List<StoredObject>> done =
+          guard.naming(digests(changed.stream()), () -> objects.change(Kinds.IMAGE_STREAM, edits));
       if (done.isPresent()) {
         touched(namespace, name);
         return ImageStream.of(parsed(done.get().getLast()));
@@ -146,20 +153,59 @@ public final class Streams {
 
   Optional<ImageStream> tryReplace(ImageStream before, ImageStream stream) throws IOException {
     Optional<List<StoredObject>> done =
-        objects.change(Kinds.IMAGE_STREAM, List.of(edit(Optional.of(before), stream)));
+        guard.naming(
+            digests(stream),
+            () -> objects.change(Kinds.IMAGE_STREAM, List.of(edit(Optional.of(before), stream))));
     done.ifPresent(stored -> touched(stream.namespace(), stream.name()));
     return done.map(stored -> ImageStream.of(parsed(stored.getLast())));
   }
 
-  /** Removes a stream, if it is still as it was read; its images stay. */
+  /** Removes a stream with its tags, if it is still as it was read; its images stay. */
   public boolean remove(ImageStream stream) throws IOException {
-    ObjectNode json = stream.json();
-    boolean isGone =
-        objects
-            .change(Kinds.IMAGE_STREAM, List.of(ClusterObjects.removal(Kinds.IMAGE_STREAM, json)))
-            .isPresent();
-    touched(stream.namespace(), stream.name());
-    return isGone;
+    List<ObjectEdit> removal = List.of(ClusterObjects.removal(Kinds.IMAGE_STREAM, stream.json()));
+    Optional<RepositoryName> repository = repository(stream.namespace(), stream.name());
+    if (repository.isEmpty()) {
+      return objects.change(Kinds.IMAGE_STREAM, removal).isPresent();
+    }
+    List<Tag> tags =
+        repositories.tags(repository.get(), "", Integer.MAX_VALUE).stream().map(Tag::new).toList();
+    return repositories.untag(repository.get(), tags, removal);
+  }
+
+  /**
+   * Removes a tag with its history, and the one of the registry; the images stay.
+   *
+   * @return whether the stream had it
+   * @throws ApiException if there is no such stream, or others change it all the time
+   */
+  public boolean removeTag(String namespace, String name, String tag) throws IOException {
+    for (int i = 0; i < MOST_TRIES; i++) {
+      ImageStream before = require(namespace, name);
+      ImageStream without = before.without(tag);
+      if (without.equals(before)) {
+        return false;
+      }
+      boolean isSpecified = before.tags().containsKey(tag);
+      ImageStream stream = isSpecified ? without.at(before.generation() + 1) : without;
+      List<ObjectEdit> edits = List.of(edit(Optional.of(before), stream));
+      Optional<RepositoryName> repository = repository(namespace, name);
+      boolean isDone =
+          (repository.isPresent() && Tag.isTag(tag))
+              ? repositories.untag(repository.get(), List.of(new Tag(tag)), edits)
+              : objects.change(Kinds.IMAGE_STREAM, edits).isPresent();
+      if (isDone) {
+        return true;
+      }
+    }
+    throw ApiException.modified(Kinds.IMAGE_STREAM, name);
+  }
+
+  private static List<String> digests(ImageStream stream) {
+    return stream.history().values().stream()
+        .flatMap(was -> was.items().stream())
+        .map(TagEvent::image)
+        .filter(image -> !image.isEmpty())
+        .toList();
   }
 
   /** Returns what is to be done so that a stream is stored. */

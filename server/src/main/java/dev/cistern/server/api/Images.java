@@ -1,0 +1,77 @@
+package dev.cistern.server.api;
+
+import dev.cistern.server.objects.ApiException;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.ResourceType;
+import dev.cistern.server.streams.PruneSettings;
+import dev.cistern.server.streams.Pruner;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * {@code images}: what is known of the images that streams name, by their digests. They are made by
+ * imports and pushes; one that is in use is not deleted.
+ */
+final class Images implements Resource.Gets, Resource.Shows, Resource.Deletes {
+  private final StoredResource stored;
+  private final Pruner pruner;
+
+  Images(ClusterObjects objects, Pruner pruner) {
+    this.stored =
+        new StoredResource(
+            Kinds.IMAGE,
+            Access.SEEN,
+            objects,
+            List.of(
+                Column.ofName(),
+                Column.of(
+                    "Image Reference",
+                    "Where the image is.",
+                    image -> image.path("dockerImageReference").asString(""))),
+            StoredResource.Kind.PLAIN);
+    this.pruner = pruner;
+  }
+
+  @Override
+  public ResourceType type() {
+    return Kinds.IMAGE;
+  }
+
+  @Override
+  public ResourceType stored() {
+    return Kinds.IMAGE;
+  }
+
+  @Override
+  public Access access() {
+    return Access.SEEN;
+  }
+
+  @Override
+  public List<Column> columns() {
+    return stored.columns();
+  }
+
+  @Override
+  public List<ObjectNode> views(ObjectNode image, Call call) {
+    return List.of(image);
+  }
+
+  @Override
+  public ObjectNode get(Call call) {
+    return stored.get(call);
+  }
+
+  @Override
+  public ObjectNode delete(Call call, JsonNode options) throws IOException {
+    Optional<String> reason = pruner.reasonToKeep(call.requiredName(), PruneSettings.USUAL);
+    if (reason.isPresent()) {
+      throw ApiException.conflict(type(), call.requiredName(), reason.get());
+    }
+    return stored.delete(call, options);
+  }
+}

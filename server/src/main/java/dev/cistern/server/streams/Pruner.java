@@ -1,0 +1,327 @@
+package dev.cistern.server.streams;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
+import dev.cistern.storage.ObjectName;
+import dev.cistern.storage.Pruned;
+import dev.cistern.storage.Repositories;
+import java.io.IOException;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.concurrent.locks.ReentrantLock;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Removes what is old and nobody uses: items of tags, then the images that no item names any more,
+ * with the content that only they need. Runs while everything else goes on.
+ *
+ * <p>An item stays while it is young, among the newest of its tag, or its image in use: pulled by
+ * digest within the keep period, or pinned. An index that stays keeps all its children. A child
+ * that is used on its own keeps itself, and not the index.
+ */
+public final class Pruner {
+  private static final int PAGE = 100;
+
+  private final Streams streams;
+  private final StreamImages images;
+  private final ClusterObjects objects;
+  private final Repositories repositories;
+  private final InstantSource clock;
+  private final ReentrantLock one = new ReentrantLock();
+
+  public Pruner(Streams streams, Repositories repositories, InstantSource clock) {
+    this.streams = streams;
+    this.objects = streams.objects();
+    this.images = new StreamImages(objects);
+    this.repositories = repositories;
+    this.clock = clock;
+  }
+
+  /** Is told what is done, as it is done. */
+  public interface Report {
+    /** So many items of a stream are removed. */
+    void items(String namespace, String name, int count);
+
+    /** Content is removed. */
+    void blob(String digest, long bytes);
+
+    /** An image is removed, and so many bytes with it. */
+    void image(String digest, long bytes);
+
+    /** A stream's repository does not keep a manifest any more. */
+    void manifest(String repository, String digest);
+  }
+
+  /** How much was removed. */
+  public record Summary(int images, int items, int links, int blobs, long bytes) {
+    /** Returns whether there was nothing to remove. */
+    public boolean isEmpty() {
+      return images + items + links + blobs == 0;
+    }
+  }
+
+  /**
+   * Prunes; waits while another does.
+   *
+   * @param isTrial whether nothing is to be changed
+   */
+  public Summary run(PruneSettings settings, boolean isTrial, Report report) throws IOException {
+    one.lock();
+    try {
+      streams.guard().begin();
+      return new Run(settings, isTrial, report).run();
+    } finally {
+      streams.guard().end();
+      one.unlock();
+    }
+  }
+
+  /** One pass. */
+  private final class Run {
+    private final PruneSettings settings;
+    private final boolean isTrial;
+    private final Report report;
+    private final Instant limit;
+
+    /** What the items that stay name, and the children of indexes among that. */
+    private final Set<String> named = new HashSet<>();
+
+    private final Set<Digest> gone = new LinkedHashSet<>();
+    private int imageCount;
+    private int itemCount;
+    private int linkCount;
+    private final Map<Digest, Long> blobs = new HashMap<>();
+
+    Run(PruneSettings settings, boolean isTrial, Report report) {
+      this.settings = settings;
+      this.isTrial = isTrial;
+      this.report = report;
+      this.limit = clock.instant().minus(settings.keepYoungerThan());
+    }
+
+    Summary run() throws IOException {
+      Optional<ObjectName> after = Optional.empty();
+      do {
+        ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
+        for (ObjectNode json : page.objects()) {
+          stream(ImageStream.of(json));
+        }
+        after = page.next();
+      } while (after.isPresent());
+      List<String> doomed = doomed();
+      for (String image : doomed) {
+        image(image);
+      }
+      return new Summary(
+          imageCount,
+          itemCount,
+          linkCount,
+          blobs.size(),
+          blobs.values().stream().mapToLong(Long::longValue).sum());
+    }
+
+    private void stream(ImageStream stream) throws IOException {
+      boolean isMeant = settings.namespace().map(stream.namespace()::equals).orElse(true);
+      ImageStream kept = isMeant ? shortened(stream) : stream;
+      int removed = items(stream) - items(kept);
+      if (removed > 0) {
+        report.items(stream.namespace(), stream.name(), removed);
+        itemCount += removed;
+        if (!isTrial) {
+          streams.changeIfThere(stream.namespace(), stream.name(), this::shortened);
+          kept = streams.find(stream.namespace(), stream.name()).orElse(kept);
+        }
+      }
+      named.addAll(images.all(kept));
+    }
+
+    private ImageStream shortened(ImageStream stream) {
+      ImageStream result = stream;
+      for (Map.Entry<String, TagHistory> tag : stream.history().entrySet()) {
+        List<TagEvent> items = tag.getValue().items();
+        var kept = new ArrayList<TagEvent>();
+        for (int i = 0; i < items.size(); i++) {
+          if (i < settings.keepTagRevisions() || isNeeded(stream, items.get(i))) {
+            kept.add(items.get(i));
+          }
+        }
+        result = result.with(tag.getKey(), tag.getValue().with(kept));
+      }
+      return result;
+    }
+
+    private boolean isNeeded(ImageStream stream, TagEvent item) {
+      return item.created().isAfter(limit) || isUsed(stream, item.image());
+    }
+
+    private static int items(ImageStream stream) {
+      return stream.history().values().stream().mapToInt(was -> was.items().size()).sum();
+    }
+
+    /** Says whether an image was pulled by digest lately from a stream, or is pinned there. */
+    private boolean isUsed(ImageStream stream, String image) {
+      Optional<Digest> digest = Streams.digest(image);
+      Optional<RepositoryName> repository = Streams.repository(stream.namespace(), stream.name());
+      return digest.isPresent() && repository.isPresent() && isUsed(repository.get(), digest.get());
+    }
+
+    private boolean isUsed(RepositoryName repository, Digest digest) {
+      return repositories.isPinned(repository, digest)
+          || repositories
+              .lastUsed(repository, digest)
+              .filter(time -> time.isAfter(limit))
+              .isPresent();
+    }
+
+    /** Returns the images that may go, each before those that it names. */
+    private List<String> doomed() {
+      var doomed = new LinkedHashSet<String>();
+      Optional<ObjectName> after = Optional.empty();
+      do {
+        ClusterObjects.Page page = objects.page(Kinds.IMAGE, Optional.empty(), after, PAGE);
+        for (ObjectNode image : page.objects()) {
+          if (isDoomed(image)) {
+            doomed.add(Meta.name(image));
+          }
+        }
+        after = page.next();
+      } while (after.isPresent());
+      var ordered = new LinkedHashSet<String>();
+      doomed.stream().filter(image -> !images.children(image).isEmpty()).forEach(ordered::add);
+      ordered.addAll(doomed);
+      return List.copyOf(ordered);
+    }
+
+    private boolean isDoomed(ObjectNode image) {
+      String digest = Meta.name(image);
+      return !named.contains(digest)
+          && !Times.parse(image.path("metadata").path("creationTimestamp")).isAfter(limit)
+          && isMeant(digest)
+          && keepers(digest).stream()
+              .noneMatch(name -> isUsed(name, Streams.digest(digest).orElseThrow()));
+    }
+
+    /** In one namespace only what is kept nowhere else goes. */
+    private boolean isMeant(String digest) {
+      return settings.namespace().isEmpty()
+          || keepers(digest).stream()
+              .allMatch(name -> name.first().equals(settings.namespace().get()));
+    }
+
+    /** Returns the repositories of streams that keep an image. */
+    private List<RepositoryName> keepers(String image) {
+      return Streams.digest(image).map(repositories::keepers).orElse(List.of()).stream()
+          .filter(name -> name.path().split("/", -1).length == 2)
+          .toList();
+    }
+
+    private void image(String image) throws IOException {
+      if (isTrial) {
+        remove(image, Set.of());
+      } else {
+        streams.guard().removing(noted -> remove(image, noted));
+      }
+    }
+
+    private boolean remove(String image, Set<String> noted) throws IOException {
+      if (isNoted(image, noted)) {
+        return false;
+      }
+      Digest digest = Streams.digest(image).orElseThrow();
+      long bytes = 0;
+      boolean isKept = false;
+      for (RepositoryName repository : keepers(image)) {
+        Pruned pruned =
+            isTrial
+                ? repositories.wouldPrune(repository, digest, limit, gone)
+                : repositories.prune(repository, digest, limit);
+        switch (pruned) {
+          case Pruned.Removed removed -> {
+            report.manifest(repository.path(), image);
+            linkCount += 1 + removed.unlinked().size();
+            bytes += told(removed);
+          }
+          case Pruned.Kept kept -> isKept = true;
+          case Pruned.Absent absent -> {}
+        }
+      }
+      if (isKept) {
+        return false;
+      }
+      gone.add(digest);
+      if (!isTrial) {
+        Optional<ObjectNode> object = objects.get(Kinds.IMAGE, "", image);
+        if (object.isEmpty()
+            || objects
+                .change(Kinds.IMAGE, List.of(ClusterObjects.removal(Kinds.IMAGE, object.get())))
+                .isEmpty()) {
+          return false;
+        }
+      }
+      imageCount++;
+      report.image(image, bytes);
+      return true;
+    }
+
+    private boolean isNoted(String image, Set<String> noted) {
+      return noted.contains(image)
+          || noted.stream().map(images::children).anyMatch(children -> children.contains(image));
+    }
+
+    private long told(Pruned.Removed removed) {
+      long bytes = 0;
+      for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
+        if (blobs.put(blob.getKey(), blob.getValue()) == null) {
+          report.blob(blob.getKey().toString(), blob.getValue());
+          bytes += blob.getValue();
+        }
+      }
+      return bytes;
+    }
+  }
+
+  /**
+   * Says why an image may not be removed by itself, as another's pruner would.
+   *
+   * @return empty if it may
+   */
+  public Optional<String> reasonToKeep(String image, PruneSettings settings) {
+    Instant limit = clock.instant().minus(settings.keepYoungerThan());
+    Optional<ObjectName> after = Optional.empty();
+    do {
+      ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
+      for (ObjectNode json : page.objects()) {
+        ImageStream stream = ImageStream.of(json);
+        SortedSet<String> all = images.all(stream);
+        if (all.contains(image)) {
+          return Optional.of(
+              "image stream " + stream.namespace() + "/" + stream.name() + " names it");
+        }
+      }
+      after = page.next();
+    } while (after.isPresent());
+    Optional<Digest> digest = Streams.digest(image);
+    for (RepositoryName name : digest.map(repositories::keepers).orElse(List.of())) {
+      if (repositories.isPinned(name, digest.get())) {
+        return Optional.of("it is pinned in " + name);
+      }
+      Optional<Instant> used = repositories.lastUsed(name, digest.get());
+      if (used.filter(time -> time.isAfter(limit)).isPresent()) {
+        return Optional.of(name + " was asked for it at " + used.get());
+      }
+    }
+    return Optional.empty();
+  }
+}
