@@ -234,6 +234,13 @@ public final class Mirror implements AutoCloseable {
     return preheat;
   }
 
+  /** Brings images here, as {@link #preheat} does, and waits until they are; says how it ended. */
+  public Preheat.Progress bring(List<Preheat.Wish> wishes, List<Platform> platforms) {
+    var preheat = new Preheat(this, wishes, platforms);
+    preheat.run();
+    return preheat.progress();
+  }
+
   /**
    * Returns up to {@code most} tags after {@code last} ("" for the first): what the upstream lists
    * and what was pushed here, or what is here if the upstream fails.

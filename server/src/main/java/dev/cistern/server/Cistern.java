@@ -7,6 +7,7 @@ import dev.cistern.server.access.Bindings;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
+import dev.cistern.server.admin.AdminParts;
 import dev.cistern.server.admin.Traffic;
 import dev.cistern.server.api.Api;
 import dev.cistern.server.api.ApiParts;
@@ -18,18 +19,28 @@ import dev.cistern.server.http.HttpSettings;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Enforcement;
 import dev.cistern.server.registry.Registry;
+import dev.cistern.server.streams.Completeness;
 import dev.cistern.server.streams.ImportLoop;
+import dev.cistern.server.streams.ImportSettings;
 import dev.cistern.server.streams.Importer;
+import dev.cistern.server.streams.Prefetch;
+import dev.cistern.server.streams.PruneSchedule;
 import dev.cistern.server.streams.Pruner;
 import dev.cistern.server.streams.StreamEditor;
+import dev.cistern.server.streams.StreamFollower;
 import dev.cistern.server.streams.StreamPushes;
 import dev.cistern.server.streams.Streams;
+import dev.cistern.server.webhooks.Webhooks;
 import dev.cistern.storage.Store;
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +55,7 @@ public final class Cistern implements AutoCloseable {
   private final Mirror mirror;
   private final LiveRules rules;
   private final Registry registry;
-  private final ImportLoop imports;
+  private final List<Closeable> work;
   private final HttpServer http;
   private final Thread housekeeping;
 
@@ -53,13 +64,13 @@ public final class Cistern implements AutoCloseable {
       Mirror mirror,
       LiveRules rules,
       Registry registry,
-      ImportLoop imports,
+      List<Closeable> work,
       HttpServer http) {
     this.store = store;
     this.mirror = mirror;
     this.rules = rules;
     this.registry = registry;
-    this.imports = imports;
+    this.work = List.copyOf(work);
     this.http = http;
     this.housekeeping = Thread.ofVirtual().name("housekeeping").unstarted(this::keepHouse);
   }
@@ -99,16 +110,24 @@ public final class Cistern implements AutoCloseable {
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
     Enforcement enforcement = () -> mirror.rules(rules.apply());
     Bindings bindings = Bindings.open(store.objects(), gate, clock);
-    var streams = new Streams(objects, store.repositories());
+    var webhooks = new Webhooks(config.webhooks(), clock);
+    var streams = new Streams(objects, store.repositories(), webhooks.notices());
     mirror.streams(streams::content);
-    var importer = new Importer(streams, mirror, clock, config.imports().mostTags());
-    var imports = new ImportLoop(streams, importer, config.imports(), clock);
-    var pruner = new Pruner(streams, store.repositories(), clock);
+    var pruner = new Pruner(streams, store.repositories(), config.streams().prune(), clock);
+    ImportSettings importing = config.streams().imports();
+    var importer = new Importer(streams, mirror, clock, importing.mostTags());
+    var imports = new ImportLoop(streams, importer, importing, clock);
+    var completeness = new Completeness(store.repositories(), store.blobs());
+    var prefetch =
+        new Prefetch(mirror, completeness, config.streams().prefetch(), importing.interval());
+    var follower = new StreamFollower(streams, List.of(imports, prefetch));
+    Optional<PruneSchedule> pruning =
+        config.streams().pruneEvery().map(every -> new PruneSchedule(pruner, every));
     var registry =
         new Registry(
             store,
             mirror,
-            new StreamPushes(streams, store.blobs(), clock),
+            new StreamPushes(streams, pruner, store.blobs(), clock),
             gate,
             config.knownAs(),
             clock);
@@ -121,6 +140,7 @@ public final class Cistern implements AutoCloseable {
                 new StreamEditor(streams, clock),
                 importer,
                 pruner,
+                completeness,
                 bindings::enforce,
                 enforcement,
                 clock),
@@ -132,15 +152,23 @@ public final class Cistern implements AutoCloseable {
             registry,
             new TokenEndpoint(gate, mirror, clock),
             api,
-            new Admin(traffic, clients, store, mirror, gate, bindings, pruner, clock),
+            new Admin(
+                new AdminParts(
+                    traffic, clients, store, mirror, gate, bindings, pruner, imports, webhooks,
+                    clock)),
             traffic,
             config.accessLog());
     try {
       var settings = new HttpSettings(config.listen(), config.tls());
       HttpServer http = HttpServer.start(settings, clients, service, clock);
-      var cistern = new Cistern(store, mirror, rules, registry, imports, http);
+      var work = new ArrayList<Closeable>(List.of(follower, imports, prefetch, webhooks));
+      pruning.ifPresent(work::add);
+      var cistern = new Cistern(store, mirror, rules, registry, work, http);
       rules.follow(enforcement);
+      webhooks.start(objects);
       imports.start();
+      follower.start();
+      pruning.ifPresent(PruneSchedule::start);
       cistern.housekeeping.start();
       return cistern;
     } catch (IOException | RuntimeException e) {
@@ -187,7 +215,9 @@ public final class Cistern implements AutoCloseable {
   public void close() throws IOException {
     housekeeping.interrupt();
     rules.close();
-    imports.close();
+    for (Closeable one : work) {
+      one.close();
+    }
     http.stop(GRACE_SECONDS);
     registry.close();
     mirror.close();

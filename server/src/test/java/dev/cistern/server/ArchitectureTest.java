@@ -125,8 +125,20 @@ class ArchitectureTest {
         .resideOutsideOfPackage("dev.cistern.mirror.upstream")
         .should()
         .dependOnClassesThat()
-        .resideInAnyPackage("org.apache.hc..", "java.net.http..")
+        .resideInAPackage("org.apache.hc..")
         .because("what goes out, goes out at one place, with one set of rules")
+        .check(CISTERN);
+  }
+
+  @Test
+  void onlyWebhooksSeeTheClientOfTheJdk() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("dev.cistern.server.webhooks")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("java.net.http..")
+        .because("it goes where the configuration says, and nowhere that others name")
         .check(CISTERN);
   }
 

@@ -1,19 +1,13 @@
 package dev.cistern.server.admin;
 
 import dev.cistern.auth.access.Verb;
-import dev.cistern.mirror.Mirror;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
-import dev.cistern.server.access.Bindings;
 import dev.cistern.server.access.Gate;
-import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
-import dev.cistern.server.streams.Pruner;
-import dev.cistern.storage.Store;
 import java.io.IOException;
-import java.time.InstantSource;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -31,33 +25,19 @@ public final class Admin {
   private static final List<String> PATHS = List.of(HEALTH, READY, METRICS);
   private static final RepositoryName ANY = new RepositoryName("cistern");
 
-  private final Traffic traffic;
-  private final Clients clients;
-  private final Store store;
-  private final Mirror mirror;
+  private final AdminParts parts;
   private final Gate gate;
   private final Questions questions;
   private final AccessOrders access;
   private final PruneOrders prunes;
   private @Nullable Metrics metrics;
 
-  public Admin(
-      Traffic traffic,
-      Clients clients,
-      Store store,
-      Mirror mirror,
-      Gate gate,
-      Bindings bindings,
-      Pruner pruner,
-      InstantSource clock) {
-    this.traffic = traffic;
-    this.clients = clients;
-    this.store = store;
-    this.mirror = mirror;
-    this.gate = gate;
-    this.questions = new Questions(mirror, store.repositories());
-    this.access = new AccessOrders(gate, bindings, clock);
-    this.prunes = new PruneOrders(pruner, store);
+  public Admin(AdminParts parts) {
+    this.parts = parts;
+    this.gate = parts.gate();
+    this.questions = new Questions(parts.mirror(), parts.store().repositories());
+    this.access = new AccessOrders(gate, parts.bindings(), parts.clock());
+    this.prunes = new PruneOrders(parts.pruner(), parts.store());
   }
 
   /** Returns the reply; 404 for a path that is none of ours. */
@@ -130,13 +110,13 @@ public final class Admin {
 
   /** Ready is who can read the index; no upstream is asked. */
   private Reply ready() {
-    store.repositories().exists(ANY);
+    parts.store().repositories().exists(ANY);
     return Reply.status(200).body(TEXT, "ok\n");
   }
 
   private synchronized Metrics metrics() {
     if (metrics == null) {
-      metrics = new Metrics(traffic, clients, mirror, store);
+      metrics = new Metrics(parts);
     }
     return metrics;
   }

@@ -5,6 +5,8 @@ import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.upstream.RateLimit;
 import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.Refusal;
+import dev.cistern.server.streams.ImportLoop;
+import dev.cistern.server.webhooks.Webhooks;
 import dev.cistern.storage.Store;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
@@ -43,8 +45,10 @@ final class Metrics {
           .description("Requests that the upstream still allows, as it said last")
           .register(registry);
 
-  Metrics(Traffic traffic, Clients clients, Mirror mirror, Store store) {
-    this.mirror = mirror;
+  Metrics(AdminParts parts) {
+    this.mirror = parts.mirror();
+    Traffic traffic = parts.traffic();
+    Clients clients = parts.clients();
     for (int hundreds = 1; hundreds <= 5; hundreds++) {
       int status = hundreds;
       count(
@@ -100,8 +104,34 @@ final class Metrics {
           clients,
           c -> c.refused(why));
     }
-    storage(store);
+    storage(parts.store());
+    imports(parts.imports());
+    webhooks(parts.webhooks());
     jvm(registry);
+  }
+
+  private void imports(ImportLoop imports) {
+    FunctionCounter.builder("cistern.imports", imports, ImportLoop::imports)
+        .description("Imports into image streams that no client waited for")
+        .register(registry);
+    FunctionCounter.builder("cistern.imports.failed", imports, ImportLoop::failures)
+        .description("Of these, those of which something failed")
+        .register(registry);
+    FunctionCounter.builder("cistern.imports.unchanged", imports, ImportLoop::unchanged)
+        .description("Scheduled tags that were found to be what they were")
+        .register(registry);
+    Gauge.builder("cistern.imports.scheduled", imports, ImportLoop::scheduled)
+        .description("Tags that are imported again and again")
+        .register(registry);
+  }
+
+  private void webhooks(Webhooks webhooks) {
+    FunctionCounter.builder("cistern.webhooks.delivered", webhooks, Webhooks::delivered)
+        .description("Notices that webhooks took")
+        .register(registry);
+    FunctionCounter.builder("cistern.webhooks.failed", webhooks, Webhooks::failed)
+        .description("Attempts to tell a webhook that failed")
+        .register(registry);
   }
 
   synchronized String text() {

@@ -36,7 +36,7 @@ final class PruneOrders {
   Reply prune(Request request) throws IOException {
     JsonNode body = Json.body(request);
     boolean isTrial = !body.path("confirm").asBoolean(false);
-    PruneSettings usual = PruneSettings.USUAL;
+    PruneSettings usual = pruner.usual();
     var settings =
         new PruneSettings(
             Duration.ofSeconds(

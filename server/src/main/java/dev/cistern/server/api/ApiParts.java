@@ -3,6 +3,7 @@ package dev.cistern.server.api;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Enforcement;
+import dev.cistern.server.streams.Completeness;
 import dev.cistern.server.streams.Importer;
 import dev.cistern.server.streams.Pruner;
 import dev.cistern.server.streams.StreamEditor;
@@ -22,6 +23,7 @@ public record ApiParts(
     StreamEditor editor,
     Importer importer,
     Pruner pruner,
+    Completeness completeness,
     Enforcement access,
     Enforcement rules,
     InstantSource clock) {}

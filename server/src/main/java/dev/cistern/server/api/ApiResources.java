@@ -25,9 +25,9 @@ final class ApiResources {
                 Column.of(
                     "Status",
                     "Its phase.",
-                    object -> object.path("status").path("phase").asString("Active")),
+                    object -> object.path("status").path("phase").asString("")),
                 age()),
-            StoredResource.Kind.PLAIN);
+            namespace -> namespace.putObject("status").put("phase", "Active"));
     resources.add(namespaces);
     resources.add(new Projects(parts.objects(), parts.gate()));
     resources.add(new ProjectRequests(namespaces));
@@ -78,7 +78,8 @@ final class ApiResources {
   private static List<Resource> streams(ApiParts parts) {
     var views = new StreamViews(parts.objects());
     return List.of(
-        new ImageStreams(parts.streams(), parts.editor(), parts.gate(), parts.clock()),
+        new ImageStreams(
+            parts.streams(), parts.editor(), parts.completeness(), parts.gate(), parts.clock()),
         new ImageStreamStatus(parts.editor()),
         new ImageStreamTags(
             false, parts.streams(), parts.editor(), views, parts.gate(), parts.clock()),

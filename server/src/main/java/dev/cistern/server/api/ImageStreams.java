@@ -5,7 +5,9 @@ import dev.cistern.server.access.Gate;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
+import dev.cistern.server.streams.Completeness;
 import dev.cistern.server.streams.ImageStream;
+import dev.cistern.server.streams.SpecTag;
 import dev.cistern.server.streams.StreamEditor;
 import dev.cistern.server.streams.Streams;
 import dev.cistern.server.streams.TagEvent;
@@ -31,12 +33,19 @@ final class ImageStreams
 
   private final Streams streams;
   private final StreamEditor editor;
+  private final Completeness completeness;
   private final Gate gate;
   private final InstantSource clock;
 
-  ImageStreams(Streams streams, StreamEditor editor, Gate gate, InstantSource clock) {
+  ImageStreams(
+      Streams streams,
+      StreamEditor editor,
+      Completeness completeness,
+      Gate gate,
+      InstantSource clock) {
     this.streams = streams;
     this.editor = editor;
+    this.completeness = completeness;
     this.gate = gate;
     this.clock = clock;
   }
@@ -117,7 +126,27 @@ final class ImageStreams
 
   @Override
   public ObjectNode get(Call call) {
-    return streams.require(call.requiredNamespace(), call.requiredName()).shown(call.registry());
+    ImageStream stream = streams.require(call.requiredNamespace(), call.requiredName());
+    ObjectNode json = stream.shown(call.registry());
+    for (JsonNode tag : json.path("status").path("tags")) {
+      SpecTag spec = stream.tags().get(tag.path("tag").asString(""));
+      if (spec != null && spec.isLocal()) {
+        tag.path("items").forEach(item -> tellCompleteness(stream, (ObjectNode) item));
+      }
+    }
+    return json;
+  }
+
+  /** Says of an image that is kept here how much of it is here already. */
+  private void tellCompleteness(ImageStream stream, ObjectNode item) {
+    completeness
+        .of(stream, item.path("image").asString(""))
+        .ifPresent(share ->
+            item.putObject("completeness")
+                .put("parts", share.parts())
+                .put("here", share.here())
+                .put("bytes", share.bytes())
+                .put("bytesHere", share.bytesHere()));
   }
 
   @Override

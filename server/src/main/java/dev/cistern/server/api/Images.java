@@ -4,9 +4,9 @@ import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.ResourceType;
-import dev.cistern.server.streams.PruneSettings;
 import dev.cistern.server.streams.Pruner;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
@@ -68,10 +68,12 @@ final class Images implements Resource.Gets, Resource.Shows, Resource.Deletes {
 
   @Override
   public ObjectNode delete(Call call, JsonNode options) throws IOException {
-    Optional<String> reason = pruner.reasonToKeep(call.requiredName(), PruneSettings.USUAL);
+    var said = new ArrayList<ObjectNode>();
+    Optional<String> reason =
+        pruner.remove(call.requiredName(), () -> said.add(stored.delete(call, options)));
     if (reason.isPresent()) {
       throw ApiException.conflict(type(), call.requiredName(), reason.get());
     }
-    return stored.delete(call, options);
+    return said.getFirst();
   }
 }

@@ -5,7 +5,8 @@ import dev.cistern.mirror.MirrorSettings;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.http.HttpLimits;
 import dev.cistern.server.http.TlsSettings;
-import dev.cistern.server.streams.ImportSettings;
+import dev.cistern.server.streams.StreamSettings;
+import dev.cistern.server.webhooks.WebhookSettings;
 import dev.cistern.storage.StorageLimits;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -25,7 +26,8 @@ import java.util.function.BiFunction;
  * @param knownAs by what clients know this registry, the first of its names; empty for what each of
  *     them calls it
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
- * @param imports how image streams are imported
+ * @param streams how image streams are looked after
+ * @param webhooks who is told when their tags move
  * @param pullSecret what all upstreams use that have no credentials of their own; empty at first
  * @param credentials what upstreams use that have their own, by its file
  * @param unlisted the settings of a registry that only a rule names: of its host, insecure or not
@@ -42,7 +44,8 @@ public record Config(
     MirrorSettings mirror,
     ResourceSettings resources,
     AccessSettings access,
-    ImportSettings imports,
+    StreamSettings streams,
+    List<WebhookSettings> webhooks,
     LiveKeyring pullSecret,
     Map<Path, LiveKeyring> credentials,
     BiFunction<String, Boolean, UpstreamSettings> unlisted,
@@ -50,6 +53,7 @@ public record Config(
     boolean accessLog) {
   public Config {
     upstreams = List.copyOf(upstreams);
+    webhooks = List.copyOf(webhooks);
     credentials = Map.copyOf(credentials);
     List<String> all = upstreams.stream().map(UpstreamSettings::name).sorted().toList();
     Set<String> names = Set.copyOf(all);

@@ -8,7 +8,8 @@ import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.config.AccessSettings.Anonymous;
 import dev.cistern.server.http.HttpLimits;
 import dev.cistern.server.http.TlsSettings;
-import dev.cistern.server.streams.ImportSettings;
+import dev.cistern.server.streams.StreamSettings;
+import dev.cistern.server.webhooks.WebhookSettings;
 import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -65,7 +66,8 @@ public final class ConfigDraft {
   private Optional<String> defaultUpstream = Optional.empty();
   private ResourceSettings resources = ResourceSettings.NONE;
   private MirrorSettings mirror = MirrorSettings.USUAL;
-  private ImportSettings imports = ImportSettings.USUAL;
+  private StreamSettings streams = StreamSettings.USUAL;
+  private List<WebhookSettings> webhooks = List.of();
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
   private boolean accessLog = true;
   private Optional<Section> access = Optional.empty();
@@ -125,7 +127,9 @@ public final class ConfigDraft {
             Optional.empty(),
             Set.of());
     access = root.section("access").or(() -> access);
-    root.section("imports").ifPresent(section -> imports = ImportsSection.read(section, imports));
+    root.section("imports").ifPresent(section -> streams = ImportsSection.read(section, streams));
+    root.section("prune").ifPresent(section -> streams = PruneSection.read(section, streams));
+    webhooks = webhooks(root);
     root.section("logs").ifPresent(this::readLogs);
     root.end();
   }
@@ -139,6 +143,15 @@ public final class ConfigDraft {
     }
     knownAs = names.stream().findFirst().or(() -> knownAs);
     return names.isEmpty() ? Optional.empty() : Optional.of(Set.copyOf(names));
+  }
+
+  private List<WebhookSettings> webhooks(Section root) {
+    List<WebhookSettings> read =
+        root.sections("webhooks").stream().map(WebhookSection::read).toList();
+    if (read.stream().map(WebhookSettings::url).distinct().count() < read.size()) {
+      throw root.wrong("webhooks", "two have one url");
+    }
+    return read.isEmpty() ? webhooks : read;
   }
 
   private static Optional<List<Path>> paths(Section root, String key) {
@@ -262,7 +275,8 @@ public final class ConfigDraft {
             settings.users(),
             Set.copyOf(settings.issuers())),
         settings,
-        imports,
+        streams,
+        webhooks,
         pullSecret,
         credentials,
         (host, isInsecure) -> UpstreamSection.registry(host, isInsecure, pullSecret, proxies),

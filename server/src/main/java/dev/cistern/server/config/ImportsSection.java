@@ -1,6 +1,7 @@
 package dev.cistern.server.config;
 
 import dev.cistern.server.streams.ImportSettings;
+import dev.cistern.server.streams.StreamSettings;
 
 /** Reads {@code imports:}, how image streams are imported. */
 final class ImportsSection {
@@ -10,13 +11,18 @@ final class ImportsSection {
   private ImportsSection() {}
 
   /** Reads the keys; {@code before} counts for those that are not there. */
-  static ImportSettings read(Section section, ImportSettings before) {
+  static StreamSettings read(Section section, StreamSettings before) {
     boolean isAll = section.text("mostTags").filter(ALL::equals).isPresent();
+    ImportSettings imports = before.imports();
     var settings =
-        new ImportSettings(
-            section.pause("interval").orElse(before.interval()),
-            section.count("perMinute", MOST).orElse(before.perMinute()),
-            isAll ? -1 : section.count("mostTags", MOST).orElse(before.mostTags()));
+        new StreamSettings(
+            new ImportSettings(
+                section.pause("interval").orElse(imports.interval()),
+                section.count("perMinute", MOST).orElse(imports.perMinute()),
+                isAll ? -1 : section.count("mostTags", MOST).orElse(imports.mostTags())),
+            UpstreamSection.prefetch(section).or(before::prefetch),
+            before.prune(),
+            before.pruneEvery());
     section.end();
     return settings;
   }

@@ -158,7 +158,7 @@ final class UpstreamSection {
   }
 
   /** Reads {@code prefetch}: a list of platforms, in which {@code all} means every one. */
-  private static Optional<List<Platform>> prefetch(Section section) {
+  static Optional<List<Platform>> prefetch(Section section) {
     List<String> wanted = section.texts("prefetch");
     if (wanted.isEmpty()) {
       return Optional.empty();

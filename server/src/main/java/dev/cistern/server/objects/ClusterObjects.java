@@ -194,7 +194,12 @@ public final class ClusterObjects {
     return all;
   }
 
-  /** Says whether a namespace is among {@link #namespaces}. */
+  /** Returns the namespaces that have stored objects of a kind. */
+  public List<String> namespaces(ResourceType type) {
+    return stored.namespaces(type.kind());
+  }
+
+  /** Says whether a namespace is among {@link #namespaces()}. */
   public boolean hasNamespace(String name) {
     return FIRST_NAMESPACES.contains(name)
         || get(Kinds.NAMESPACE, "", name).isPresent()

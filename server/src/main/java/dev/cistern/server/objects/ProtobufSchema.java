@@ -79,7 +79,6 @@ final class ProtobufSchema {
           .text(3, "namespace")
           .text(5, "uid")
           .text(6, "resourceVersion")
-          .one(7, "generation", Value.NUMBER)
           .one(8, "creationTimestamp", Value.TIME)
           .map(11, "labels", Value.TEXT)
           .map(12, "annotations", Value.TEXT)

@@ -1,11 +1,9 @@
 package dev.cistern.server.streams;
 
 import dev.cistern.server.objects.ApiException;
-import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
-import dev.cistern.storage.ObjectEvent;
-import dev.cistern.storage.ObjectFeed;
 import dev.cistern.storage.ObjectName;
+import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -16,7 +14,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.json.JsonMapper;
@@ -25,16 +22,13 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Imports what streams say is to be imported and nobody has: tags that were set or changed, at
- * once, and scheduled tags again after each interval. Follows the streams by their changes, so what
- * it costs does not grow with how many there are.
+ * once, and scheduled tags again after each interval.
  *
  * <p>When a scheduled tag was looked at last is in its history, so a restart goes on with what is
  * due. What came due meanwhile is spread by the limit.
  */
-public final class ImportLoop implements AutoCloseable {
+public final class ImportLoop implements StreamFollower.Watcher, Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(ImportLoop.class);
-  private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
-  private static final int PAGE = 100;
   private static final int AT_ONCE = 4;
 
   private final Streams streams;
@@ -48,7 +42,6 @@ public final class ImportLoop implements AutoCloseable {
   private final LongAdder imports = new LongAdder();
   private final LongAdder failures = new LongAdder();
   private final LongAdder unchanged = new LongAdder();
-  private volatile ObjectFeed.@Nullable Cursor cursor;
 
   public ImportLoop(
       Streams streams, Importer importer, ImportSettings settings, InstantSource clock) {
@@ -79,61 +72,18 @@ public final class ImportLoop implements AutoCloseable {
     return schedule.size();
   }
 
-  /** Begins. */
+  /** Begins to look at scheduled tags. */
   public void start() {
-    threads.execute(this::follow);
     threads.execute(this::keepSchedule);
   }
 
-  private void follow() {
-    while (!threads.isShutdown()) {
-      try (ObjectFeed.Cursor at = streams.objects().feed().after(streams.objects().revision())) {
-        cursor = at;
-        lookAtAll();
-        while (!at.isOver()) {
-          at.next(LONGEST_WAIT).stream().filter(ImportLoop::isStream).forEach(this::changed);
-        }
-        if (threads.isShutdown() || at.isOver()) {
-          return;
-        }
-      } catch (ObjectFeed.TooOldException e) {
-        LOG.info("more streams changed than could be followed: all are looked at again");
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
-      } catch (RuntimeException e) {
-        LOG.atError().setCause(e).log("streams are not followed");
-        return;
-      }
-    }
+  @Override
+  public void misses(ObjectName stream) {
+    schedule.forget(stream);
   }
 
-  private static boolean isStream(ObjectEvent event) {
-    return event.name().kind().equals(Kinds.IMAGE_STREAM.kind());
-  }
-
-  private void lookAtAll() {
-    Optional<ObjectName> after = Optional.empty();
-    do {
-      ClusterObjects.Page page =
-          streams.objects().page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
-      page.objects().forEach(json -> lookAt(ImageStream.of(json)));
-      after = page.next();
-    } while (after.isPresent());
-  }
-
-  private void changed(ObjectEvent event) {
-    event
-        .after()
-        .ifPresentOrElse(
-            json ->
-                lookAt(
-                    ImageStream.of(
-                        ClusterObjects.parsed(Kinds.IMAGE_STREAM, json, event.revision()))),
-            () -> schedule.forget(event.name()));
-  }
-
-  private void lookAt(ImageStream stream) {
+  @Override
+  public void sees(ImageStream stream) {
     schedule.plan(stream);
     if (isWaiting(stream)) {
       begin(Kinds.IMAGE_STREAM.name(stream.namespace(), stream.name()));
@@ -305,9 +255,5 @@ public final class ImportLoop implements AutoCloseable {
   @Override
   public void close() {
     threads.shutdownNow();
-    ObjectFeed.Cursor at = cursor;
-    if (at != null) {
-      at.close();
-    }
   }
 }

@@ -19,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedSet;
 import java.util.concurrent.locks.ReentrantLock;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -38,19 +37,46 @@ public final class Pruner {
   private final StreamImages images;
   private final ClusterObjects objects;
   private final Repositories repositories;
+  private final PruneSettings usual;
   private final InstantSource clock;
   private final ReentrantLock one = new ReentrantLock();
 
-  public Pruner(Streams streams, Repositories repositories, InstantSource clock) {
+  /**
+   * @param usual what is kept unless it is said
+   */
+  public Pruner(
+      Streams streams, Repositories repositories, PruneSettings usual, InstantSource clock) {
     this.streams = streams;
     this.objects = streams.objects();
     this.images = new StreamImages(objects);
     this.repositories = repositories;
+    this.usual = usual;
     this.clock = clock;
+  }
+
+  /** Returns what is kept unless it is said. */
+  public PruneSettings usual() {
+    return usual;
   }
 
   /** Is told what is done, as it is done. */
   public interface Report {
+    /** Tells nobody. */
+    Report NONE =
+        new Report() {
+          @Override
+          public void items(String namespace, String name, int count) {}
+
+          @Override
+          public void blob(String digest, long bytes) {}
+
+          @Override
+          public void image(String digest, long bytes) {}
+
+          @Override
+          public void manifest(String repository, String digest) {}
+        };
+
     /** So many items of a stream are removed. */
     void items(String namespace, String name, int count);
 
@@ -275,11 +301,6 @@ public final class Pruner {
       return true;
     }
 
-    private boolean isNoted(String image, Set<String> noted) {
-      return noted.contains(image)
-          || noted.stream().map(images::children).anyMatch(children -> children.contains(image));
-    }
-
     private long told(Pruned.Removed removed) {
       long bytes = 0;
       for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
@@ -292,26 +313,63 @@ public final class Pruner {
     }
   }
 
+  /** Takes an image away. */
+  public interface Removal {
+    void run() throws IOException;
+  }
+
   /**
-   * Says why an image may not be removed by itself, as another's pruner would.
+   * Has an image be taken away that is not in use, as another's pruner would; no stream can begin
+   * to name it meanwhile.
    *
-   * @return empty if it may
+   * @return why it has to stay; empty if it was taken away
    */
-  public Optional<String> reasonToKeep(String image, PruneSettings settings) {
-    Instant limit = clock.instant().minus(settings.keepYoungerThan());
-    Optional<ObjectName> after = Optional.empty();
-    do {
-      ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
-      for (ObjectNode json : page.objects()) {
-        ImageStream stream = ImageStream.of(json);
-        SortedSet<String> all = images.all(stream);
-        if (all.contains(image)) {
-          return Optional.of(
-              "image stream " + stream.namespace() + "/" + stream.name() + " names it");
-        }
+  public Optional<String> remove(String image, Removal removal) throws IOException {
+    one.lock();
+    try {
+      streams.guard().begin();
+      Optional<String> reason = reasonToKeep(image);
+      if (reason.isPresent()) {
+        return reason;
       }
-      after = page.next();
-    } while (after.isPresent());
+      boolean isRemoved =
+          streams
+              .guard()
+              .removing(noted -> {
+                if (!isNoted(image, noted)) {
+                  removal.run();
+                  return true;
+                }
+                return false;
+              });
+      return isRemoved ? Optional.empty() : Optional.of("an image stream names it since now");
+    } finally {
+      streams.guard().end();
+      one.unlock();
+    }
+  }
+
+  /**
+   * Takes the children of an index that was deleted out of a stream's repository, as far as they
+   * are not used on their own.
+   */
+  void orphans(RepositoryName repository, Digest index) throws IOException {
+    Instant limit = clock.instant().minus(usual.keepYoungerThan());
+    for (String child : images.children(index.toString())) {
+      Optional<Digest> digest = Streams.digest(child);
+      if (digest.isPresent()) {
+        remove(child, () -> repositories.prune(repository, digest.get(), limit));
+      }
+    }
+  }
+
+  private boolean isNoted(String image, Set<String> noted) {
+    return noted.contains(image)
+        || noted.stream().map(images::children).anyMatch(children -> children.contains(image));
+  }
+
+  private Optional<String> reasonToKeep(String image) {
+    Instant limit = clock.instant().minus(usual.keepYoungerThan());
     Optional<Digest> digest = Streams.digest(image);
     for (RepositoryName name : digest.map(repositories::keepers).orElse(List.of())) {
       if (repositories.isPinned(name, digest.get())) {
@@ -322,6 +380,21 @@ public final class Pruner {
         return Optional.of(name + " was asked for it at " + used.get());
       }
     }
+    return namedBy(image).map(stream -> "image stream " + stream + " names it");
+  }
+
+  private Optional<String> namedBy(String image) {
+    Optional<ObjectName> after = Optional.empty();
+    do {
+      ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
+      for (ObjectNode json : page.objects()) {
+        ImageStream stream = ImageStream.of(json);
+        if (images.all(stream).contains(image)) {
+          return Optional.of(stream.namespace() + "/" + stream.name());
+        }
+      }
+      after = page.next();
+    } while (after.isPresent());
     return Optional.empty();
   }
 }

@@ -31,11 +31,13 @@ public final class StreamPushes {
   private static final String MANAGED = "openshift.io/image.managed";
 
   private final Streams streams;
+  private final Pruner pruner;
   private final Blobs blobs;
   private final InstantSource clock;
 
-  public StreamPushes(Streams streams, Blobs blobs, InstantSource clock) {
+  public StreamPushes(Streams streams, Pruner pruner, Blobs blobs, InstantSource clock) {
     this.streams = streams;
+    this.pruner = pruner;
     this.blobs = blobs;
     this.clock = clock;
   }
@@ -102,7 +104,7 @@ public final class StreamPushes {
       }
       ImageStream stream = tagged(old, tags, reference, digest.toString());
       if (!stream.equals(old)) {
-        edits.add(streams.edit(before, stream));
+        edits.addAll(streams.edits(before, stream));
       }
     }
     return edits;
@@ -178,19 +180,26 @@ public final class StreamPushes {
   }
 
   /**
-   * Has a stream forget a tag, or an image whatever tags have it, that was deleted.
+   * Has a stream forget a tag, or an image whatever tags have it, that was deleted; with an index
+   * go its children as far as nobody uses them.
    *
    * @return whether it knew of it
    */
   public boolean deleted(RepositoryName repository, Reference reference) throws IOException {
     Optional<Name> name = Name.of(repository);
     Optional<ImageStream> stream = name.flatMap(one -> streams.find(one.namespace(), one.stream()));
-    if (stream.isEmpty() || without(stream.get(), reference).equals(stream.get())) {
+    if (stream.isEmpty()) {
       return false;
     }
-    streams.changeIfThere(
-        name.get().namespace(), name.get().stream(), one -> without(one, reference));
-    return true;
+    boolean isKnown = !without(stream.get(), reference).equals(stream.get());
+    if (isKnown) {
+      streams.changeIfThere(
+          name.get().namespace(), name.get().stream(), one -> without(one, reference));
+    }
+    if (reference instanceof Digest digest) {
+      pruner.orphans(repository, digest);
+    }
+    return isKnown;
   }
 
   private static ImageStream without(ImageStream stream, Reference reference) {

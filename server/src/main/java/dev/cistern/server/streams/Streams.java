@@ -36,13 +36,18 @@ public final class Streams {
 
   private final ClusterObjects objects;
   private final Repositories repositories;
+  private final Notices notices;
   private final ImageGuard guard = new ImageGuard();
   private final Cache<ObjectName, Parsed> parsed =
       Caffeine.newBuilder().maximumSize(MOST_PARSED).executor(Runnable::run).build();
 
-  public Streams(ClusterObjects objects, Repositories repositories) {
+  /**
+   * @param notices has others be told of what happens to streams
+   */
+  public Streams(ClusterObjects objects, Repositories repositories, Notices notices) {
     this.objects = objects;
     this.repositories = repositories;
+    this.notices = notices;
   }
 
   /** A stream as it was at a revision, and what it is to pulls. */
@@ -114,7 +119,7 @@ public final class Streams {
         return before.get();
       }
       var edits = new ArrayList<>(changed.others());
-      edits.add(edit(before, changed.stream()));
+      edits.addAll(edits(before, changed.stream()));
       Optional<List<StoredObject>> done =
           guard.naming(digests(changed.stream()), () -> objects.change(Kinds.IMAGE_STREAM, edits));
       if (done.isPresent()) {
@@ -155,7 +160,7 @@ public final class Streams {
     Optional<List<StoredObject>> done =
         guard.naming(
             digests(stream),
-            () -> objects.change(Kinds.IMAGE_STREAM, List.of(edit(Optional.of(before), stream))));
+            () -> objects.change(Kinds.IMAGE_STREAM, edits(Optional.of(before), stream)));
     done.ifPresent(stored -> touched(stream.namespace(), stream.name()));
     return done.map(stored -> ImageStream.of(parsed(stored.getLast())));
   }
@@ -187,7 +192,7 @@ public final class Streams {
       }
       boolean isSpecified = before.tags().containsKey(tag);
       ImageStream stream = isSpecified ? without.at(before.generation() + 1) : without;
-      List<ObjectEdit> edits = List.of(edit(Optional.of(before), stream));
+      List<ObjectEdit> edits = edits(Optional.of(before), stream);
       Optional<RepositoryName> repository = repository(namespace, name);
       boolean isDone =
           (repository.isPresent() && Tag.isTag(tag))
@@ -208,8 +213,14 @@ public final class Streams {
         .toList();
   }
 
-  /** Returns what is to be done so that a stream is stored. */
-  ObjectEdit edit(Optional<ImageStream> before, ImageStream stream) {
+  /** Returns what is to be done so that a stream is stored, which is the last of it. */
+  List<ObjectEdit> edits(Optional<ImageStream> before, ImageStream stream) {
+    var edits = new ArrayList<>(notices.of(before, stream));
+    edits.add(edit(before, stream));
+    return edits;
+  }
+
+  private ObjectEdit edit(Optional<ImageStream> before, ImageStream stream) {
     return before.isPresent()
         ? ClusterObjects.replacement(
             Kinds.IMAGE_STREAM,

@@ -1,0 +1,24 @@
+package dev.cistern.server.admin;
+
+import dev.cistern.mirror.Mirror;
+import dev.cistern.server.access.Bindings;
+import dev.cistern.server.access.Gate;
+import dev.cistern.server.http.Clients;
+import dev.cistern.server.streams.ImportLoop;
+import dev.cistern.server.streams.Pruner;
+import dev.cistern.server.webhooks.Webhooks;
+import dev.cistern.storage.Store;
+import java.time.InstantSource;
+
+/** What administrators ask of, and what is counted. */
+public record AdminParts(
+    Traffic traffic,
+    Clients clients,
+    Store store,
+    Mirror mirror,
+    Gate gate,
+    Bindings bindings,
+    Pruner pruner,
+    ImportLoop imports,
+    Webhooks webhooks,
+    InstantSource clock) {}

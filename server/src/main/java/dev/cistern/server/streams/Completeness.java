@@ -1,0 +1,109 @@
+package dev.cistern.server.streams;
+
+import dev.cistern.oci.Descriptor;
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
+import dev.cistern.oci.Platform;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Blobs;
+import dev.cistern.storage.Repositories;
+import dev.cistern.storage.StoredManifest;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** How much of images is here, so that they can be pulled while their upstream is away. */
+public final class Completeness {
+  private final Repositories repositories;
+  private final Blobs blobs;
+
+  public Completeness(Repositories repositories, Blobs blobs) {
+    this.repositories = repositories;
+    this.blobs = blobs;
+  }
+
+  /**
+   * What is here of an image.
+   *
+   * @param parts how many manifests, configurations and layers are known to belong to it
+   * @param here how many of them are here
+   * @param bytes of the blobs among them
+   * @param bytesHere of those that are here
+   */
+  public record Share(int parts, int here, long bytes, long bytesHere) {
+    /** Returns whether nothing is missing. */
+    public boolean isComplete() {
+      return parts == here;
+    }
+  }
+
+  /**
+   * Returns what is here of an image of a stream, for all platforms.
+   *
+   * @return empty if there can be no such image
+   */
+  public Optional<Share> of(ImageStream stream, String image) {
+    return Streams.repository(stream.namespace(), stream.name())
+        .flatMap(name -> Streams.digest(image).map(digest -> of(name, digest, List.of())));
+  }
+
+  /**
+   * Returns what is here of an image.
+   *
+   * @param platforms which of an index are counted; all if the list is empty
+   */
+  Share of(RepositoryName repository, Digest digest, List<Platform> platforms) {
+    var count = new Count(repository, platforms);
+    count.manifest(digest);
+    return new Share(count.parts, count.here, count.bytes, count.bytesHere);
+  }
+
+  private final class Count {
+    private final RepositoryName repository;
+    private final List<Platform> platforms;
+    private final Set<Digest> seen = new HashSet<>();
+    private int parts;
+    private int here;
+    private long bytes;
+    private long bytesHere;
+
+    Count(RepositoryName repository, List<Platform> platforms) {
+      this.repository = repository;
+      this.platforms = platforms;
+    }
+
+    void manifest(Digest digest) {
+      if (!seen.add(digest)) {
+        return;
+      }
+      parts++;
+      Optional<StoredManifest> stored = repositories.manifest(repository, digest);
+      if (stored.isPresent()) {
+        here++;
+        Manifest manifest =
+            Manifest.parse(stored.get().bytes(), Optional.of(stored.get().mediaType()));
+        manifest.blobs().filter(blob -> !blob.mediaType().isNonDistributable()).forEach(this::blob);
+        manifest.children().filter(this::isCounted).forEach(child -> manifest(child.digest()));
+      }
+    }
+
+    private boolean isCounted(Descriptor child) {
+      return platforms.isEmpty()
+          || child.platform().isEmpty()
+          || platforms.stream().anyMatch(child.platform().get()::is);
+    }
+
+    private void blob(Descriptor blob) {
+      if (!seen.add(blob.digest())) {
+        return;
+      }
+      parts++;
+      bytes += blob.size();
+      if (blobs.isLinked(repository, blob.digest()) && blobs.size(blob.digest()).isPresent()) {
+        here++;
+        bytesHere += blob.size();
+      }
+    }
+  }
+}

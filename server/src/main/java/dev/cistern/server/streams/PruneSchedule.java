@@ -1,0 +1,63 @@
+package dev.cistern.server.streams;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.time.Duration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Prunes again and again, first some minutes after the start. */
+public final class PruneSchedule implements Closeable {
+  private static final Logger LOG = LoggerFactory.getLogger(PruneSchedule.class);
+  private static final Duration LONGEST_FIRST = Duration.ofMinutes(10);
+
+  private final Pruner pruner;
+  private final Duration every;
+  private final Thread thread;
+
+  public PruneSchedule(Pruner pruner, Duration every) {
+    this.pruner = pruner;
+    this.every = every;
+    this.thread = Thread.ofVirtual().name("prune").unstarted(this::run);
+  }
+
+  /** Begins. */
+  public void start() {
+    thread.start();
+  }
+
+  private void run() {
+    try {
+      Thread.sleep(every.compareTo(LONGEST_FIRST) < 0 ? every : LONGEST_FIRST);
+      while (true) {
+        prune();
+        Thread.sleep(every);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void prune() {
+    try {
+      Pruner.Summary summary = pruner.run(pruner.usual(), false, Pruner.Report.NONE);
+      if (!summary.isEmpty()) {
+        LOG.atInfo()
+            .addKeyValue("images", summary.images())
+            .addKeyValue("items", summary.items())
+            .addKeyValue("blobs", summary.blobs())
+            .addKeyValue("bytes", summary.bytes())
+            .log("pruned");
+      }
+    } catch (IOException | RuntimeException e) {
+      if (!Thread.currentThread().isInterrupted()) {
+        LOG.atError().setCause(e).log("not pruned");
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    thread.interrupt();
+  }
+}

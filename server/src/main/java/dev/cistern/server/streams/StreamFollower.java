@@ -1,0 +1,109 @@
+package dev.cistern.server.streams;
+
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
+import dev.cistern.storage.ObjectEvent;
+import dev.cistern.storage.ObjectFeed;
+import dev.cistern.storage.ObjectName;
+import java.io.Closeable;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Shows all streams to those who act by them, once at the start and then each time that one
+ * changes. So what they cost does not grow with how many streams there are.
+ */
+public final class StreamFollower implements Closeable {
+  private static final Logger LOG = LoggerFactory.getLogger(StreamFollower.class);
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+  private static final int PAGE = 100;
+
+  private final ClusterObjects objects;
+  private final List<Watcher> watchers;
+  private final Thread thread;
+  private volatile ObjectFeed.@Nullable Cursor cursor;
+  private volatile boolean isClosed;
+
+  public StreamFollower(Streams streams, List<Watcher> watchers) {
+    this.objects = streams.objects();
+    this.watchers = List.copyOf(watchers);
+    this.thread = Thread.ofVirtual().name("streams").unstarted(this::follow);
+  }
+
+  /** Acts by streams. Is called by one thread, and keeps it only for a moment. */
+  public interface Watcher {
+    /** A stream is there, or has changed; the same may be seen again. */
+    void sees(ImageStream stream);
+
+    /** A stream is gone. */
+    void misses(ObjectName stream);
+  }
+
+  /** Begins. */
+  public void start() {
+    thread.start();
+  }
+
+  private void follow() {
+    while (!isClosed) {
+      try (ObjectFeed.Cursor at = objects.feed().after(objects.revision())) {
+        cursor = at;
+        showAll();
+        while (!at.isOver() && !isClosed) {
+          at.next(LONGEST_WAIT).stream().filter(StreamFollower::isStream).forEach(this::show);
+        }
+        return;
+      } catch (ObjectFeed.TooOldException e) {
+        LOG.info("more streams changed than could be followed: all are looked at again");
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      } catch (RuntimeException e) {
+        if (!isClosed) {
+          LOG.atError().setCause(e).log("streams are not followed");
+        }
+        return;
+      }
+    }
+  }
+
+  private static boolean isStream(ObjectEvent event) {
+    return event.name().kind().equals(Kinds.IMAGE_STREAM.kind());
+  }
+
+  private void showAll() {
+    Optional<ObjectName> after = Optional.empty();
+    do {
+      ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
+      page.objects().forEach(json -> show(ImageStream.of(json)));
+      after = page.next();
+    } while (after.isPresent() && !isClosed);
+  }
+
+  private void show(ObjectEvent event) {
+    Optional<String> json = event.after();
+    if (json.isPresent()) {
+      show(ImageStream.of(ClusterObjects.parsed(Kinds.IMAGE_STREAM, json.get(), event.revision())));
+    } else {
+      watchers.forEach(watcher -> watcher.misses(event.name()));
+    }
+  }
+
+  private void show(ImageStream stream) {
+    watchers.forEach(watcher -> watcher.sees(stream));
+  }
+
+  @Override
+  public void close() {
+    isClosed = true;
+    ObjectFeed.Cursor at = cursor;
+    if (at != null) {
+      at.close();
+    }
+    thread.interrupt();
+  }
+}

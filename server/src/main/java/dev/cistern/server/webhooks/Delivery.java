@@ -1,0 +1,156 @@
+package dev.cistern.server.webhooks;
+
+import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.storage.ObjectEvent;
+import dev.cistern.storage.ObjectFeed;
+import java.io.IOException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Tells one webhook what is written down for it, on a thread of its own. */
+final class Delivery {
+  private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
+  private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+  private static final Duration LONGEST_AGE = Duration.ofDays(1);
+  private static final int PAGE = 100;
+
+  private final WebhookSettings webhook;
+  private final String box;
+  private final ClusterObjects objects;
+  private final HttpClient http;
+  private final InstantSource clock;
+  private final LongAdder delivered;
+  private final LongAdder failed;
+  private Duration pause = FIRST_PAUSE;
+
+  Delivery(
+      WebhookSettings webhook,
+      ClusterObjects objects,
+      HttpClient http,
+      InstantSource clock,
+      LongAdder delivered,
+      LongAdder failed) {
+    this.webhook = webhook;
+    this.box = Outbox.box(webhook);
+    this.objects = objects;
+    this.http = http;
+    this.clock = clock;
+    this.delivered = delivered;
+    this.failed = failed;
+  }
+
+  void run() {
+    try {
+      while (follow()) {
+        LOG.debug("more was written down than could be followed: looked at again");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (IOException | RuntimeException e) {
+      if (!Thread.currentThread().isInterrupted()) {
+        LOG.atError().addKeyValue("url", webhook.url()).setCause(e).log("webhook is not told");
+      }
+    }
+  }
+
+  /** Returns whether to begin anew. */
+  private boolean follow() throws InterruptedException, IOException {
+    try (ObjectFeed.Cursor at = objects.feed().after(objects.revision())) {
+      tellAll();
+      while (!at.isOver()) {
+        if (at.next(LONGEST_WAIT).stream().anyMatch(this::isForIt)) {
+          tellAll();
+        }
+      }
+      return false;
+    } catch (ObjectFeed.TooOldException e) {
+      return true;
+    }
+  }
+
+  private boolean isForIt(ObjectEvent event) {
+    return event.name().kind().equals(Outbox.NOTICE.kind())
+        && event.name().namespace().equals(box)
+        && event.after().isPresent();
+  }
+
+  private void tellAll() throws InterruptedException, IOException {
+    List<ObjectNode> notices = page();
+    while (!notices.isEmpty()) {
+      for (ObjectNode notice : notices) {
+        tell(notice);
+        objects.change(Outbox.NOTICE, List.of(ClusterObjects.removal(Outbox.NOTICE, notice)));
+      }
+      notices = page();
+    }
+  }
+
+  private List<ObjectNode> page() {
+    return objects.page(Outbox.NOTICE, Optional.of(box), Optional.empty(), PAGE).objects();
+  }
+
+  /** Tells it until it is taken or too old. */
+  private void tell(ObjectNode notice) throws InterruptedException {
+    String id = notice.path(Outbox.EVENT).path("id").asString("");
+    String body = notice.path(Outbox.EVENT).toString();
+    Instant until =
+        Instant.parse(notice.path(Outbox.EVENT).path("time").asString("")).plus(LONGEST_AGE);
+    while (true) {
+      Optional<String> failure = attempt(id, body);
+      if (failure.isEmpty()) {
+        delivered.increment();
+        pause = FIRST_PAUSE;
+        return;
+      }
+      failed.increment();
+      boolean isOver = clock.instant().isAfter(until);
+      LOG.atWarn()
+          .addKeyValue("url", webhook.url())
+          .addKeyValue("event", id)
+          .addKeyValue("reason", failure.get())
+          .log(isOver ? "webhook not told, given up after a day" : "webhook not told yet");
+      if (isOver) {
+        return;
+      }
+      Thread.sleep(pause);
+      Duration twice = pause.multipliedBy(2);
+      pause = twice.compareTo(LONGEST_PAUSE) < 0 ? twice : LONGEST_PAUSE;
+    }
+  }
+
+  /** Returns why it was not taken. */
+  private Optional<String> attempt(String id, String body) throws InterruptedException {
+    try {
+      long seconds = clock.instant().getEpochSecond();
+      HttpRequest request =
+          HttpRequest.newBuilder(webhook.url())
+              .timeout(PATIENCE)
+              .header("Content-Type", "application/cloudevents+json; charset=utf-8")
+              .header("User-Agent", "cistern")
+              .header("webhook-id", id)
+              .header("webhook-timestamp", Long.toString(seconds))
+              .header("webhook-signature", Signature.read(webhook.secret()).of(id, seconds, body))
+              .POST(HttpRequest.BodyPublishers.ofString(body))
+              .build();
+      int status = http.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
+      return status >= 200 && status < 300
+          ? Optional.empty()
+          : Optional.of("it answered " + status);
+    } catch (IOException e) {
+      return Optional.of(e.toString());
+    }
+  }
+}
