@@ -21,6 +21,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -208,12 +209,16 @@ public final class StreamPushes {
     }
     ImageStream fewer = stream;
     for (Map.Entry<String, TagHistory> was : stream.history().entrySet()) {
-      List<TagEvent> items =
-          was.getValue().items().stream()
-              .filter(event -> !event.image().equals(reference.toString()))
-              .toList();
-      fewer = fewer.with(was.getKey(), was.getValue().with(items));
+      fewer = fewer.with(was.getKey(), was.getValue().with(without(was.getValue(), reference)));
     }
     return fewer;
+  }
+
+  /** A tag that pointed to what was deleted is nothing then, and not what it was before. */
+  private static List<TagEvent> without(TagHistory was, Reference reference) {
+    Predicate<TagEvent> isDeleted = event -> event.image().equals(reference.toString());
+    return was.latest().filter(isDeleted).isPresent()
+        ? List.of()
+        : was.items().stream().filter(isDeleted.negate()).toList();
   }
 }
