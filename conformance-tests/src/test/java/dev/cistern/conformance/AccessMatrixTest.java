@@ -11,12 +11,16 @@ import dev.cistern.conformance.TestClient.Answered;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * What each kind of caller is answered at each endpoint, as one table. A request that is refused
@@ -105,6 +109,8 @@ class AccessMatrixTest {
       POST   /admin/purge                                  401 401 403 403 403 409
       POST   /admin/preheat                                401 401 403 403 403 202
       GET    /admin/preheat?id=1                           401 401 403 403 403 200
+      POST   /admin/prune                                  401 401 403 403 403 200
+      DELETE /admin/blobs/{blob}                           401 401 403 403 403 409
       POST   /admin/add-role?namespace=project             401 401 403 403 403 400
       POST   /admin/remove-role                            401 401 403 403 403 400
       POST   /admin/token?namespace=project                401 401 403 403 403 400
@@ -118,6 +124,82 @@ class AccessMatrixTest {
       GET    /undeclared                                   404 404 404 404 404 404
       POST   /v1/search                                    404 404 404 404 404 404
       """;
+
+  /** The same for the API of objects. */
+  private static final String API =
+      """
+      GET    /api                                                                                            200 200 200 200 200 200
+      GET    /apis                                                                                           200 200 200 200 200 200
+      GET    /api/v1                                                                                         200 200 200 200 200 200
+      GET    /apis/image.openshift.io                                                                        200 200 200 200 200 200
+      GET    /apis/image.openshift.io/v1                                                                     200 200 200 200 200 200
+      GET    /api/v1/namespaces                                                                              403 403 403 403 403 200
+      GET    /api/v1/namespaces/project                                                                      403 403 403 403 403 200
+      POST   /api/v1/namespaces                                                                              403 403 403 403 403 422
+      DELETE /api/v1/namespaces/project                                                                      403 403 403 403 403 409
+      GET    /api/v1/secrets                                                                                 403 403 403 403 403 200
+      GET    /api/v1/namespaces/project/secrets                                                              403 403 403 403 403 200
+      POST   /api/v1/namespaces/project/secrets                                                              403 403 403 403 403 422
+      DELETE /api/v1/namespaces/project/secrets/none                                                         403 403 403 403 403 404
+      GET    /api/v1/namespaces/project/serviceaccounts                                                      403 403 403 403 403 200
+      POST   /api/v1/namespaces/project/serviceaccounts                                                      403 403 403 403 403 422
+      POST   /api/v1/namespaces/project/serviceaccounts/default/token                                        403 403 403 403 403 201
+      GET    /api/v1/namespaces/project/pods                                                                 403 403 403 403 403 200
+      GET    /apis/project.openshift.io/v1/projects                                                          200 200 200 200 200 200
+      POST   /apis/project.openshift.io/v1/projectrequests                                                   403 403 403 403 403 422
+      GET    /apis/rbac.authorization.k8s.io/v1/clusterroles                                                 403 403 403 403 403 200
+      GET    /apis/rbac.authorization.k8s.io/v1/clusterrolebindings                                          403 403 403 403 403 200
+      POST   /apis/rbac.authorization.k8s.io/v1/clusterrolebindings                                          403 403 403 403 403 422
+      GET    /apis/rbac.authorization.k8s.io/v1/namespaces/project/roles                                     403 403 403 403 403 200
+      GET    /apis/rbac.authorization.k8s.io/v1/namespaces/project/rolebindings                              403 403 403 403 403 200
+      POST   /apis/rbac.authorization.k8s.io/v1/namespaces/project/rolebindings                              403 403 403 403 403 422
+      GET    /apis/user.openshift.io/v1/groups                                                               403 403 403 403 403 200
+      GET    /apis/user.openshift.io/v1/users/~                                                              200 200 200 200 200 200
+      GET    /apis/config.openshift.io/v1/imagedigestmirrorsets                                              403 403 403 403 403 200
+      POST   /apis/config.openshift.io/v1/imagedigestmirrorsets                                              403 403 403 403 403 422
+      GET    /apis/config.openshift.io/v1/imagetagmirrorsets                                                 403 403 403 403 403 200
+      GET    /apis/operator.openshift.io/v1alpha1/imagecontentsourcepolicies                                 403 403 403 403 403 200
+      GET    /apis/image.openshift.io/v1/images                                                              403 403 403 403 403 200
+      GET    /apis/image.openshift.io/v1/images/{manifest}                                                   403 403 403 403 403 200
+      DELETE /apis/image.openshift.io/v1/images/{manifest}                                                   403 403 403 403 403 409
+      GET    /apis/image.openshift.io/v1/imagestreams                                                        403 403 403 403 403 200
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams                                     403 403 403 403 403 200
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams?watch=true&timeoutSeconds=1         403 403 403 403 403 200
+      POST   /apis/image.openshift.io/v1/namespaces/project/imagestreams                                     403 403 403 403 403 422
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 200
+      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 400
+      PATCH  /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 200
+      DELETE /apis/image.openshift.io/v1/namespaces/project/imagestreams/none                                403 403 403 403 403 404
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app/status                          405 405 405 405 405 405
+      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app/status                          403 403 403 403 403 400
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags                                  403 403 403 403 403 200
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:v1                           403 403 403 403 403 200
+      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:v1                           403 403 403 403 403 400
+      DELETE /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:none                         403 403 403 403 403 404
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagetags                                        403 403 403 403 403 200
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamimages/app@{manifest}                 403 403 403 403 403 200
+      POST   /apis/image.openshift.io/v1/namespaces/project/imagestreamimports                               403 403 403 403 403 422
+      POST   /apis/authorization.k8s.io/v1/selfsubjectaccessreviews                                          201 201 201 201 201 201
+      POST   /apis/authentication.k8s.io/v1/selfsubjectreviews                                               201 201 201 201 201 201
+      POST   /apis/authorization.openshift.io/v1/resourceaccessreviews                                       403 403 403 403 403 201
+      POST   /apis/authorization.openshift.io/v1/namespaces/project/localresourceaccessreviews               403 403 403 403 403 201
+      GET    /apis/undeclared/v1/undeclared                                                                  404 404 404 404 404 404
+      """;
+
+  /** Of which there are only empty lists, all like {@code pods}. */
+  private static final Set<String> WORKLOADS =
+      Set.of(
+          "replicationcontrollers",
+          "limitranges",
+          "daemonsets",
+          "deployments",
+          "replicasets",
+          "statefulsets",
+          "cronjobs",
+          "jobs",
+          "deploymentconfigs",
+          "buildconfigs",
+          "builds");
 
   private static final Pattern ROW = Pattern.compile("([A-Z]+) +(/\\S*)[ 0-9]*");
   private static final Pattern TOKEN = Pattern.compile("\"token\":\"([^\"]+)\"");
@@ -173,6 +255,15 @@ class AccessMatrixTest {
 
   @Test
   void eachCallerIsAnsweredAtEachEndpointAsTheTableSays() {
+    assertAnswered(TABLE, 45);
+  }
+
+  @Test
+  void eachCallerIsAnsweredByTheApiAsTheTableSays() {
+    assertAnswered(API, 95);
+  }
+
+  private void assertAnswered(String table, int width) {
     restore();
     var nobody = new TestClient(server);
     List<TestClient> callers =
@@ -184,18 +275,19 @@ class AccessMatrixTest {
             DAVE.client(server),
             ALICE.client(server));
     try {
-      assertThat(TABLE.lines().map(row -> answered(row, callers)).toList())
-          .containsExactlyElementsOf(TABLE.lines().toList());
+      assertThat(table.lines().map(row -> answered(row, width, callers)).toList())
+          .containsExactlyElementsOf(table.lines().toList());
     } finally {
       callers.forEach(TestClient::close);
     }
   }
 
   /** Returns the row as it is found to be. */
-  private String answered(String row, List<TestClient> callers) {
+  private String answered(String row, int width, List<TestClient> callers) {
     Matcher cells = ROW.matcher(row);
     assertThat(cells.matches()).as(row).isTrue();
-    var found = new StringBuilder("%-6s %-45s".formatted(cells.group(1), cells.group(2)));
+    var found =
+        new StringBuilder(("%-6s %-" + width + "s").formatted(cells.group(1), cells.group(2)));
     for (TestClient caller : callers) {
       found.append(' ').append(status(cells.group(1), cells.group(2), caller));
     }
@@ -212,7 +304,7 @@ class AccessMatrixTest {
             .send(
                 method,
                 isEnd ? target + "?digest=" + Samples.digest(blob) : target,
-                type(path),
+                type(method, path),
                 body(method, path))
             .status();
     if (status >= 300) {
@@ -234,15 +326,39 @@ class AccessMatrixTest {
     return new Session(other.header("Location"), administrator);
   }
 
+  @Test
+  void eachResourceOfTheApiIsInTheTable() {
+    var plurals = new TreeSet<String>();
+    for (String root : List.of("/api/v1", "/apis")) {
+      JsonNode said = JsonMapper.shared().readTree(administrator.get(root).bytes());
+      said.path("resources").forEach(one -> plurals.add(one.path("name").asString()));
+      for (JsonNode group : said.path("groups")) {
+        String version = group.path("preferredVersion").path("groupVersion").asString();
+        JsonMapper.shared()
+            .readTree(administrator.get("/apis/" + version).bytes())
+            .path("resources")
+            .forEach(one -> plurals.add(one.path("name").asString()));
+      }
+    }
+    assertThat(plurals).hasSizeGreaterThan(20);
+    List<String> missing =
+        plurals.stream()
+            .filter(plural -> !WORKLOADS.contains(plural))
+            .filter(plural -> !API.contains("/" + plural.replace("/", "/app/")))
+            .filter(plural -> !API.contains("/" + plural.replace("/", "/default/")))
+            .toList();
+    assertThat(missing).isEmpty();
+  }
+
   private String target(String path) {
     return path.replace("{repository}", REPOSITORY)
         .replace("{blob}", Samples.digest(blob))
         .replace("{manifest}", Samples.digest(manifest));
   }
 
-  private static String type(String path) {
-    if (path.startsWith("/admin/")) {
-      return "application/json";
+  private static String type(String method, String path) {
+    if (path.startsWith("/admin/") || path.startsWith("/api")) {
+      return method.equals("PATCH") ? "application/merge-patch+json" : "application/json";
     }
     return path.contains("/manifests/") ? Samples.IMAGE : BYTES;
   }
@@ -254,6 +370,9 @@ class AccessMatrixTest {
     if (path.startsWith("/admin/")) {
       String image = '"' + REPOSITORY + ":v1\"";
       return ("{\"reference\":" + image + ",\"references\":[" + image + "]}").getBytes(UTF_8);
+    }
+    if (path.startsWith("/api")) {
+      return "{}".getBytes(UTF_8);
     }
     if (path.contains("/manifests/")) {
       return another;

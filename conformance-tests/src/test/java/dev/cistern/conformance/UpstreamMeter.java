@@ -9,10 +9,12 @@ final class UpstreamMeter {
   private final AtomicLong bytes = new AtomicLong();
   private final AtomicInteger running = new AtomicInteger();
   private final AtomicInteger most = new AtomicInteger();
+  private final AtomicInteger resets = new AtomicInteger();
   private volatile @Nullable RateLimit limit;
 
   /** One body on its way out. It counts as running until its last piece leaves. */
   final class Body implements AutoCloseable {
+    private final int begun = resets.get();
     private boolean isRunning = true;
 
     private Body() {
@@ -30,9 +32,11 @@ final class UpstreamMeter {
       }
     }
 
-    /** Is called when {@code count} bytes were written. */
+    /** Is called when {@code count} bytes were written. Nobody counts what began earlier. */
     void left(int count) {
-      bytes.addAndGet(count);
+      if (begun == resets.get()) {
+        bytes.addAndGet(count);
+      }
     }
 
     @Override
@@ -66,6 +70,7 @@ final class UpstreamMeter {
   /** Counts from 0 again, and as fast as can be. */
   void reset() {
     limit = null;
+    resets.incrementAndGet();
     bytes.set(0);
     most.set(0);
   }

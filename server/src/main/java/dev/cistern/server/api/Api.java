@@ -239,7 +239,7 @@ public final class Api {
     if (!(resource instanceof Resource.Creates creates) || call.name().isPresent() != isPart) {
       throw notAllowed();
     }
-    require(resource, call, "create", Optional.of(resource.access().create()));
+    require(resource, call, "create", resource.access().create());
     ObjectNode object = call.object();
     if (!isPart) {
       requireKind(resource.type(), object);

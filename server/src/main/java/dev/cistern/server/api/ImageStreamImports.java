@@ -30,7 +30,7 @@ final class ImageStreamImports implements Resource.Creates {
 
   @Override
   public Access access() {
-    return new Access(Optional.empty(), Verb.IMPORT, Verb.IMPORT, Verb.IMPORT);
+    return new Access(Optional.empty(), Optional.of(Verb.IMPORT), Verb.IMPORT, Verb.IMPORT);
   }
 
   @Override

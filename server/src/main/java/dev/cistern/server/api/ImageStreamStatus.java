@@ -33,7 +33,7 @@ final class ImageStreamStatus implements Resource.Updates {
 
   @Override
   public Access access() {
-    return new Access(Optional.of(Verb.READ), Verb.DELETE, Verb.DELETE, Verb.DELETE);
+    return new Access(Optional.of(Verb.READ), Optional.of(Verb.DELETE), Verb.DELETE, Verb.DELETE);
   }
 
   @Override

@@ -28,7 +28,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class ImageStreamTags
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
   private static final Access ACCESS =
-      new Access(Optional.of(Verb.READ), Verb.IMPORT, Verb.IMPORT, Verb.DELETE);
+      new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.IMPORT, Verb.DELETE);
 
   private final boolean isImageTag;
   private final Streams streams;

@@ -27,7 +27,7 @@ final class ImageStreams
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
   /** Who may do what with streams. */
   static final Access ACCESS =
-      new Access(Optional.of(Verb.READ), Verb.IMPORT, Verb.IMPORT, Verb.DELETE);
+      new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.IMPORT, Verb.DELETE);
 
   private static final int TAGS_WIDTH = 40;
 

@@ -29,7 +29,10 @@ final class ProjectRequests implements Resource.Creates, Resource.Answers {
   @Override
   public Access access() {
     return new Access(
-        Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+        Optional.of(Verb.ADMINISTER),
+        Optional.of(Verb.ADMINISTER),
+        Verb.ADMINISTER,
+        Verb.ADMINISTER);
   }
 
   /** Says that one may ask for a project, to whom may. */

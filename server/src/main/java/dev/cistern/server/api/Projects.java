@@ -37,7 +37,8 @@ final class Projects implements Resource.Gets, Resource.Shows {
 
   @Override
   public Access access() {
-    return new Access(Optional.empty(), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+    return new Access(
+        Optional.empty(), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
   }
 
   @Override

@@ -21,15 +21,21 @@ interface Resource {
    * Who may.
    *
    * @param read for what only reads; empty if everybody may
+   * @param create empty if everybody may: for what only asks
    */
-  record Access(Optional<Verb> read, Verb create, Verb update, Verb delete) {
+  record Access(Optional<Verb> read, Optional<Verb> create, Verb update, Verb delete) {
     /** For those who administer. */
     static final Access ADMINISTRATORS =
-        new Access(Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+        new Access(
+            Optional.of(Verb.ADMINISTER),
+            Optional.of(Verb.ADMINISTER),
+            Verb.ADMINISTER,
+            Verb.ADMINISTER);
 
     /** For everybody who may see what there is; changes are for those who administer. */
     static final Access SEEN =
-        new Access(Optional.of(Verb.READ), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+        new Access(
+            Optional.of(Verb.READ), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
   }
 
   /** Returns one object. */

@@ -21,7 +21,7 @@ import tools.jackson.databind.node.ObjectNode;
 record Reviews(ResourceType type, Question question) implements Resource.Creates {
   private static final String OPENSHIFT = "authorization.openshift.io";
   private static final Access EVERYBODY =
-      new Access(Optional.empty(), Verb.READ, Verb.READ, Verb.READ);
+      new Access(Optional.empty(), Optional.empty(), Verb.READ, Verb.READ);
 
   /** Answers what was posted. */
   interface Question {

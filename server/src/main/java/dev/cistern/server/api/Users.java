@@ -20,7 +20,8 @@ final class Users implements Resource.Gets {
 
   @Override
   public Access access() {
-    return new Access(Optional.empty(), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+    return new Access(
+        Optional.empty(), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
   }
 
   @Override

@@ -40,7 +40,8 @@ record Workloads(ResourceType type) implements Resource.Shows {
 
   @Override
   public Access access() {
-    return new Access(Optional.of(Verb.READ), Verb.ADMINISTER, Verb.ADMINISTER, Verb.ADMINISTER);
+    return new Access(
+        Optional.of(Verb.READ), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
   }
 
   @Override

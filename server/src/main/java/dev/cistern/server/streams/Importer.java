@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -305,6 +306,11 @@ public final class Importer {
           @Override
           public boolean mayPull(String namespace) {
             return true; // an import sets nothing from other namespaces
+          }
+
+          @Override
+          public Set<String> children(String image) {
+            return Set.of(); // and nothing from images of its own
           }
         };
     return new Retagging(none, now, "").changed(start, stream).stream();

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +38,9 @@ final class Retagging {
     Optional<ImageStream> find(String namespace, String name);
 
     boolean mayPull(String namespace);
+
+    /** Returns the digests of what an image names, if it is an index. */
+    Set<String> children(String image);
   }
 
   /** The stream as it is to be stored, unless something is wrong with it. */
@@ -222,17 +226,29 @@ final class Retagging {
     return tag.generation().orElse(0);
   }
 
-  /** Returns the images of a stream that a digest, or an unambiguous beginning of one, means. */
-  static List<TagEvent> images(ImageStream stream, String text) {
+  /**
+   * Returns the images of a stream that a digest, or an unambiguous beginning of one, means; the
+   * children of an index are among them.
+   */
+  private List<TagEvent> images(ImageStream stream, String text) {
     var images = new TreeMap<String, TagEvent>();
     for (TagHistory was : stream.history().values()) {
       for (TagEvent event : was.items()) {
         if (isMeant(event.image(), text)) {
           images.putIfAbsent(event.image(), event);
         }
+        others.children(event.image()).stream()
+            .filter(child -> isMeant(child, text))
+            .forEach(child -> images.putIfAbsent(child, child(event, child)));
       }
     }
     return List.copyOf(images.values());
+  }
+
+  private static TagEvent child(TagEvent index, String digest) {
+    int at = index.reference().indexOf('@');
+    String repository = at < 0 ? index.reference() : index.reference().substring(0, at);
+    return new TagEvent(index.created(), repository + "@" + digest, digest, index.generation());
   }
 
   /** Says whether a digest begins with a text, its algorithm written or not. */

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -20,10 +21,12 @@ public final class StreamEditor {
   private static final int MOST_TRIES = 20;
 
   private final Streams streams;
+  private final StreamImages images;
   private final InstantSource clock;
 
   public StreamEditor(Streams streams, InstantSource clock) {
     this.streams = streams;
+    this.images = new StreamImages(streams.objects());
     this.clock = clock;
   }
 
@@ -51,6 +54,11 @@ public final class StreamEditor {
           @Override
           public boolean mayPull(String namespace) {
             return context.mayPull().test(namespace);
+          }
+
+          @Override
+          public Set<String> children(String image) {
+            return images.children(image);
           }
         },
         clock.instant(),
