@@ -60,12 +60,12 @@ final class Pruning {
     if (link == null) {
       return new Pruned.Absent();
     }
-    Optional<String> reason = reason(digest, LinkFact.decode(link));
+    Optional<Manifest> manifest = Repositories.manifest(batch, digest);
+    Optional<String> reason =
+        reason(digest, manifest.flatMap(Manifest::subject), LinkFact.decode(link));
     if (reason.isPresent()) {
       return new Pruned.Kept(reason.get());
     }
-    gone.add(digest);
-    Optional<Manifest> manifest = Repositories.manifest(batch, digest);
     Repositories.take(batch, repository, digest, manifest, List.of());
     if (manifest.isPresent() && Holders.keepers(batch, digest).isEmpty()) {
       Holders.forget(batch, digest, manifest.get());
@@ -77,7 +77,8 @@ final class Pruning {
     return new Pruned.Removed(List.of(), Map.of());
   }
 
-  private Optional<String> reason(Digest digest, LinkFact link) throws RocksDBException {
+  private Optional<String> reason(Digest digest, Optional<Digest> subject, LinkFact link)
+      throws RocksDBException {
     for (Map.Entry<Tag, TagFact> tag : Repositories.tagFacts(batch, repository).entrySet()) {
       if (tag.getValue().digest().equals(digest)) {
         return Optional.of("the tag " + tag.getKey() + " points to it");
@@ -90,6 +91,9 @@ final class Pruning {
       if (!gone.contains(namer) && batch.get(Keys.manifestLink(repository, namer)) != null) {
         return Optional.of("it belongs to " + namer);
       }
+    }
+    if (subject.isPresent() && batch.get(Keys.manifestLink(repository, subject.get())) != null) {
+      return Optional.of("it refers to " + subject.get());
     }
     Instant used = uses.last(new Uses.Link(repository, digest), link.lastUsed());
     return used.isAfter(notAfter) ? Optional.of("it was used at " + used) : Optional.empty();
