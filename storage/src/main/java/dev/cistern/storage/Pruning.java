@@ -10,8 +10,6 @@ import dev.cistern.storage.Facts.LinkFact;
 import dev.cistern.storage.Facts.TagFact;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,25 +31,21 @@ final class Pruning {
   private final Uses uses;
   private final Predicate<Digest> isRead;
   private final Instant notAfter;
-  private final Set<Digest> gone;
 
   /**
    * @param notAfter what was used after this stays
-   * @param gone manifests that are to be thought away, as those before in a trial are
    */
   Pruning(
       Index.Batch batch,
       RepositoryName repository,
       Uses uses,
       Predicate<Digest> isRead,
-      Instant notAfter,
-      Collection<Digest> gone) {
+      Instant notAfter) {
     this.batch = batch;
     this.repository = repository;
     this.uses = uses;
     this.isRead = isRead;
     this.notAfter = notAfter;
-    this.gone = new HashSet<>(gone);
   }
 
   /** Takes a manifest out if it may go. */
@@ -88,7 +82,7 @@ final class Pruning {
       return Optional.of("it is pinned");
     }
     for (Digest namer : Holders.namers(batch, digest)) {
-      if (!gone.contains(namer) && batch.get(Keys.manifestLink(repository, namer)) != null) {
+      if (batch.get(Keys.manifestLink(repository, namer)) != null) {
         return Optional.of("it belongs to " + namer);
       }
     }
@@ -115,7 +109,7 @@ final class Pruning {
       byte[] link = batch.get(Keys.blobLink(repository, blob));
       if (link != null
           && !LinkFact.decode(link).lastUsed().isAfter(notAfter)
-          && !Holders.isNamedIn(batch, repository, blob, gone)) {
+          && !Holders.isNamedIn(batch, repository, blob, Set.of())) {
         Holders.unlink(batch, repository, blob);
         unlinked.add(blob);
       }
@@ -133,7 +127,7 @@ final class Pruning {
     if (fact == null
         || BlobFact.decode(fact).lastUsed().isAfter(notAfter)
         || !Holders.linkers(batch, blob).isEmpty()
-        || !gone.containsAll(Holders.namers(batch, blob))
+        || Holders.isNamed(batch, blob)
         || isRead.test(blob)) {
       return -1;
     }

@@ -6,6 +6,7 @@ import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.ObjectName;
+import dev.cistern.storage.PruneTrial;
 import dev.cistern.storage.Pruned;
 import dev.cistern.storage.Repositories;
 import java.io.IOException;
@@ -81,32 +82,46 @@ public final class Pruner {
     one.lock();
     try {
       streams.guard().begin();
-      return new Run(settings, isTrial, report).run();
+      return isTrial
+          ? tried(settings, report)
+          : new Run(settings, false, repositories::prune, report).run();
     } finally {
       streams.guard().end();
       one.unlock();
     }
   }
 
+  private Summary tried(PruneSettings settings, Report report) throws IOException {
+    try (PruneTrial trial = repositories.pruneTrial()) {
+      return new Run(settings, true, trial::prune, report).run();
+    }
+  }
+
+  /** Takes a manifest from a repository, or says what would come of that. */
+  private interface Prune {
+    Pruned of(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException;
+  }
+
   /** One pass. */
   private final class Run {
     private final PruneSettings settings;
     private final boolean isTrial;
+    private final Prune prune;
     private final Report report;
     private final Instant limit;
 
     /** What the items that stay name, and the children of indexes among that. */
     private final Set<String> named = new HashSet<>();
 
-    private final Set<Digest> gone = new LinkedHashSet<>();
     private int imageCount;
     private int itemCount;
     private int linkCount;
     private final Map<Digest, Long> blobs = new HashMap<>();
 
-    Run(PruneSettings settings, boolean isTrial, Report report) {
+    Run(PruneSettings settings, boolean isTrial, Prune prune, Report report) {
       this.settings = settings;
       this.isTrial = isTrial;
+      this.prune = prune;
       this.report = report;
       this.limit = clock.instant().minus(settings.keepYoungerThan());
     }
@@ -243,11 +258,7 @@ public final class Pruner {
       long bytes = 0;
       boolean isKept = false;
       for (RepositoryName repository : keepers(image)) {
-        Pruned pruned =
-            isTrial
-                ? repositories.wouldPrune(repository, digest, limit, gone)
-                : repositories.prune(repository, digest, limit);
-        switch (pruned) {
+        switch (prune.of(repository, digest, limit)) {
           case Pruned.Removed removed -> {
             report.manifest(repository.path(), image);
             linkCount += 1 + removed.unlinked().size();
@@ -260,7 +271,6 @@ public final class Pruner {
       if (isKept) {
         return false;
       }
-      gone.add(digest);
       if (!isTrial) {
         Optional<ObjectNode> object = objects.get(Kinds.IMAGE, "", image);
         if (object.isEmpty()
