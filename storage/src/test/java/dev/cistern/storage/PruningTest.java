@@ -250,6 +250,32 @@ class PruningTest {
   }
 
   @Test
+  void aTrialSaysWhatWouldComeOfPrunesAfterEachOther() throws IOException {
+    Digest blob = Pushes.blob(store, NAME, bytes("layer"));
+    Digest image = push(NAME, blob);
+    store.blobs().link(OTHER, blob, Origin.PUSHED);
+    push(OTHER, blob);
+    Digest index =
+        Pushes.manifest(store, OTHER, Pushes.index("i", Optional.empty(), image), Origin.PUSHED);
+    clock.advance(HOUR);
+
+    try (PruneTrial trial = repositories.pruneTrial()) {
+      assertThat(trial.prune(NAME, image, limit()))
+          .isEqualTo(new Pruned.Removed(List.of(blob), Map.of()));
+      assertThat(trial.prune(NAME, image, limit())).isEqualTo(new Pruned.Absent());
+      assertThat(trial.prune(OTHER, image, limit()))
+          .isEqualTo(new Pruned.Kept("it belongs to " + index));
+      assertThat(trial.prune(OTHER, index, limit())).isInstanceOf(Pruned.Removed.class);
+      assertThat(trial.prune(OTHER, image, limit()))
+          .isEqualTo(new Pruned.Removed(List.of(blob), Map.of(blob, 5L)));
+    }
+
+    assertThat(repositories.keepers(image)).containsExactly(NAME, OTHER);
+    assertThat(repositories.manifest(OTHER, index)).isPresent();
+    assertThat(content(blob)).isEqualTo(bytes("layer"));
+  }
+
+  @Test
   void tagsAreRemovedTogetherWithAChangeOfObjectsOrNotAtAll() throws IOException {
     Digest image = push(NAME, Pushes.blob(store, NAME, bytes("layer")), "v1", "v2", "v3");
     var object = new ObjectName("ImageStream", "a", "b");
