@@ -136,9 +136,11 @@ public final class Pruner {
         after = page.next();
       } while (after.isPresent());
       List<String> doomed = doomed();
-      for (String image : doomed) {
-        image(image);
-      }
+      int before;
+      do { // what stays for another's sake may go once that is gone
+        before = doomed.size();
+        doomed = staying(doomed);
+      } while (!doomed.isEmpty() && doomed.size() < before);
       return new Summary(
           imageCount,
           itemCount,
@@ -203,16 +205,20 @@ public final class Pruner {
     /** Returns the images that may go, each before those that it names. */
     private List<String> doomed() {
       var doomed = new LinkedHashSet<String>();
+      var spared = new HashSet<String>();
       Optional<ObjectName> after = Optional.empty();
       do {
         ClusterObjects.Page page = objects.page(Kinds.IMAGE, Optional.empty(), after, PAGE);
         for (ObjectNode image : page.objects()) {
           if (isDoomed(image)) {
             doomed.add(Meta.name(image));
+          } else if (!image.path("dockerImageManifests").isEmpty()) {
+            spared.addAll(images.named(Meta.name(image)));
           }
         }
         after = page.next();
       } while (after.isPresent());
+      doomed.removeAll(spared);
       var ordered = new LinkedHashSet<String>();
       doomed.stream().filter(image -> !images.children(image).isEmpty()).forEach(ordered::add);
       ordered.addAll(doomed);
@@ -242,12 +248,23 @@ public final class Pruner {
           .toList();
     }
 
-    private void image(String image) throws IOException {
-      if (isTrial) {
-        remove(image, Set.of());
-      } else {
-        streams.guard().removing(noted -> remove(image, noted));
+    /** Removes images, but for the children of those that stay; returns those that stay. */
+    private List<String> staying(List<String> doomed) throws IOException {
+      var staying = new LinkedHashSet<String>();
+      var spared = new HashSet<String>();
+      for (String image : doomed) {
+        if (spared.contains(image) || !isRemoved(image)) {
+          staying.add(image);
+          spared.addAll(images.children(image));
+        }
       }
+      return List.copyOf(staying);
+    }
+
+    private boolean isRemoved(String image) throws IOException {
+      return isTrial
+          ? remove(image, Set.of())
+          : streams.guard().removing(noted -> remove(image, noted));
     }
 
     private boolean remove(String image, Set<String> noted) throws IOException {
