@@ -3,9 +3,11 @@ package dev.cistern.server.objects;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
@@ -86,6 +88,21 @@ class SelectorTest {
         .hasMessage(
             "unable to parse requirement: \"a b\": KEY=VALUE, KEY!=VALUE, KEY in (VALUES), KEY"
                 + " notin (VALUES), KEY and !KEY are expected");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {",", " ", "a,", " ,", "a ", "a in (b),", "a in (,"})
+  @Timeout(10)
+  void longTextsAreReadOnce(String part) {
+    String text = part.repeat(300_000);
+
+    for (String labels : List.of(text + "(", "a in (" + text + ")", "a" + text + "=" + text)) {
+      try {
+        assertThat(Selector.parse(labels, "", Map.of()).test(BARE)).isFalse();
+      } catch (ApiException e) {
+        assertThat(e).hasMessageStartingWith("unable to parse requirement: \"");
+      }
+    }
   }
 
   @Test
