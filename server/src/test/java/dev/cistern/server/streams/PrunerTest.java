@@ -273,6 +273,52 @@ class PrunerTest {
   }
 
   @Test
+  void whatIsNamedMeanwhileStaysWithItsChildren() throws IOException {
+    Digest child = push(APP, image("1", blob(APP, "one")));
+    Digest index = push(APP, index("i", child));
+    Digest first = push(APP, index("first to go", child));
+    for (int i = 0; first.toString().compareTo(index.toString()) > 0; i++) {
+      first = push(APP, index("first to go " + i, child)); // images go in the order of digests
+    }
+    later();
+
+    Pruner.Summary summary =
+        pruner.run(
+            ONE,
+            false,
+            new Told() {
+              @Override
+              public void image(String digest, long bytes) {
+                name(index);
+              }
+            });
+
+    assertThat(summary.images()).isPositive();
+    assertThat(hasImage(first)).isFalse();
+    assertThat(hasImage(index)).isTrue();
+    assertThat(hasImage(child)).isTrue();
+    assertThat(store.repositories().keepers(child)).containsExactly(APP);
+    assertThat(store.blobs().size(Digest.of("one".getBytes(UTF_8)))).isPresent();
+  }
+
+  /** Has a stream name an image, as an import does. */
+  private void name(Digest image) {
+    var event = new TagEvent(now.get(), "quay.io/a@" + image, image.toString(), 1);
+    try {
+      streams.change(
+          "team",
+          "late",
+          before ->
+              Streams.Changed.of(
+                  before
+                      .orElseGet(() -> ImageStream.empty("team", "late"))
+                      .with("v1", TagHistory.NONE.and(event))));
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
   void saysWhyAnImageStays() throws IOException {
     Digest image = push(APP, image("1"), "v1");
     assertThat(pruner.reasonToKeep(image.toString(), ONE))
@@ -303,7 +349,7 @@ class PrunerTest {
   }
 
   /** Writes down what is said. */
-  private final class Told implements Pruner.Report {
+  private class Told implements Pruner.Report {
     Told() {
       report.clear();
     }
