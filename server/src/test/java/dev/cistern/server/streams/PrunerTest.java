@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -31,6 +32,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Each prune is tried first, and must then do just that. */
 class PrunerTest {
@@ -333,6 +336,99 @@ class PrunerTest {
     store.repositories().pin(APP, image);
     assertThat(pruner.reasonToKeep(image.toString(), ONE)).contains("it is pinned in team/app");
     assertThat(pruner.reasonToKeep("odd", ONE)).isEmpty();
+  }
+
+  /** Random pushes, tags, pins and pulls in three streams, and prunes of all kinds among them. */
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+  void aTrialKnowsWhatAPruneDoesAndWhatStreamsNameIsWhole(long seed) throws IOException {
+    var random = new SplittableRandom(seed);
+    List<RepositoryName> names = List.of(APP, OTHER, new RepositoryName("else/app"));
+    var pushed = new ArrayList<Digest>();
+    for (int step = 1; step <= 80; step++) {
+      now.set(now.get().plusSeconds(61 + random.nextInt(900)));
+      RepositoryName name = names.get(random.nextInt(names.size()));
+      String[] path = name.path().split("/", -1);
+      Digest some = pushed.isEmpty() ? Digest.of(new byte[0]) : any(random, pushed);
+      switch (random.nextInt(12)) {
+        case 0, 1, 2, 3 -> {
+          Digest layer = blob(name, "layer " + random.nextInt(5));
+          pushed.add(push(name, image("" + random.nextInt(15), layer), tags(random)));
+        }
+        case 4, 5 -> {
+          if (!store.repositories().keepers(some).isEmpty()) {
+            RepositoryName there = store.repositories().keepers(some).getFirst();
+            pushed.add(push(there, index("" + random.nextInt(9), some), tags(random)));
+          }
+        }
+        case 6 -> pushed.add(push(name, signature("" + random.nextInt(9), some)));
+        case 7 -> store.repositories().used(name, some);
+        case 8 -> {
+          if (!store.repositories().unpin(name, some)) {
+            store.repositories().pin(name, some);
+          }
+        }
+        case 9 -> {
+          if (streams.find(path[0], path[1]).isPresent()) {
+            streams.removeTag(path[0], path[1], "v" + random.nextInt(3));
+          }
+        }
+        default -> {
+          String when = "seed " + seed + ", step " + step;
+          long before = store.usage().bytes();
+          Optional<String> namespace =
+              random.nextInt(3) == 0 ? Optional.of("team") : Optional.empty();
+          Duration young = Duration.ofMinutes(random.nextInt(120));
+          Pruner.Summary summary =
+              prune(new PruneSettings(young, 1 + random.nextInt(2), namespace));
+          assertThat(store.usage().bytes()).as(when).isEqualTo(before - summary.bytes());
+          assertWhole(when);
+          assertThat(pushed)
+              .as(when)
+              .allMatch(image -> !isUsed(image, now.get().minus(young)) || hasImage(image));
+        }
+      }
+    }
+  }
+
+  private boolean isUsed(Digest image, Instant limit) {
+    return store.repositories().keepers(image).stream()
+        .anyMatch(name ->
+            store.repositories().isPinned(name, image)
+                || store.repositories().lastUsed(name, image).orElseThrow().isAfter(limit));
+  }
+
+  /** Checks that all that streams name, and what that names, is there with its layers. */
+  private void assertWhole(String when) throws IOException {
+    var images = new StreamImages(streams.objects());
+    for (var json : streams.objects().list(Kinds.IMAGE_STREAM, Optional.empty())) {
+      ImageStream stream = ImageStream.of(json);
+      var name = new RepositoryName(stream.namespace() + "/" + stream.name());
+      for (String image : images.all(stream)) {
+        String which = when + ", " + name + " " + image;
+        assertThat(hasImage(Digest.parse(image))).as(which).isTrue();
+        StoredManifest stored =
+            store.repositories().manifest(name, Digest.parse(image)).orElseThrow();
+        List<Digest> layers =
+            Manifest.parse(stored.bytes(), Optional.empty())
+                .blobs()
+                .map(blob -> blob.digest())
+                .filter(blob -> !blob.equals(Digest.of(new byte[0])))
+                .toList();
+        for (Digest layer : layers) {
+          assertThat(store.blobs().isLinked(name, layer)).as(which).isTrue();
+          assertThat(store.blobs().size(layer)).as(which).isPresent();
+        }
+      }
+    }
+  }
+
+  private static String[] tags(SplittableRandom random) {
+    return random.nextBoolean() ? new String[] {"v" + random.nextInt(3)} : new String[0];
+  }
+
+  private static <T> T any(SplittableRandom random, List<T> list) {
+    return list.get(random.nextInt(list.size()));
   }
 
   private void later() {
