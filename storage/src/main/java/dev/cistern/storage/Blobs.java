@@ -42,6 +42,9 @@ public final class Blobs {
   private static final Logger LOG = LoggerFactory.getLogger(Blobs.class);
   private static final int LOCKS = 256;
 
+  /** How old a link must be before a use of it is written down. */
+  private static final Duration STEP = Duration.ofMinutes(1);
+
   private final Layout layout;
   private final Index index;
   private final Space space;
@@ -86,13 +89,14 @@ public final class Blobs {
   }
 
   /**
-   * Keeps the repository's link, if it has one, from being collected for at least half of the
-   * grace: called before a client is told that the blob is here, since it will then put a manifest
-   * that names it. Waits for the index at most once in that time.
+   * Keeps the repository's link, if it has one, from being collected or pruned for a while: called
+   * before a client is told that the blob is here, since it will then put a manifest that names it.
+   * Waits for the index at most once a minute.
    */
   public void keep(RepositoryName repository, Digest digest) throws IOException {
     Instant now = clock.instant();
-    Instant recent = now.minus(grace.dividedBy(2));
+    Duration step = STEP.compareTo(grace.dividedBy(2)) < 0 ? STEP : grace.dividedBy(2);
+    Instant recent = now.minus(step);
     byte[] key = Keys.blobLink(repository, digest);
     byte[] link = index.get(key);
     if (link == null || LinkFact.decode(link).lastUsed().isAfter(recent)) {

@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
@@ -113,36 +112,11 @@ final class Eviction implements Space.Relief {
    * Takes a manifest from a repository, with what only it needs there and anywhere.
    *
    * @param notAfter what was used after this stays
-   * @param isTrial whether nothing is to be changed
-   * @param gone in a trial, manifests that are to be thought away
    */
-  Pruned prune(
-      RepositoryName repository,
-      Digest manifest,
-      Instant notAfter,
-      boolean isTrial,
-      Collection<Digest> gone)
-      throws IOException {
-    if (!isTrial) {
-      letGo(manifest);
-    }
-    Pruned pruned;
-    try {
-      pruned =
-          index.write(
-              Index.Durability.SYNCED,
-              batch -> {
-                Pruned result =
-                    new Pruning(batch, repository, uses, blobs::isRead, notAfter, gone)
-                        .remove(manifest);
-                if (isTrial) {
-                  throw new Trial(result); // which leaves no trace
-                }
-                return result;
-              });
-    } catch (Trial trial) {
-      return trial.result;
-    }
+  Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException {
+    letGo(manifest);
+    Pruned pruned =
+        index.write(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, notAfter));
     if (pruned instanceof Pruned.Removed removed) {
       versions.changed(repository);
       for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
@@ -150,6 +124,19 @@ final class Eviction implements Space.Relief {
       }
     }
     return pruned;
+  }
+
+  /** Returns what {@link #prune} would, and changes nothing but the trial. */
+  Pruned tryPrune(Index.Trial trial, RepositoryName repository, Digest manifest, Instant notAfter)
+      throws IOException {
+    letGo(manifest);
+    return trial.apply(batch -> prune(batch, repository, manifest, notAfter));
+  }
+
+  private Pruned prune(
+      Index.Batch batch, RepositoryName repository, Digest manifest, Instant notAfter)
+      throws RocksDBException {
+    return new Pruning(batch, repository, uses, blobs::isRead, notAfter).remove(manifest);
   }
 
   /** Has the blobs of a manifest closed that are only kept open. */
@@ -161,17 +148,6 @@ final class Eviction implements Space.Relief {
           .map(Descriptor::digest)
           .filter(blobs::isRead)
           .forEach(blobs::letGo);
-    }
-  }
-
-  /** Ends a change that was only tried. */
-  private static final class Trial extends RuntimeException {
-    private static final long serialVersionUID = 1;
-    private final transient Pruned result;
-
-    private Trial(Pruned result) {
-      super(null, null, false, false);
-      this.result = result;
     }
   }
 

@@ -23,7 +23,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>It looks through the index beside everything else; each removal then looks again in a change
  * of its own, so that what was pushed, mounted or put meanwhile stays. A client that was told that
- * a blob is here ({@link Blobs#keep}) has half of the grace to put its manifest.
+ * a blob is here ({@link Blobs#keep}) has the grace, but for a minute, to put its manifest.
  */
 final class Garbage {
   private static final Logger LOG = LoggerFactory.getLogger(Garbage.class);

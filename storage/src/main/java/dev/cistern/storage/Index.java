@@ -213,6 +213,11 @@ final class Index implements AutoCloseable {
     }
   }
 
+  /** Begins a trial. */
+  Trial trial() {
+    return new Trial();
+  }
+
   /** Ends the writer after what is queued, and closes the database. Later uses throw. */
   @Override
   public void close() {
@@ -333,6 +338,32 @@ final class Index implements AutoCloseable {
     @SuppressWarnings("NullAway") // a change returns what its type says, null included
     void acknowledge() {
       done.complete(result);
+    }
+  }
+
+  /**
+   * Changes that are never written: those that follow in the trial see them, and nobody else. Runs
+   * on the caller's thread, beside the writer.
+   */
+  final class Trial implements AutoCloseable {
+    private final WriteBatchWithIndex entries = new WriteBatchWithIndex(true);
+
+    private Trial() {}
+
+    <T> T apply(Change<T> change) throws IOException {
+      long stamp = begin();
+      try {
+        return change.apply(new Batch(entries));
+      } catch (RocksDBException e) {
+        throw new IOException("the index could not be read: " + e, e);
+      } finally {
+        use.unlockRead(stamp);
+      }
+    }
+
+    @Override
+    public void close() {
+      entries.close();
     }
   }
 

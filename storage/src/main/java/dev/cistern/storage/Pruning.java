@@ -10,8 +10,6 @@ import dev.cistern.storage.Facts.LinkFact;
 import dev.cistern.storage.Facts.TagFact;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,25 +31,21 @@ final class Pruning {
   private final Uses uses;
   private final Predicate<Digest> isRead;
   private final Instant notAfter;
-  private final Set<Digest> gone;
 
   /**
    * @param notAfter what was used after this stays
-   * @param gone manifests that are to be thought away, as those before in a trial are
    */
   Pruning(
       Index.Batch batch,
       RepositoryName repository,
       Uses uses,
       Predicate<Digest> isRead,
-      Instant notAfter,
-      Collection<Digest> gone) {
+      Instant notAfter) {
     this.batch = batch;
     this.repository = repository;
     this.uses = uses;
     this.isRead = isRead;
     this.notAfter = notAfter;
-    this.gone = new HashSet<>(gone);
   }
 
   /** Takes a manifest out if it may go. */
@@ -60,12 +54,12 @@ final class Pruning {
     if (link == null) {
       return new Pruned.Absent();
     }
-    Optional<String> reason = reason(digest, LinkFact.decode(link));
+    Optional<Manifest> manifest = Repositories.manifest(batch, digest);
+    Optional<String> reason =
+        reason(digest, manifest.flatMap(Manifest::subject), LinkFact.decode(link));
     if (reason.isPresent()) {
       return new Pruned.Kept(reason.get());
     }
-    gone.add(digest);
-    Optional<Manifest> manifest = Repositories.manifest(batch, digest);
     Repositories.take(batch, repository, digest, manifest, List.of());
     if (manifest.isPresent() && Holders.keepers(batch, digest).isEmpty()) {
       Holders.forget(batch, digest, manifest.get());
@@ -77,7 +71,8 @@ final class Pruning {
     return new Pruned.Removed(List.of(), Map.of());
   }
 
-  private Optional<String> reason(Digest digest, LinkFact link) throws RocksDBException {
+  private Optional<String> reason(Digest digest, Optional<Digest> subject, LinkFact link)
+      throws RocksDBException {
     for (Map.Entry<Tag, TagFact> tag : Repositories.tagFacts(batch, repository).entrySet()) {
       if (tag.getValue().digest().equals(digest)) {
         return Optional.of("the tag " + tag.getKey() + " points to it");
@@ -87,9 +82,12 @@ final class Pruning {
       return Optional.of("it is pinned");
     }
     for (Digest namer : Holders.namers(batch, digest)) {
-      if (!gone.contains(namer) && batch.get(Keys.manifestLink(repository, namer)) != null) {
+      if (batch.get(Keys.manifestLink(repository, namer)) != null) {
         return Optional.of("it belongs to " + namer);
       }
+    }
+    if (subject.isPresent() && batch.get(Keys.manifestLink(repository, subject.get())) != null) {
+      return Optional.of("it refers to " + subject.get());
     }
     Instant used = uses.last(new Uses.Link(repository, digest), link.lastUsed());
     return used.isAfter(notAfter) ? Optional.of("it was used at " + used) : Optional.empty();
@@ -111,7 +109,7 @@ final class Pruning {
       byte[] link = batch.get(Keys.blobLink(repository, blob));
       if (link != null
           && !LinkFact.decode(link).lastUsed().isAfter(notAfter)
-          && !Holders.isNamedIn(batch, repository, blob, gone)) {
+          && !Holders.isNamedIn(batch, repository, blob, Set.of())) {
         Holders.unlink(batch, repository, blob);
         unlinked.add(blob);
       }
@@ -129,7 +127,7 @@ final class Pruning {
     if (fact == null
         || BlobFact.decode(fact).lastUsed().isAfter(notAfter)
         || !Holders.linkers(batch, blob).isEmpty()
-        || !gone.containsAll(Holders.namers(batch, blob))
+        || Holders.isNamed(batch, blob)
         || isRead.test(blob)) {
       return -1;
     }

@@ -282,18 +282,12 @@ public final class Repositories {
    */
   public Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter)
       throws IOException {
-    return eviction.prune(repository, manifest, notAfter, false, List.of());
+    return eviction.prune(repository, manifest, notAfter);
   }
 
-  /**
-   * Returns what {@link #prune} would do, and changes nothing.
-   *
-   * @param gone manifests that are to be thought away
-   */
-  public Pruned wouldPrune(
-      RepositoryName repository, Digest manifest, Instant notAfter, Collection<Digest> gone)
-      throws IOException {
-    return eviction.prune(repository, manifest, notAfter, true, gone);
+  /** Begins to try prunes; the caller closes it. */
+  public PruneTrial pruneTrial() {
+    return new PruneTrial(index.trial(), eviction);
   }
 
   /** Returns the repositories that keep a manifest. */

@@ -297,8 +297,15 @@ public final class ClusterObjects {
     return type.name(Meta.namespace(object), Meta.name(object));
   }
 
-  /** Returns what is stored of an object: all but its revision. */
+  /**
+   * Returns what is stored of an object: all but its revision.
+   *
+   * @throws ApiException if it is nested too deep
+   */
   private static String text(ObjectNode object) {
+    if (Meta.depth(object) > Meta.DEEPEST) {
+      throw ApiException.badRequest("the object is nested deeper than " + Meta.DEEPEST + " levels");
+    }
     ObjectNode copy = object.deepCopy();
     Meta.of(copy).remove("resourceVersion");
     return copy.toString();

@@ -15,6 +15,7 @@ record JsonPatch(List<Operation> operations) implements Patch {
   static final String MEDIA_TYPE = "application/json-patch+json";
 
   private static final int MOST_OPERATIONS = 10_000;
+  private static final int MOST_COPIED = 3 << 20;
   private static final Pattern INDEX = Pattern.compile("0|[1-9]\\d{0,8}");
   private static final String ROOT = "it";
 
@@ -84,10 +85,27 @@ record JsonPatch(List<Operation> operations) implements Patch {
     // One level more, so that the whole object can be replaced like a part of it.
     ObjectNode holder = JsonMapper.shared().createObjectNode();
     holder.set(ROOT, object.deepCopy());
+    long copied = 0;
     for (Operation operation : operations) {
+      if (operation.name().equals("copy")) {
+        copied += find(holder, operation.from().orElseThrow()).toString().length();
+        requireFewCopied(copied);
+      }
       apply(holder, operation);
     }
     return holder.path(ROOT);
+  }
+
+  /** Each copy may double the object. */
+  private static void requireFewCopied(long copied) {
+    if (copied > MOST_COPIED) {
+      throw new ApiException(
+          ApiException.Reason.TOO_LARGE,
+          "Unable to complete the copy, the accumulated size increase of copy is "
+              + copied
+              + ", exceeding the limit "
+              + MOST_COPIED);
+    }
   }
 
   private static void apply(ObjectNode holder, Operation operation) {
@@ -108,14 +126,27 @@ record JsonPatch(List<Operation> operations) implements Patch {
       }
       case "copy" -> add(holder, path, find(holder, operation.from().orElseThrow()).deepCopy());
       default -> {
-        if (!find(holder, path).equals(operation.value().orElseThrow())) {
+        if (!find(holder, path).equals(JsonPatch::compare, operation.value().orElseThrow())) {
           throw unable(path, "testing value failed");
         }
       }
     }
   }
 
+  /** Returns 0 if two values are the same; numbers are, if their values are (section 4.6). */
+  private static int compare(JsonNode one, JsonNode other) {
+    if (!one.isNumber() || !other.isNumber()) {
+      return one.equals(other) ? 0 : 1;
+    }
+    return one.isIntegralNumber() && other.isIntegralNumber()
+        ? one.bigIntegerValue().compareTo(other.bigIntegerValue())
+        : Double.compare(one.doubleValue(Double.NaN), other.doubleValue(Double.NaN));
+  }
+
   private static void add(ObjectNode holder, List<String> path, JsonNode value) {
+    if (path.size() + Meta.depth(value) > Meta.DEEPEST) {
+      throw unable(path, "it would be nested deeper than " + Meta.DEEPEST + " levels");
+    }
     JsonNode parent = parent(holder, path);
     String last = last(path);
     switch (parent) {

@@ -4,7 +4,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** A JSON merge patch (RFC 7386): what is null goes, what is an object merges, else replaces. */
+/** A JSON merge patch (RFC 7396): what is null goes, what is an object merges, else replaces. */
 record MergePatch(JsonNode patch) implements Patch {
   static final String MEDIA_TYPE = "application/merge-patch+json";
 

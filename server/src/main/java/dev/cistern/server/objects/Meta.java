@@ -10,7 +10,19 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** The metadata of objects (API conventions, "Metadata"). */
 public final class Meta {
+  /** How many levels an object may have; what has more can be neither listed nor read again. */
+  static final int DEEPEST = 400;
+
   private Meta() {}
+
+  /** Returns how many levels a value has; 0 for one that has no others in it. */
+  static int depth(JsonNode value) {
+    int deepest = 0;
+    for (JsonNode member : value) {
+      deepest = Math.max(deepest, 1 + depth(member));
+    }
+    return value.isContainer() ? Math.max(deepest, 1) : 0;
+  }
 
   /** Returns the metadata, made if there is none. */
   public static ObjectNode of(ObjectNode object) {

@@ -17,13 +17,12 @@ public final class Selector implements Predicate<JsonNode> {
   /** Everything. */
   public static final Selector ALL = new Selector(List.of());
 
-  private static final String KEY = "[A-Za-z0-9][A-Za-z0-9_./-]*";
+  private static final String KEY = "[A-Za-z0-9][A-Za-z0-9_./-]*+";
   private static final Pattern SET =
-      Pattern.compile("\\s*(" + KEY + ")\\s+(in|notin)\\s*\\(([^()]*)\\)\\s*");
+      Pattern.compile("(" + KEY + ")\\s++(in|notin)\\s*+\\(([^()]*+)\\)");
   private static final Pattern EQUAL =
-      Pattern.compile("\\s*(" + KEY + ")\\s*(==|=|!=)\\s*([A-Za-z0-9_.-]*)\\s*");
-  private static final Pattern THERE = Pattern.compile("\\s*(!?)\\s*(" + KEY + ")\\s*");
-  private static final Pattern COMMAS = Pattern.compile(",(?![^(]*\\))");
+      Pattern.compile("(" + KEY + ")\\s*+(==|=|!=)\\s*+([A-Za-z0-9_.-]*+)");
+  private static final Pattern THERE = Pattern.compile("(!?)\\s*+(" + KEY + ")");
   private static final Pattern FIELD = Pattern.compile("([A-Za-z.]+)(==|=|!=)(.*)");
 
   private final List<Predicate<JsonNode>> all;
@@ -51,8 +50,29 @@ public final class Selector implements Predicate<JsonNode> {
     return new Selector(all);
   }
 
+  /** Splits at the commas that are not within parentheses. */
   private static List<String> parts(String text) {
-    return text.isBlank() ? List.of() : List.of(COMMAS.split(text, -1));
+    if (text.isBlank()) {
+      return List.of();
+    }
+    var parts = new ArrayList<String>();
+    int from = 0;
+    boolean isList = false;
+    for (int i = 0; i < text.length(); i++) {
+      switch (text.charAt(i)) {
+        case '(' -> isList = true;
+        case ')' -> isList = false;
+        case ',' -> {
+          if (!isList) {
+            parts.add(text.substring(from, i).strip());
+            from = i + 1;
+          }
+        }
+        default -> {} // a part goes on
+      }
+    }
+    parts.add(text.substring(from).strip());
+    return parts;
   }
 
   private static Predicate<Map<String, String>> label(String text) {
@@ -77,7 +97,7 @@ public final class Selector implements Predicate<JsonNode> {
     }
     throw ApiException.badRequest(
         "unable to parse requirement: \""
-            + text.strip()
+            + text
             + "\": KEY=VALUE, KEY!=VALUE, KEY in (VALUES), KEY notin (VALUES), KEY and !KEY are"
             + " expected");
   }

@@ -79,17 +79,15 @@ record StrategicPatch(ObjectNode patch) implements Patch {
     switch (value) {
       case ObjectNode object when isDeleting(object) -> merged.remove(name);
       case ObjectNode object -> merged.set(name, merged(path, merged.path(name), object));
-      case ArrayNode items when isKeyed(path, items) ->
+      case ArrayNode items when items.valueStream().anyMatch(StrategicPatch::isReplacing) ->
+          merged.set(name, array(items.valueStream().filter(item -> !isReplacing(item)).toList()));
+      case ArrayNode items when KEYS.containsKey(path) ->
           merged.set(name, mergedItems(path, merged.path(name), items));
       case ArrayNode items when SETS.contains(path) ->
           merged.set(name, union(merged.path(name), items));
       case JsonNode other when other.isNull() -> merged.remove(name);
       default -> merged.set(name, value.deepCopy());
     }
-  }
-
-  private static boolean isKeyed(String path, ArrayNode items) {
-    return KEYS.containsKey(path) && items.valueStream().noneMatch(item -> isReplacing(item));
   }
 
   private static boolean isReplacing(JsonNode patch) {

@@ -190,7 +190,9 @@ public record ImageStream(
   }
 
   ImageStream at(long generation) {
-    return withMetadata(metadata.deepCopy().put("generation", generation));
+    return metadata.has("generation") && generation() == generation
+        ? this // a number that is read is no long, and would make this another stream
+        : withMetadata(metadata.deepCopy().put("generation", generation));
   }
 
   ImageStream annotated(String key, String value) {

@@ -6,6 +6,7 @@ import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.ObjectName;
+import dev.cistern.storage.PruneTrial;
 import dev.cistern.storage.Pruned;
 import dev.cistern.storage.Repositories;
 import java.io.IOException;
@@ -107,32 +108,46 @@ public final class Pruner {
     one.lock();
     try {
       streams.guard().begin();
-      return new Run(settings, isTrial, report).run();
+      return isTrial
+          ? tried(settings, report)
+          : new Run(settings, false, repositories::prune, report).run();
     } finally {
       streams.guard().end();
       one.unlock();
     }
   }
 
+  private Summary tried(PruneSettings settings, Report report) throws IOException {
+    try (PruneTrial trial = repositories.pruneTrial()) {
+      return new Run(settings, true, trial::prune, report).run();
+    }
+  }
+
+  /** Takes a manifest from a repository, or says what would come of that. */
+  private interface Prune {
+    Pruned of(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException;
+  }
+
   /** One pass. */
   private final class Run {
     private final PruneSettings settings;
     private final boolean isTrial;
+    private final Prune prune;
     private final Report report;
     private final Instant limit;
 
     /** What the items that stay name, and the children of indexes among that. */
     private final Set<String> named = new HashSet<>();
 
-    private final Set<Digest> gone = new LinkedHashSet<>();
     private int imageCount;
     private int itemCount;
     private int linkCount;
     private final Map<Digest, Long> blobs = new HashMap<>();
 
-    Run(PruneSettings settings, boolean isTrial, Report report) {
+    Run(PruneSettings settings, boolean isTrial, Prune prune, Report report) {
       this.settings = settings;
       this.isTrial = isTrial;
+      this.prune = prune;
       this.report = report;
       this.limit = clock.instant().minus(settings.keepYoungerThan());
     }
@@ -147,9 +162,11 @@ public final class Pruner {
         after = page.next();
       } while (after.isPresent());
       List<String> doomed = doomed();
-      for (String image : doomed) {
-        image(image);
-      }
+      int before;
+      do { // what stays for another's sake may go once that is gone
+        before = doomed.size();
+        doomed = staying(doomed);
+      } while (!doomed.isEmpty() && doomed.size() < before);
       return new Summary(
           imageCount,
           itemCount,
@@ -214,16 +231,20 @@ public final class Pruner {
     /** Returns the images that may go, each before those that it names. */
     private List<String> doomed() {
       var doomed = new LinkedHashSet<String>();
+      var spared = new HashSet<String>();
       Optional<ObjectName> after = Optional.empty();
       do {
         ClusterObjects.Page page = objects.page(Kinds.IMAGE, Optional.empty(), after, PAGE);
         for (ObjectNode image : page.objects()) {
           if (isDoomed(image)) {
             doomed.add(Meta.name(image));
+          } else if (!image.path("dockerImageManifests").isEmpty()) {
+            spared.addAll(images.named(Meta.name(image)));
           }
         }
         after = page.next();
       } while (after.isPresent());
+      doomed.removeAll(spared);
       var ordered = new LinkedHashSet<String>();
       doomed.stream().filter(image -> !images.children(image).isEmpty()).forEach(ordered::add);
       ordered.addAll(doomed);
@@ -253,12 +274,23 @@ public final class Pruner {
           .toList();
     }
 
-    private void image(String image) throws IOException {
-      if (isTrial) {
-        remove(image, Set.of());
-      } else {
-        streams.guard().removing(noted -> remove(image, noted));
+    /** Removes images, but for the children of those that stay; returns those that stay. */
+    private List<String> staying(List<String> doomed) throws IOException {
+      var staying = new LinkedHashSet<String>();
+      var spared = new HashSet<String>();
+      for (String image : doomed) {
+        if (spared.contains(image) || !isRemoved(image)) {
+          staying.add(image);
+          spared.addAll(images.children(image));
+        }
       }
+      return List.copyOf(staying);
+    }
+
+    private boolean isRemoved(String image) throws IOException {
+      return isTrial
+          ? remove(image, Set.of())
+          : streams.guard().removing(noted -> remove(image, noted));
     }
 
     private boolean remove(String image, Set<String> noted) throws IOException {
@@ -269,11 +301,7 @@ public final class Pruner {
       long bytes = 0;
       boolean isKept = false;
       for (RepositoryName repository : keepers(image)) {
-        Pruned pruned =
-            isTrial
-                ? repositories.wouldPrune(repository, digest, limit, gone)
-                : repositories.prune(repository, digest, limit);
-        switch (pruned) {
+        switch (prune.of(repository, digest, limit)) {
           case Pruned.Removed removed -> {
             report.manifest(repository.path(), image);
             linkCount += 1 + removed.unlinked().size();
@@ -286,7 +314,6 @@ public final class Pruner {
       if (isKept) {
         return false;
       }
-      gone.add(digest);
       if (!isTrial) {
         Optional<ObjectNode> object = objects.get(Kinds.IMAGE, "", image);
         if (object.isEmpty()

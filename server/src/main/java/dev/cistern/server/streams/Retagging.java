@@ -55,7 +55,8 @@ final class Retagging {
     ImageStream stream = wanted.withHistory(Map.of()).at(1);
     var tags = new TreeMap<String, SpecTag>();
     stream.tags().values().forEach(tag -> tags.put(tag.name(), tag.at(1)));
-    return tagged(stream.withTags(tags), Map.of());
+    Result result = tagged(stream.withTags(tags), Map.of());
+    return new Result(tracked(Map.of(), result.stream), result.errors);
   }
 
   /**

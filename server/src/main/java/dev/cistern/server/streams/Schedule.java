@@ -20,12 +20,18 @@ import org.jspecify.annotations.Nullable;
  * threads.
  */
 final class Schedule {
+  private static final Comparator<Due> ORDER =
+      Comparator.comparing(Due::when)
+          .thenComparing(due -> due.stream().namespace())
+          .thenComparing(due -> due.stream().name())
+          .thenComparing(Due::tag);
+
   private final Duration interval;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
-  /** What is planned, with entries among it that are not any more. */
-  private final PriorityQueue<Due> queue = new PriorityQueue<>(Comparator.comparing(Due::when));
+  /** What is planned, with entries among it that are not any more, or are there twice. */
+  private final PriorityQueue<Due> queue = new PriorityQueue<>(ORDER);
 
   private final Map<ObjectName, Map<String, Instant>> planned = new HashMap<>();
   private int size;
@@ -111,7 +117,9 @@ final class Schedule {
         } else {
           long wait = Duration.between(clock.instant(), next.when()).toMillis();
           if (wait <= 0) {
-            queue.remove();
+            while (next.equals(queue.peek())) {
+              queue.remove();
+            }
             return next;
           }
           changed.awaitNanos(TimeUnit.MILLISECONDS.toNanos(wait));

@@ -32,6 +32,13 @@ public final class StreamImages {
     return Collections.unmodifiableSortedSet(all);
   }
 
+  /** Returns the digests of an image and of all that it names, if it is an index. */
+  SortedSet<String> named(String digest) {
+    var named = new TreeSet<String>();
+    add(digest, named, 0);
+    return named;
+  }
+
   private void add(String digest, SortedSet<String> all, int depth) {
     if (all.add(digest) && depth < DEEPEST) {
       children(digest).forEach(child -> add(child, all, depth + 1));
