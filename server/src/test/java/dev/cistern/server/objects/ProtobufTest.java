@@ -75,7 +75,7 @@ class ProtobufTest {
             json(
                 """
                 {"kind":"Secret","apiVersion":"v1",
-                 "metadata":{"name":"pull","generation":0,"creationTimestamp":null,
+                 "metadata":{"name":"pull","creationTimestamp":null,
                    "namespace":"team","labels":{"app":"web"},"annotations":{"a":""},
                    "finalizers":["one","two"]},
                  "data":{".dockerconfigjson":"e30=","empty":""},
@@ -124,7 +124,7 @@ class ProtobufTest {
             json(
                 """
                 {"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1",
-                 "metadata":{"generation":0,"creationTimestamp":null}}
+                 "metadata":{"creationTimestamp":null}}
                 """));
   }
 
@@ -225,7 +225,6 @@ class ProtobufTest {
             json(
                 """
                 {"kind":"Secret","apiVersion":"v1",
-                 "metadata":{"name":"s","namespace":"name","generation":0,
                    "creationTimestamp":null},
                  "data":{"a":"Yg=="},"type":"Opaque","immutable":false}
                 """));

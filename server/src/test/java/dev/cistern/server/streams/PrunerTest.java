@@ -55,9 +55,10 @@ class PrunerTest {
   @BeforeEach
   void open() throws IOException {
     store = Store.open(directory, clock);
-    streams = new Streams(new ClusterObjects(store.objects(), clock), store.repositories());
-    pushes = new StreamPushes(streams, store.blobs(), clock);
-    pruner = new Pruner(streams, store.repositories(), clock);
+    streams =
+        new Streams(new ClusterObjects(store.objects(), clock), store.repositories(), Notices.NONE);
+    pruner = new Pruner(streams, store.repositories(), ONE, clock);
+    pushes = new StreamPushes(streams, pruner, store.blobs(), clock);
   }
 
   @AfterEach
@@ -324,18 +325,21 @@ class PrunerTest {
   @Test
   void saysWhyAnImageStays() throws IOException {
     Digest image = push(APP, image("1"), "v1");
-    assertThat(pruner.reasonToKeep(image.toString(), ONE))
-        .contains("image stream team/app names it");
-
-    streams.removeTag("team", "app", "v1");
-    assertThat(pruner.reasonToKeep(image.toString(), ONE))
+    var removed = new ArrayList<String>();
+    Pruner.Removal removal = () -> removed.add("removed");
+    assertThat(pruner.remove(image.toString(), removal))
         .contains("team/app was asked for it at 2026-11-01T00:00:00Z");
 
     later();
-    assertThat(pruner.reasonToKeep(image.toString(), ONE)).isEmpty();
+    assertThat(pruner.remove(image.toString(), removal)).contains("image stream team/app names it");
     store.repositories().pin(APP, image);
-    assertThat(pruner.reasonToKeep(image.toString(), ONE)).contains("it is pinned in team/app");
-    assertThat(pruner.reasonToKeep("odd", ONE)).isEmpty();
+    assertThat(pruner.remove(image.toString(), removal)).contains("it is pinned in team/app");
+    assertThat(removed).isEmpty();
+
+    store.repositories().unpin(APP, image);
+    streams.removeTag("team", "app", "v1");
+    assertThat(pruner.remove(image.toString(), removal)).isEmpty();
+    assertThat(removed).containsExactly("removed");
   }
 
   /** Random pushes, tags, pins and pulls in three streams, and prunes of all kinds among them. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class RetaggingTest {
@@ -273,6 +274,11 @@ class RetaggingTest {
           @Override
           public boolean mayPull(String namespace) {
             return mayPull;
+          }
+
+          @Override
+          public Set<String> children(String image) {
+            return Set.of();
           }
         },
         NOW,

@@ -40,7 +40,8 @@ class StreamEditorTest {
   @BeforeEach
   void open() throws IOException {
     store = Store.open(directory, CLOCK);
-    streams = new Streams(new ClusterObjects(store.objects(), CLOCK), store.repositories());
+    streams =
+        new Streams(new ClusterObjects(store.objects(), CLOCK), store.repositories(), Notices.NONE);
     editor = new StreamEditor(streams, CLOCK);
   }
 

@@ -43,8 +43,14 @@ class StreamPushesTest {
   @BeforeEach
   void open() throws IOException {
     store = Store.open(directory, CLOCK);
-    streams = new Streams(new ClusterObjects(store.objects(), CLOCK), store.repositories());
-    pushes = new StreamPushes(streams, store.blobs(), CLOCK);
+    streams =
+        new Streams(new ClusterObjects(store.objects(), CLOCK), store.repositories(), Notices.NONE);
+    pushes =
+        new StreamPushes(
+            streams,
+            new Pruner(streams, store.repositories(), PruneSettings.USUAL, CLOCK),
+            store.blobs(),
+            CLOCK);
   }
 
   @AfterEach
