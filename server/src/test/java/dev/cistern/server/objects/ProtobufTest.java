@@ -225,7 +225,7 @@ class ProtobufTest {
             json(
                 """
                 {"kind":"Secret","apiVersion":"v1",
-                   "creationTimestamp":null},
+                 "metadata":{"name":"s","namespace":"name","creationTimestamp":null},
                  "data":{"a":"Yg=="},"type":"Opaque","immutable":false}
                 """));
   }
