@@ -54,7 +54,8 @@ final class CreateCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     List<String> words = line.getArgList();
     if (words.size() != 2 || !words.getFirst().equals("token")) {
       throw new ParseException("create token NAME is expected");

@@ -7,6 +7,7 @@ import org.apache.commons.cli.ParseException;
 
 /** The option {@code -n}: the namespace that is meant. */
 final class Namespace {
+  private static final String DEFAULT = "default";
   static final String KEY = "namespace";
 
   private Namespace() {}
@@ -20,8 +21,23 @@ final class Namespace {
         .get();
   }
 
+  /** Returns the option of commands that do not need it. */
+  static Option ofObjects() {
+    return Option.builder("n")
+        .longOpt(KEY)
+        .hasArg()
+        .argName("NAMESPACE")
+        .desc("of the objects (default " + DEFAULT + ")")
+        .get();
+  }
+
   static Optional<String> of(CommandLine line) {
     return Optional.ofNullable(line.getOptionValue("n"));
+  }
+
+  /** Returns the namespace that objects are in if none is named. */
+  static String orDefault(CommandLine line) {
+    return of(line).orElse(DEFAULT);
   }
 
   static String required(CommandLine line) throws ParseException {

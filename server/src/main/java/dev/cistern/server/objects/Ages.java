@@ -1,17 +1,16 @@
-package dev.cistern.server.api;
+package dev.cistern.server.objects;
 
-import dev.cistern.server.objects.Meta;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import tools.jackson.databind.JsonNode;
 
 /** How long ago something was, as people say it. */
-final class Ages {
+public final class Ages {
   private Ages() {}
 
   /** Returns the age of an object, such as {@code 3m} (as {@code kubectl get} has it). */
-  static String of(JsonNode object, Instant now) {
+  public static String of(JsonNode object, Instant now) {
     String made = Meta.text(object, "creationTimestamp");
     if (made.isEmpty()) {
       return "<unknown>";
@@ -29,7 +28,7 @@ final class Ages {
   }
 
   /** Returns such as {@code 3 minutes}, in the words of go-units. */
-  static String between(Instant then, Instant now) {
+  public static String between(Instant then, Instant now) {
     Duration age = Duration.between(then, now);
     long seconds = Math.max(0, age.toSeconds());
     long minutes = seconds / 60;
