@@ -12,6 +12,7 @@ import java.util.Map;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Asks a running server's API for objects, as {@code oc} and {@code kubectl} do. */
@@ -92,7 +93,9 @@ final class ApiClient {
   }
 
   void delete(ResourceType type, String namespace, String name) throws IOException {
-    server.ask(Ask.delete(path(type, namespace, name)));
+    ObjectNode options = JsonMapper.shared().createObjectNode();
+    options.put("kind", "DeleteOptions").put("apiVersion", type.apiVersion());
+    server.ask(Ask.send("DELETE", path(type, namespace, name), options));
   }
 
   private static ObjectNode object(JsonNode answer) throws IOException {

@@ -31,11 +31,6 @@ record Ask(
     return new Ask("POST", path, JSON, "application/x-www-form-urlencoded", body, USUAL);
   }
 
-  /** Asks to remove something. */
-  static Ask delete(String path) {
-    return new Ask("DELETE", path, JSON, "", "", USUAL);
-  }
-
   Ask accepting(String types) {
     return new Ask(method, path, types, mediaType, body, patience);
   }

@@ -32,6 +32,9 @@ public final class Main {
           OrderCommand.purge(),
           new PreheatCommand(),
           new ImportImageCommand(),
+          new TagCommand(),
+          new GetCommand(),
+          new PruneCommand(),
           new PolicyCommand(),
           new CreateCommand(),
           new TrainCommand());
