@@ -26,6 +26,7 @@ final class AdminClient {
   private static final String AUTHFILE = "authfile";
   private static final String CA_FILE = "ca-file";
   private static final String USUAL = "http://127.0.0.1:5000";
+  private static final String FOR_ALL = "scope=registry:admin:*";
   private static final int UNAUTHORIZED = 401;
   private static final int FORBIDDEN = 403;
 
@@ -144,7 +145,7 @@ final class AdminClient {
     if (answer.status() == UNAUTHORIZED) {
       throw new IOException(complaint(answer.json()) + as() + "; " + advice());
     }
-    String as = answer.status() == FORBIDDEN ? as() : "";
+    String as = answer.status() == FORBIDDEN ? as() + adviceForAnonymous(answer.json()) : "";
     throw StatusException.isOne(answer.json())
         ? StatusException.of(answer.json(), as)
         : new IOException(complaint(answer.json()) + as);
@@ -164,7 +165,25 @@ final class AdminClient {
     return login != null;
   }
 
-  private boolean isHttp() {
+  /** Returns what helps if somebody might do this, and it is not known who asks. */
+  private String adviceForAnonymous(JsonNode refusal) {
+    return login == null && complaint(refusal).contains("User \"system:anonymous\"")
+        ? "; there are no credentials for it: " + advice()
+        : "";
+  }
+
+  /** Returns where the server is. */
+  URI url() {
+    return connection.server();
+  }
+
+  /** Returns who signs its certificate, if that was said. */
+  Optional<Path> caFile() {
+    return connection.caFile();
+  }
+
+  /** Says whether it is reached without TLS. */
+  boolean isHttp() {
     return connection.server().getScheme().equals("http");
   }
 
@@ -181,27 +200,58 @@ final class AdminClient {
   }
 
   private Login usable(Login known) throws IOException {
-    return known.identityToken().isEmpty() ? known : exchanged(known);
+    return known.identityToken().isEmpty() ? known : known.with(refreshed(known).text());
   }
 
-  /** Returns a token for what docker login has saved (OAuth2 of the distribution project). */
-  private Login exchanged(Login known) throws IOException {
-    String form =
-        "grant_type=refresh_token&scope=registry:admin:*&refresh_token="
-            + URLEncoder.encode(known.identityToken(), UTF_8);
-    Answer answer = connection.send(Ask.form("/token", form), Optional.empty());
+  /**
+   * A token for all that its owner may do.
+   *
+   * @param seconds for which it is good from now; 0 if that is not known
+   */
+  record Token(String text, long seconds) {}
+
+  /** Returns a token for the credentials for this server, if there are some. */
+  Optional<Token> token() throws IOException {
+    Optional<Login> known = logins.find(host(), isHttp()).login();
+    if (known.isEmpty()) {
+      return Optional.empty();
+    }
+    Login login = known.get();
+    if (login.token().isPresent()) {
+      return Optional.of(new Token(login.token().get(), 0));
+    }
+    return Optional.of(
+        login.identityToken().isEmpty()
+            ? token(login, connection.send(Ask.get("/token?" + FOR_ALL), Optional.of(login)))
+            : refreshed(login));
+  }
+
+  private Token token(Login known, Answer answer) throws IOException {
     if (answer.isRefusal()) {
       throw new IOException(
           complaint(answer.json()) + " (asked with " + known.source() + "); " + advice());
     }
-    return known.with(answer.json().path("access_token").asString());
+    return new Token(
+        answer.json().path("access_token").asString(""),
+        answer.json().path("expires_in").asLong(0));
+  }
+
+  /** Returns a token for what docker login has saved (OAuth2 of the distribution project). */
+  private Token refreshed(Login known) throws IOException {
+    String form =
+        "grant_type=refresh_token&"
+            + FOR_ALL
+            + "&refresh_token="
+            + URLEncoder.encode(known.identityToken(), UTF_8);
+    return token(known, connection.send(Ask.form("/token", form), Optional.empty()));
   }
 
   private String as() {
     return login == null ? "" : " (asked with " + login.source() + ")";
   }
 
-  private String advice() {
+  /** Returns how one gets credentials. */
+  String advice() {
     return "podman login "
         + host()
         + ", docker login "

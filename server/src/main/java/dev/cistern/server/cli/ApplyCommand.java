@@ -67,8 +67,7 @@ final class ApplyCommand implements Command {
       return "created";
     }
     ObjectNode now = before.get();
-    var patch =
-        Patch.parse(STRATEGIC, wanted.object().toString().getBytes(UTF_8));
+    var patch = Patch.parse(STRATEGIC, wanted.object().toString().getBytes(UTF_8));
     if (!(patch.apply(now) instanceof ObjectNode next) || next.equals(now)) {
       return "unchanged";
     }

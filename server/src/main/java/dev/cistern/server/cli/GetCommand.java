@@ -127,11 +127,7 @@ final class GetCommand implements Command {
    * @param namespace "" for all
    */
   record Shown(
-      String namespace,
-      String selector,
-      String format,
-      boolean hasLabels,
-      boolean ignoresMissing) {
+      String namespace, String selector, String format, boolean hasLabels, boolean ignoresMissing) {
     boolean isTable() {
       return format.isEmpty() || format.equals("wide");
     }
@@ -178,7 +174,8 @@ final class GetCommand implements Command {
       boolean isAnything = tables(found, shown, out);
       if (!isAnything && isComplete && !shown.ignoresMissing) {
         boolean isOfNamespace =
-            !shown.namespace.isEmpty() && wanted.stream().allMatch(one -> one.type().isNamespaced());
+            !shown.namespace.isEmpty()
+                && wanted.stream().allMatch(one -> one.type().isNamespaced());
         err.println(
             "No resources found" + (isOfNamespace ? " in " + shown.namespace + " namespace." : ""));
       }
@@ -211,8 +208,7 @@ final class GetCommand implements Command {
     return isAnything;
   }
 
-  private static void objects(
-      List<Found> found, Shown shown, List<Named> wanted, PrintWriter out) {
+  private static void objects(List<Found> found, Shown shown, List<Named> wanted, PrintWriter out) {
     if (wanted.size() == 1 && wanted.getFirst().isOne()) {
       found.forEach(one -> out.print(shown.text(one.what.type(), one.answer)));
       return;

@@ -40,6 +40,7 @@ public final class Main {
           new PruneCommand(),
           new PolicyCommand(),
           new CreateCommand(),
+          new KubeconfigCommand(),
           new TrainCommand());
 
   private Main() {}

@@ -41,12 +41,17 @@ final class ObjectWatch {
     if (what.isOne()) {
       parameters.put("fieldSelector", "metadata.name=" + what.name());
     }
-    server.watch(type, shown.namespace(), parameters, shown.isTable(), event -> {
-      if (event.path("type").asString("").equals("ERROR")) {
-        throw StatusException.of(event.path("object"), "");
-      }
-      print(printer, type, event.path("object"));
-    });
+    server.watch(
+        type,
+        shown.namespace(),
+        parameters,
+        shown.isTable(),
+        event -> {
+          if (event.path("type").asString("").equals("ERROR")) {
+            throw StatusException.of(event.path("object"), "");
+          }
+          print(printer, type, event.path("object"));
+        });
   }
 
   /** Returns from when on changes are wanted. */

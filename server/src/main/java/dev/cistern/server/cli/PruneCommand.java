@@ -106,7 +106,10 @@ final class PruneCommand implements Command {
           "Deleting %d items from image stream %s"
               .formatted(one.path("count").asInt(), one.path("stream").asString(""));
       case "manifest" ->
-          "Deleting manifest link " + digest + " in repository " + one.path("repository").asString();
+          "Deleting manifest link "
+              + digest
+              + " in repository "
+              + one.path("repository").asString();
       case "blob" -> "Deleting blob " + digest + freed(one);
       default -> "Deleting image " + digest + freed(one);
     };

@@ -58,6 +58,9 @@ final class TagCommand implements Command {
       delete(ApiClient.of(line), names, out);
       return 0;
     }
+    if (words.size() < 2) {
+      throw new ObjectException("at least a destination is required");
+    }
     TagOptions options = chosen(line);
     TagRequest request =
         TagRequest.parse(words.getFirst(), line.getOptionValue(SOURCE, ""), namespace, options);
@@ -66,9 +69,6 @@ final class TagCommand implements Command {
       ObjectNode stream =
           server.get(ImageKinds.STREAM, request.sourceNamespace(), request.source().name());
       request = request.resolved(stream, words.getFirst());
-    }
-    if (words.size() < 2) {
-      throw new ObjectException("at least a destination is required");
     }
     List<TagName> names = names(words.subList(1, words.size()), namespace);
     request.check(names);

@@ -3,16 +3,13 @@ package dev.cistern.server.cli.objects;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.time.Duration;
-import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** Times as {@code oc} is told them, such as {@code 1h30m}. */
 public final class GoDuration {
-  private static final Pattern PART = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)(h|m|s|ms)");
+  private static final Pattern PART = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)(h|ms|m|s)");
   private static final Pattern WHOLE = Pattern.compile("0|-?(?:" + PART.pattern() + ")+");
-  private static final Map<String, Integer> MILLIS =
-      Map.of("h", 3_600_000, "m", 60_000, "s", 1000, "ms", 1);
 
   private GoDuration() {}
 
@@ -28,10 +25,19 @@ public final class GoDuration {
     BigDecimal millis = BigDecimal.ZERO;
     Matcher parts = PART.matcher(text);
     while (parts.find()) {
-      BigDecimal unit = BigDecimal.valueOf(MILLIS.get(parts.group(2)));
+      BigDecimal unit = BigDecimal.valueOf(millis(parts.group(2)));
       millis = millis.add(new BigDecimal(parts.group(1)).multiply(unit));
     }
     long rounded = millis.setScale(0, RoundingMode.HALF_UP).longValueExact();
     return Duration.ofMillis(text.startsWith("-") ? -rounded : rounded);
+  }
+
+  private static long millis(String unit) {
+    return switch (unit) {
+      case "h" -> 3_600_000;
+      case "m" -> 60_000;
+      case "s" -> 1000;
+      default -> 1;
+    };
   }
 }

@@ -14,8 +14,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Prints rows of tables that the server makes ({@code meta.k8s.io/v1 Table}), as {@code kubectl get}
- * does: the head with the first rows, and columns that never become narrower again.
+ * Prints rows of tables that the server makes ({@code meta.k8s.io/v1 Table}), as {@code kubectl
+ * get} does: the head with the first rows, and columns that never become narrower again.
  */
 public final class TablePrinter {
   private static final int LEAST = 6;

@@ -13,8 +13,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param kind of the source: DockerImage, ImageStreamTag or ImageStreamImage
  * @param namespace that the command is about
  */
-public record TagRequest(
-    String kind, ImageReference source, String namespace, TagOptions options) {
+public record TagRequest(String kind, ImageReference source, String namespace, TagOptions options) {
   private static final String DOCKER_IMAGE = "DockerImage";
   private static final String STREAM_TAG = "ImageStreamTag";
   private static final String STREAM_IMAGE = "ImageStreamImage";
@@ -28,8 +27,7 @@ public record TagRequest(
    * @param hint what kind it is; "" for what it looks like
    * @throws ObjectException if it is no source
    */
-  public static TagRequest parse(
-      String source, String hint, String namespace, TagOptions options) {
+  public static TagRequest parse(String source, String hint, String namespace, TagOptions options) {
     String kind = kind(hint);
     ImageReference reference;
     try {

@@ -11,10 +11,7 @@ import tools.jackson.databind.node.ObjectNode;
  * where it would else be read as something else.
  */
 public final class YamlText {
-  /** No indicator at the beginning, and neither a key nor a comment inside. */
-  private static final Pattern PLAIN =
-      Pattern.compile("(?:[\\w./$(+<;^]|-(?=[^\\s-]))(?:[^\\p{Cntrl}#:]|:(?=\\S)|(?<=\\S)#)*(?<!\\s)");
-
+  private static final Pattern BEGINNING = Pattern.compile("[\\w./$(+<;^]|-[^\\s-]");
   private static final Pattern OTHER_TYPE =
       Pattern.compile(
           "(?i:y|n|yes|no|on|off|true|false|null|~|<<|=|[-+]?\\.(?:inf|nan))"
@@ -95,10 +92,20 @@ public final class YamlText {
     if (text.isEmpty() || OTHER_TYPE.matcher(text).matches()) {
       return Quoted.of(text);
     }
-    if (PLAIN.matcher(text).matches()) {
+    if (isPlain(text)) {
       return text;
     }
     boolean isPrintable = text.chars().noneMatch(Character::isISOControl);
     return isPrintable ? "'" + text.replace("'", "''") + "'" : Quoted.of(text);
+  }
+
+  /** Says whether a text has no indicator at its beginning, and no key or comment inside. */
+  private static boolean isPlain(String text) {
+    return BEGINNING.matcher(text).lookingAt()
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.endsWith(":")
+        && !text.endsWith(" ")
+        && text.chars().noneMatch(Character::isISOControl);
   }
 }
