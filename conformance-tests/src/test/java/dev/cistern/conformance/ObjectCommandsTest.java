@@ -103,8 +103,7 @@ class ObjectCommandsTest {
     await().untilAsserted(() -> assertThat(run("describe is tags").out).contains("@" + index));
     assertThat(run("tag tags:v1 tags:prod more:v1").out)
         .isEqualTo(
-            "Tag tags:prod set to tags@%s.\nTag more:v1 set to tags@%s.\n"
-                .formatted(index, index));
+            "Tag tags:prod set to tags@%s.\nTag more:v1 set to tags@%s.\n".formatted(index, index));
     assertThat(run("tag tags:v1 tags:next --alias").out)
         .isEqualTo("Tag tags:next set up to track tags:v1.\n");
     assertThat(run("tag " + at("app:v1") + " tags:often --scheduled --insecure").out)
@@ -173,7 +172,8 @@ class ObjectCommandsTest {
   @Test
   void otherKindsAreNotDescribed() {
     assertThat(run("describe sa default").err)
-        .startsWith("error: no description has been implemented for serviceaccounts: described are");
+        .startsWith(
+            "error: no description has been implemented for serviceaccounts: described are");
   }
 
   @Test
@@ -204,7 +204,8 @@ class ObjectCommandsTest {
     assertThat(done.err).isEmpty();
     assertThat(done.out)
         .contains("Deleting 1 items from image stream default/old\n")
-        .containsPattern("Summary: .*deleted \\d+ image stream tag item\\(s\\), updated \\d+ image");
+        .containsPattern(
+            "Summary: .*deleted \\d+ image stream tag item\\(s\\), updated \\d+ image");
   }
 
   @Test
@@ -221,13 +222,15 @@ class ObjectCommandsTest {
             .start()) {
       String way = " --server https://" + secured.host() + " --ca-file " + identity.caFile();
       assertThat(run("get secrets" + way).err)
-          .startsWith("Error from server (Forbidden): secrets is forbidden: User \"system:anonymous")
+          .startsWith(
+              "Error from server (Forbidden): secrets is forbidden: User \"system:anonymous")
           .contains("podman login " + secured.host());
       Path bob = logins(own, secured, BOB);
       Ran refused = run("get secrets" + way + " --authfile " + bob);
       assertThat(refused.status).isEqualTo(1);
       assertThat(refused.err)
-          .startsWith("Error from server (Forbidden): secrets is forbidden: User \"bob\" cannot list")
+          .startsWith(
+              "Error from server (Forbidden): secrets is forbidden: User \"bob\" cannot list")
           .contains("(asked with the entry " + secured.host());
       Path alice = logins(own, secured, ALICE);
       assertThat(run("get secrets" + way + " --authfile " + alice).err)
@@ -293,7 +296,7 @@ class ObjectCommandsTest {
   private static byte[] indexOf(String amd64, String arm64) {
     String child =
         "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":%d,\"platform\":{\"os\":\"linux\",\"architecture\":\"%s\"}}";
-    return ("{\"schemaVersion\":2,\"mediaType\":\"%s\",\"manifests\":[%s,%s]}")
+    return "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"manifests\":[%s,%s]}"
         .formatted(
             Samples.INDEX,
             child.formatted(Samples.IMAGE, amd64, 442, "amd64"),

@@ -1,5 +1,6 @@
 package dev.cistern.server.cli;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -38,17 +39,30 @@ final class Flags {
     return Boolean.class.equals(option.getType());
   }
 
-  /** Returns the words with the value of each flag in it, so that none takes the next word. */
+  /**
+   * Returns the words with the value of each flag in it, so that none takes the next word; letters
+   * that stand together are parted.
+   */
   static String[] spelledOut(Options options, List<String> words) {
-    return words.stream().map(word -> spelledOut(options, word)).toArray(String[]::new);
+    return words.stream()
+        .flatMap(word -> spelledOut(options, word).stream())
+        .toArray(String[]::new);
   }
 
-  private static String spelledOut(Options options, String word) {
+  private static List<String> spelledOut(Options options, String word) {
+    boolean isLetters = word.length() > 2 && word.startsWith("-") && !word.startsWith("--");
+    if (isLetters && word.charAt(2) != '=' && flag(options, word.substring(0, 2)).isPresent()) {
+      var words = new ArrayList<>(spelledOut(options, word.substring(0, 2)));
+      words.addAll(spelledOut(options, "-" + word.substring(2)));
+      return words;
+    }
+    return List.of(
+        flag(options, word).map(option -> "--" + option.getLongOpt() + "=true").orElse(word));
+  }
+
+  private static Optional<Option> flag(Options options, String word) {
     boolean isOption = word.startsWith("-") && options.hasOption(word);
-    return Optional.ofNullable(isOption ? options.getOption(word) : null)
-        .filter(Flags::isOne)
-        .map(option -> "--" + option.getLongOpt() + "=true")
-        .orElse(word);
+    return Optional.ofNullable(isOption ? options.getOption(word) : null).filter(Flags::isOne);
   }
 
   static boolean isOn(CommandLine line, String name) throws ParseException {

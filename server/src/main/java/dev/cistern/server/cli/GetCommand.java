@@ -4,16 +4,12 @@ import dev.cistern.server.cli.objects.Named;
 import dev.cistern.server.cli.objects.ObjectException;
 import dev.cistern.server.cli.objects.ObjectText;
 import dev.cistern.server.cli.objects.TablePrinter;
-import dev.cistern.server.cli.objects.TableStyle;
 import dev.cistern.server.cli.objects.YamlText;
-import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
@@ -97,7 +93,7 @@ final class GetCommand implements Command {
       try {
         found.add(new Found(one, shown.read(server, one)));
       } catch (StatusException e) {
-        if (!e.is("NotFound") || !shown.ignoresMissing) {
+        if (!e.is("NotFound") || !shown.ignoresMissing()) {
           isComplete = false;
           err.println(e.line());
         }
@@ -109,59 +105,17 @@ final class GetCommand implements Command {
 
   private static void check(List<Named> wanted, Shown shown) {
     boolean isNamed = wanted.stream().anyMatch(Named::isOne);
-    if (isNamed && !shown.selector.isEmpty()) {
+    if (isNamed && !shown.selector().isEmpty()) {
       throw new ObjectException("name cannot be provided when a selector is specified");
     }
     if (wanted.stream().anyMatch(one -> one.isOne() && one.type().isNamespaced())
-        && shown.namespace.isEmpty()) {
+        && shown.namespace().isEmpty()) {
       throw new ObjectException("a resource cannot be retrieved by name across all namespaces");
     }
   }
 
   /** What the server answered. */
   private record Found(Named what, JsonNode answer) {}
-
-  /**
-   * What is shown, and how.
-   *
-   * @param namespace "" for all
-   */
-  record Shown(
-      String namespace, String selector, String format, boolean hasLabels, boolean ignoresMissing) {
-    boolean isTable() {
-      return format.isEmpty() || format.equals("wide");
-    }
-
-    Map<String, String> parameters() {
-      var parameters = new LinkedHashMap<String, String>();
-      if (!selector.isEmpty()) {
-        parameters.put("labelSelector", selector);
-      }
-      return parameters;
-    }
-
-    JsonNode read(ApiClient server, Named what) throws IOException {
-      return server.read(what.type(), namespace, what.name(), parameters(), isTable());
-    }
-
-    /** Returns how rows of a kind look, with the kind before names if there are several. */
-    TableStyle style(ResourceType type, boolean hasKind) {
-      return new TableStyle(
-          hasKind ? Named.kind(type) : "",
-          namespace.isEmpty() && type.isNamespaced(),
-          format.equals("wide"),
-          hasLabels);
-    }
-
-    /** Returns an object in the format that is no table. */
-    String text(ResourceType type, JsonNode object) {
-      return switch (format) {
-        case "json" -> ObjectText.json(object);
-        case "yaml" -> YamlText.of(object);
-        default -> Named.of(type, Meta.name(object)) + "\n";
-      };
-    }
-  }
 
   private static void print(
       List<Found> found,
@@ -172,14 +126,15 @@ final class GetCommand implements Command {
       PrintWriter err) {
     if (shown.isTable()) {
       boolean isAnything = tables(found, shown, out);
-      if (!isAnything && isComplete && !shown.ignoresMissing) {
+      if (!isAnything && isComplete && !shown.ignoresMissing()) {
         boolean isOfNamespace =
-            !shown.namespace.isEmpty()
+            !shown.namespace().isEmpty()
                 && wanted.stream().allMatch(one -> one.type().isNamespaced());
         err.println(
-            "No resources found" + (isOfNamespace ? " in " + shown.namespace + " namespace." : ""));
+            "No resources found"
+                + (isOfNamespace ? " in " + shown.namespace() + " namespace." : ""));
       }
-    } else if (!found.isEmpty() || !shown.ignoresMissing) {
+    } else if (!found.isEmpty() || !shown.ignoresMissing()) {
       objects(found, shown, wanted, out);
     }
     out.flush();
@@ -221,14 +176,14 @@ final class GetCommand implements Command {
       } else {
         one.answer.path("items").forEach(objects::add);
       }
-      if (shown.format.equals("name")) {
+      if (shown.format().equals("name")) {
         objects.forEach(object -> out.print(shown.text(one.what.type(), object)));
       }
       all.addAll(objects);
     }
-    if (!shown.format.equals("name")) {
+    if (!shown.format().equals("name")) {
       out.print(
-          shown.format.equals("json")
+          shown.format().equals("json")
               ? ObjectText.json(ObjectText.list(all))
               : YamlText.of(ObjectText.list(all)));
     }

@@ -13,10 +13,10 @@ import tools.jackson.databind.JsonNode;
 /** Shows objects and then their changes, until the server ends it: {@code oc get -w}. */
 final class ObjectWatch {
   private final ApiClient server;
-  private final GetCommand.Shown shown;
+  private final Shown shown;
   private final PrintWriter out;
 
-  ObjectWatch(ApiClient server, GetCommand.Shown shown, PrintWriter out) {
+  ObjectWatch(ApiClient server, Shown shown, PrintWriter out) {
     this.server = server;
     this.shown = shown;
     this.out = out;
