@@ -131,6 +131,9 @@ class ObjectCommandsTest {
         apiVersion: image.openshift.io/v1
         kind: ImageStream
         metadata: {name: applied, labels: {team: one}}
+        spec:
+          tags:
+          - {name: v1, reference: true, from: {kind: DockerImage, name: "r.example/a:v1"}}
         ---
         apiVersion: v1
         kind: ServiceAccount
@@ -142,6 +145,14 @@ class ObjectCommandsTest {
     assertThat(run("apply -f " + file).out).isEqualTo(both.formatted("unchanged", "unchanged"));
     Files.writeString(file, text.replace("team: one", "team: two"));
     assertThat(run("apply -f " + file).out).isEqualTo(both.formatted("configured", "unchanged"));
+
+    run("tag r.example/b:v2 applied:v2 --reference");
+    Files.writeString(file, text.replace("team: one", "team: two").replace("name: v1", "name: v3"));
+    assertThat(run("apply -f " + file).out).startsWith(STREAM + "applied configured\n");
+    assertThat(run("describe is applied").out)
+        .contains("v2\n  reference to registry r.example/b:v2\n")
+        .contains("v3\n  reference to registry r.example/a:v1\n")
+        .contains("v1\n  no spec tag\n");
 
     assertThat(run("get is -l team=two -o name").out).isEqualTo(STREAM + "applied\n");
     assertThat(run("get is/applied sa/robot").out)

@@ -2,6 +2,7 @@ package dev.cistern.server.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.server.cli.objects.LastApplied;
 import dev.cistern.server.cli.objects.Placed;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.Patch;
@@ -13,10 +14,7 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.node.ObjectNode;
 
-/**
- * Makes objects what files say: {@code oc apply}. What a file does not name stays as it is, as with
- * a patch.
- */
+/** Makes objects what files say: {@code oc apply}. What a file has never said stays as it is. */
 final class ApplyCommand implements Command {
   private static final String STRATEGIC = "application/strategic-merge-patch+json";
   private static final int MOST_TRIES = 5;
@@ -63,11 +61,12 @@ final class ApplyCommand implements Command {
   private static String appliedOnce(ApiClient server, Placed wanted) throws IOException {
     Optional<ObjectNode> before = present(server, wanted);
     if (before.isEmpty()) {
-      server.create(wanted.type(), wanted.namespace(), wanted.object());
+      server.create(wanted.type(), wanted.namespace(), LastApplied.noted(wanted.object()));
       return "created";
     }
     ObjectNode now = before.get();
-    var patch = Patch.parse(STRATEGIC, wanted.object().toString().getBytes(UTF_8));
+    String changes = LastApplied.patch(now, wanted.object()).toString();
+    Patch patch = Patch.parse(STRATEGIC, changes.getBytes(UTF_8));
     if (!(patch.apply(now) instanceof ObjectNode next) || next.equals(now)) {
       return "unchanged";
     }

@@ -129,7 +129,8 @@ public final class Main {
     var help = new StringBuilder(usage + ": " + command.summary() + "\n\n");
     for (Option option : command.options().getOptions()) {
       String argument = option.hasArg() && !Flags.isOne(option) ? " " + option.getArgName() : "";
-      String name = "--" + option.getLongOpt() + argument;
+      String letter = option.getOpt() == null ? "" : "-" + option.getOpt() + ", ";
+      String name = letter + "--" + option.getLongOpt() + argument;
       help.append(String.format("  %-26s %s%n", name, option.getDescription()));
     }
     return help.append(String.format("  %-26s %s%n", "--help", "this text")).toString();

@@ -13,22 +13,16 @@ final class Namespace {
   private Namespace() {}
 
   static Option option() {
-    return Option.builder("n")
-        .longOpt(KEY)
-        .hasArg()
-        .argName("NAMESPACE")
-        .desc("which: the first path component of its repositories")
-        .get();
+    return named("which: the first path component of its repositories");
   }
 
   /** Returns the option of commands that do not need it. */
   static Option ofObjects() {
-    return Option.builder("n")
-        .longOpt(KEY)
-        .hasArg()
-        .argName("NAMESPACE")
-        .desc("of the objects (default " + DEFAULT + ")")
-        .get();
+    return named("of the objects (default " + DEFAULT + ")");
+  }
+
+  static Option named(String description) {
+    return Option.builder("n").longOpt(KEY).hasArg().argName("NAMESPACE").desc(description).get();
   }
 
   static Optional<String> of(CommandLine line) {

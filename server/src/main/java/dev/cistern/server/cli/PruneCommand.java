@@ -41,8 +41,7 @@ final class PruneCommand implements Command {
             ConfigOptions.option(
                 KEEP_REVISIONS, "N", "keeps so many images of each tag (default 3)"))
         .addOption(
-            ConfigOptions.option(
-                Namespace.KEY, "NAMESPACE", "only image streams there (default all)"))
+            Namespace.named("only the image streams there, and images of no others (default all)"))
         .addOption(Flags.flag(CONFIRM, "remove them, not only say which"));
   }
 
@@ -81,9 +80,7 @@ final class PruneCommand implements Command {
     if (line.hasOption(KEEP_REVISIONS)) {
       order.put("keepTagRevisions", revisions(line.getOptionValue(KEEP_REVISIONS)));
     }
-    if (line.hasOption(Namespace.KEY)) {
-      order.put("namespace", line.getOptionValue(Namespace.KEY));
-    }
+    Namespace.of(line).ifPresent(name -> order.put(Namespace.KEY, name));
     return order;
   }
 
