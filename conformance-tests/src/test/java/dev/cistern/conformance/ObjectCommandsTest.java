@@ -181,6 +181,16 @@ class ObjectCommandsTest {
   }
 
   @Test
+  void aDeletionNeedsNoBody() {
+    String path = "/apis/image.openshift.io/v1/namespaces/default/imagestreams/never";
+    try (var client = new TestClient(server)) {
+      for (int i = 0; i < 50; i++) {
+        assertThat(client.delete(path).text()).contains("\"reason\":\"NotFound\"");
+      }
+    }
+  }
+
+  @Test
   void otherKindsAreNotDescribed() {
     assertThat(run("describe sa default").err)
         .startsWith(
