@@ -82,7 +82,10 @@ record Call(
    * @throws ApiException if there is none
    */
   ObjectNode object() {
-    byte[] bytes = body();
+    return object(body());
+  }
+
+  private ObjectNode object(byte[] bytes) {
     if (mediaType().equals(Protobuf.MEDIA_TYPE)) {
       return Protobuf.parse(bytes);
     }
@@ -106,9 +109,7 @@ record Call(
 
   /** Returns the options in the body of a DELETE; nothing if there are none. */
   JsonNode deleteOptions() {
-    if (request.body().isEmpty()) {
-      return JsonMapper.shared().createObjectNode();
-    }
-    return object();
+    byte[] bytes = body(); // whether any is to come is not known before the end
+    return bytes.length == 0 ? JsonMapper.shared().createObjectNode() : object(bytes);
   }
 }

@@ -1,5 +1,6 @@
 package dev.cistern.server.api;
 
+import dev.cistern.server.objects.Ages;
 import dev.cistern.server.objects.Meta;
 import java.time.Instant;
 import java.util.List;

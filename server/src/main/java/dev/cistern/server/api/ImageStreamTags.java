@@ -2,6 +2,7 @@ package dev.cistern.server.api;
 
 import dev.cistern.auth.access.Verb;
 import dev.cistern.server.access.Gate;
+import dev.cistern.server.objects.Ages;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;

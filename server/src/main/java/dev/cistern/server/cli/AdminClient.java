@@ -2,26 +2,20 @@ package dev.cistern.server.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.server.cli.ServerConnection.Answer;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.ConnectException;
-import java.net.HttpURLConnection;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import javax.net.ssl.HttpsURLConnection;
-import javax.net.ssl.SSLHandshakeException;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Asks a running server what administrators may ask it, over HTTP. It shows credentials to a server
@@ -32,24 +26,26 @@ final class AdminClient {
   private static final String AUTHFILE = "authfile";
   private static final String CA_FILE = "ca-file";
   private static final String USUAL = "http://127.0.0.1:5000";
-  private static final int TIMEOUT_MILLIS = 60_000;
-  private static final String JSON = "application/json";
+  private static final String FOR_ALL = "scope=registry:admin:*";
   private static final int UNAUTHORIZED = 401;
   private static final int FORBIDDEN = 403;
 
-  private final URI server;
-  private final Optional<Path> caFile;
+  private final ServerConnection connection;
   private final Logins logins;
   private @Nullable Login login;
 
-  private AdminClient(URI server, Optional<Path> caFile, Logins logins) {
-    this.server = server;
-    this.caFile = caFile;
+  private AdminClient(ServerConnection connection, Logins logins) {
+    this.connection = connection;
     this.logins = logins;
   }
 
-  /** Returns the options that all commands have that ask a server. */
+  /** Returns the options that all commands have that ask a server and tell what it says. */
   static Options options() {
+    return connectionOptions().addOption(Output.option());
+  }
+
+  /** Returns the options that say which server, and who asks it. */
+  static Options connectionOptions() {
     return new Options()
         .addOption(option(SERVER, "URL", "the server to ask (default " + USUAL + ")"))
         .addOption(
@@ -59,8 +55,7 @@ final class AdminClient {
                 "credentials for it (default $CISTERN_TOKEN, or what podman login and docker login"
                     + " saved)"))
         .addOption(
-            option(CA_FILE, "FILE", "who signs its certificate, PEM (default: as the JDK says)"))
-        .addOption(Output.option());
+            option(CA_FILE, "FILE", "who signs its certificate, PEM (default: as the JDK says)"));
   }
 
   private static Option option(String name, String argument, String description) {
@@ -69,10 +64,9 @@ final class AdminClient {
 
   /** Returns the client that the options ask for. */
   static AdminClient of(CommandLine line) throws ParseException {
-    URI server = server(line);
     return new AdminClient(
-        server,
-        Optional.ofNullable(line.getOptionValue(CA_FILE)).map(Path::of),
+        new ServerConnection(
+            server(line), Optional.ofNullable(line.getOptionValue(CA_FILE)).map(Path::of)),
         new Logins(
             Optional.ofNullable(line.getOptionValue(AUTHFILE)).map(Path::of), System.getenv()));
   }
@@ -97,11 +91,11 @@ final class AdminClient {
 
   /** Returns the server's host as clients name it: with the port, if the URL has one. */
   String host() {
-    return server.getRawAuthority();
+    return connection.server().getRawAuthority();
   }
 
   JsonNode get(String path, Map<String, String> parameters) throws IOException {
-    return send("GET", path + query(parameters), "");
+    return ask(Ask.get(path + query(parameters)));
   }
 
   JsonNode post(String path, JsonNode body) throws IOException {
@@ -109,10 +103,10 @@ final class AdminClient {
   }
 
   JsonNode post(String path, Map<String, String> parameters, JsonNode body) throws IOException {
-    return send("POST", path + query(parameters), body.toString());
+    return ask(Ask.send("POST", path + query(parameters), body));
   }
 
-  private static String query(Map<String, String> parameters) {
+  static String query(Map<String, String> parameters) {
     return parameters.isEmpty()
         ? ""
         : parameters.entrySet().stream()
@@ -120,58 +114,144 @@ final class AdminClient {
             .collect(Collectors.joining("&", "?", ""));
   }
 
-  /** What the server said. */
-  private record Answer(int status, JsonNode json) {}
+  /**
+   * Asks, with credentials if the server wants to see some.
+   *
+   * @throws StatusException if the API for objects refuses
+   * @throws IOException if there is no answer, or another refusal
+   */
+  JsonNode ask(Ask ask) throws IOException {
+    return asked(() -> connection.send(ask, Optional.ofNullable(login)));
+  }
 
-  private JsonNode send(String method, String path, String body) throws IOException {
-    Answer answer = sendOnce(method, path, JSON, body);
-    if (answer.status == UNAUTHORIZED && login == null) {
-      login = login(answer.json);
-      answer = sendOnce(method, path, JSON, body);
+  /** Asks for a stream of lines, and returns when it ends. */
+  void follow(Ask ask, ServerConnection.Listener listener) throws IOException {
+    asked(() -> connection.follow(ask, Optional.ofNullable(login), listener));
+  }
+
+  /** One try. */
+  private interface Asking {
+    Answer send() throws IOException;
+  }
+
+  private JsonNode asked(Asking asking) throws IOException {
+    Answer answer = asking.send();
+    if (login == null && wantsLogin(answer)) {
+      answer = asking.send();
     }
-    if (answer.status == UNAUTHORIZED) {
-      throw new IOException(complaint(answer.json) + as() + "; " + advice());
+    if (!answer.isRefusal()) {
+      return answer.json();
     }
-    if (answer.status == FORBIDDEN) {
-      throw new IOException(complaint(answer.json) + as());
+    if (answer.status() == UNAUTHORIZED) {
+      throw new IOException(complaint(answer.json()) + as() + "; " + advice());
     }
-    if (answer.status >= 400) {
-      throw new IOException(complaint(answer.json));
+    String as = answer.status() == FORBIDDEN ? as() + adviceForAnonymous(answer.json()) : "";
+    throw StatusException.isOne(answer.json())
+        ? StatusException.of(answer.json(), as)
+        : new IOException(complaint(answer.json()) + as);
+  }
+
+  /**
+   * Looks for credentials if the server wants to see some. The API for objects says that what
+   * nobody has shown may not be done, and not that something should be shown.
+   */
+  private boolean wantsLogin(Answer answer) throws IOException {
+    if (answer.status() == FORBIDDEN && StatusException.isOne(answer.json())) {
+      Optional<Login> known = logins.find(host(), isHttp()).login();
+      login = known.isEmpty() ? null : usable(known.get());
+    } else if (answer.status() == UNAUTHORIZED) {
+      login = login(answer.json());
     }
-    return answer.json;
+    return login != null;
+  }
+
+  /** Returns what helps if somebody might do this, and it is not known who asks. */
+  private String adviceForAnonymous(JsonNode refusal) {
+    return login == null && complaint(refusal).contains("User \"system:anonymous\"")
+        ? "; there are no credentials for it: " + advice()
+        : "";
+  }
+
+  /** Returns where the server is. */
+  URI url() {
+    return connection.server();
+  }
+
+  /** Returns who signs its certificate, if that was said. */
+  Optional<Path> caFile() {
+    return connection.caFile();
+  }
+
+  /** Says whether it is reached without TLS. */
+  boolean isHttp() {
+    return connection.server().getScheme().equals("http");
   }
 
   /** Returns the credentials for this server, or says how to get some. */
   private Login login(JsonNode refusal) throws IOException {
-    Logins.Found found = logins.find(host(), server.getScheme().equals("http"));
+    Logins.Found found = logins.find(host(), isHttp());
     if (found.login().isEmpty()) {
       var problems = new StringBuilder();
       found.problems().forEach(problem -> problems.append("; " + problem));
       throw new IOException(
           complaint(refusal) + "; there are no credentials for it: " + advice() + problems);
     }
-    Login known = found.login().get();
-    return known.identityToken().isEmpty() ? known : exchanged(known);
+    return usable(found.login().get());
+  }
+
+  private Login usable(Login known) throws IOException {
+    return known.identityToken().isEmpty() ? known : known.with(refreshed(known).text());
+  }
+
+  /**
+   * A token for all that its owner may do.
+   *
+   * @param seconds for which it is good from now; 0 if that is not known
+   */
+  record Token(String text, long seconds) {}
+
+  /** Returns a token for the credentials for this server, if there are some. */
+  Optional<Token> token() throws IOException {
+    Optional<Login> known = logins.find(host(), isHttp()).login();
+    if (known.isEmpty()) {
+      return Optional.empty();
+    }
+    Login login = known.get();
+    if (login.token().isPresent()) {
+      return Optional.of(new Token(login.token().get(), 0));
+    }
+    return Optional.of(
+        login.identityToken().isEmpty()
+            ? token(login, connection.send(Ask.get("/token?" + FOR_ALL), Optional.of(login)))
+            : refreshed(login));
+  }
+
+  private Token token(Login known, Answer answer) throws IOException {
+    if (answer.isRefusal()) {
+      throw new IOException(
+          complaint(answer.json()) + " (asked with " + known.source() + "); " + advice());
+    }
+    return new Token(
+        answer.json().path("access_token").asString(""),
+        answer.json().path("expires_in").asLong(0));
   }
 
   /** Returns a token for what docker login has saved (OAuth2 of the distribution project). */
-  private Login exchanged(Login known) throws IOException {
+  private Token refreshed(Login known) throws IOException {
     String form =
-        "grant_type=refresh_token&scope=registry:admin:*&refresh_token="
+        "grant_type=refresh_token&"
+            + FOR_ALL
+            + "&refresh_token="
             + URLEncoder.encode(known.identityToken(), UTF_8);
-    Answer answer = sendOnce("POST", "/token", "application/x-www-form-urlencoded", form);
-    if (answer.status >= 400) {
-      throw new IOException(
-          complaint(answer.json) + " (asked with " + known.source() + "); " + advice());
-    }
-    return known.with(answer.json.path("access_token").asString());
+    return token(known, connection.send(Ask.form("/token", form), Optional.empty()));
   }
 
   private String as() {
     return login == null ? "" : " (asked with " + login.source() + ")";
   }
 
-  private String advice() {
+  /** Returns how one gets credentials. */
+  String advice() {
     return "podman login "
         + host()
         + ", docker login "
@@ -182,52 +262,11 @@ final class AdminClient {
         + " in CISTERN_TOKEN";
   }
 
-  private Answer sendOnce(String method, String path, String type, String body) throws IOException {
-    var connection = (HttpURLConnection) server.resolve(path).toURL().openConnection();
-    try {
-      if (connection instanceof HttpsURLConnection https && caFile.isPresent()) {
-        https.setSSLSocketFactory(Authorities.trusting(caFile.get()));
-      }
-      connection.setRequestMethod(method);
-      connection.setInstanceFollowRedirects(false);
-      connection.setConnectTimeout(TIMEOUT_MILLIS);
-      connection.setReadTimeout(TIMEOUT_MILLIS);
-      if (login != null) {
-        connection.setRequestProperty("Authorization", login.authorization());
-      }
-      if (!body.isEmpty()) {
-        connection.setRequestProperty("Content-Type", type);
-        connection.setDoOutput(true);
-        connection.getOutputStream().write(body.getBytes(UTF_8));
-      }
-      return new Answer(connection.getResponseCode(), read(connection));
-    } catch (ConnectException e) {
-      throw new IOException("no server answers at " + server + "; --server URL names another", e);
-    } catch (SSLHandshakeException e) {
-      throw new IOException(
-          "the certificate of "
-              + server
-              + " is not trusted: "
-              + e.getMessage()
-              + "; --ca-file FILE says who signs it",
-          e);
-    } finally {
-      connection.disconnect();
-    }
-  }
-
-  private JsonNode read(HttpURLConnection connection) throws IOException {
-    boolean isError = connection.getResponseCode() >= 400;
-    try (InputStream in = isError ? connection.getErrorStream() : connection.getInputStream()) {
-      return JsonMapper.shared().readTree(in == null ? new byte[0] : in.readAllBytes());
-    } catch (JacksonException e) {
-      throw new IOException(server + " is no Cistern: it does not answer with JSON", e);
-    }
-  }
-
+  /** Returns what a refusal says: one of the distribution specification, or a Status. */
   private static String complaint(JsonNode answer) {
     JsonNode error = answer.path("errors").path(0);
     String advice = error.path("detail").path("advice").asString("");
-    return error.path("message").asString("refused") + (advice.isEmpty() ? "" : "; " + advice);
+    String message = answer.path("message").asString("refused");
+    return error.path("message").asString(message) + (advice.isEmpty() ? "" : "; " + advice);
   }
 }

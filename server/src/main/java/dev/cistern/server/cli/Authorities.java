@@ -44,7 +44,8 @@ final class Authorities {
     }
   }
 
-  private static byte[] bytes(Path file) throws IOException {
+  /** Returns what is in such a file. */
+  static byte[] bytes(Path file) throws IOException {
     try {
       return Files.readAllBytes(file);
     } catch (IOException e) {

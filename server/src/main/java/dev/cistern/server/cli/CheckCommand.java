@@ -34,7 +34,7 @@ final class CheckCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err) {
     Config config = ConfigOptions.read(line, System.getenv());
     out.println("listen: " + config.listen().getHostString() + ":" + config.listen().getPort());
     out.println("storage: " + config.data().toAbsolutePath());

@@ -13,7 +13,10 @@ interface Command {
   /** Returns what it does, in a line. */
   String summary();
 
-  /** Returns what it wants besides options: nothing, one thing, or ({@code ...}) one or more. */
+  /**
+   * Returns what it wants besides options: nothing, one thing, or ({@code ...}) one or more; in
+   * brackets if they may be missing.
+   */
   default String operands() {
     return "";
   }
@@ -23,8 +26,9 @@ interface Command {
   /**
    * Does it.
    *
+   * @param err for what is no result
    * @return the exit status
    */
-  int run(CommandLine line, PrintWriter out)
+  int run(CommandLine line, PrintWriter out, PrintWriter err)
       throws IOException, InterruptedException, ParseException;
 }

@@ -2,6 +2,7 @@ package dev.cistern.server.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.server.cli.objects.Placed;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Base64;
@@ -16,7 +17,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Makes a token of a service account: {@code create token}. */
+/** Makes objects of files, or a token of a service account: {@code create -f, create token}. */
 final class CreateCommand implements Command {
   private static final String DURATION = "duration";
   private static final String REGISTRY = "registry";
@@ -30,19 +31,20 @@ final class CreateCommand implements Command {
 
   @Override
   public String summary() {
-    return "create token NAME: makes a token of a service account; -o dockerconfigjson for a pull"
-        + " secret";
+    return "create -f FILE: makes objects; create token NAME: makes a token of a service account,"
+        + " -o dockerconfigjson for a pull secret";
   }
 
   @Override
   public String operands() {
-    return "token NAME...";
+    return "[token NAME...]";
   }
 
   @Override
   public Options options() {
     return AdminClient.options()
         .addOption(Namespace.option())
+        .addOption(FileOptions.option())
         .addOption(
             ConfigOptions.option(
                 DURATION, "TIME", "how long it is good: 1s to 365d, such as 24h (default 1h)"))
@@ -54,10 +56,15 @@ final class CreateCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     List<String> words = line.getArgList();
+    if (words.isEmpty() && line.hasOption(FileOptions.FILENAME)) {
+      ApiClient server = ApiClient.of(line);
+      return FileOptions.forEach(line, server, "creating", one -> created(server, one), out, err);
+    }
     if (words.size() != 2 || !words.getFirst().equals("token")) {
-      throw new ParseException("create token NAME is expected");
+      throw new ParseException("create token NAME is expected, or create -f FILE");
     }
     boolean isDockerConfig = DOCKER_CONFIG.equals(line.getOptionValue("o"));
     boolean isJson = !isDockerConfig && Output.isJson(line);
@@ -79,6 +86,11 @@ final class CreateCommand implements Command {
       out.println(isJson ? answer.toString() : token);
     }
     return 0;
+  }
+
+  private static String created(ApiClient server, Placed object) throws IOException {
+    server.create(object.type(), object.namespace(), object.object());
+    return object + " created";
   }
 
   private static long seconds(String text) throws ParseException {

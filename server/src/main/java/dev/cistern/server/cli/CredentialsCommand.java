@@ -43,7 +43,8 @@ final class CredentialsCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     boolean isJson = Output.isJson(line);
     var keyrings = new ArrayList<Keyring>();
     for (Path file : ConfigOptions.paths(line, AUTHFILE)) {

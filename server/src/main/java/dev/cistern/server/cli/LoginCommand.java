@@ -44,7 +44,8 @@ final class LoginCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     if (!line.getArgList().getFirst().equals("login")) {
       throw new ParseException("login is expected, not " + line.getArgList().getFirst());
     }

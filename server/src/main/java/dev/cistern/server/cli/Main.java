@@ -2,6 +2,7 @@ package dev.cistern.server.cli;
 
 import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.mirror.rules.RulesException;
+import dev.cistern.server.cli.objects.ObjectException;
 import dev.cistern.server.config.ConfigException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -30,8 +31,16 @@ public final class Main {
           OrderCommand.unpin(),
           OrderCommand.purge(),
           new PreheatCommand(),
+          new ImportImageCommand(),
+          new TagCommand(),
+          new GetCommand(),
+          new DescribeCommand(),
+          new ApplyCommand(),
+          new DeleteCommand(),
+          new PruneCommand(),
           new PolicyCommand(),
           new CreateCommand(),
+          new KubeconfigCommand(),
           new TrainCommand());
 
   private Main() {}
@@ -73,25 +82,31 @@ public final class Main {
       return 0;
     }
     try {
-      return command.run(parse(command, rest), out);
+      return command.run(parse(command, rest), out, err);
     } catch (ParseException e) {
       err.println("error: " + e.getMessage() + "; see cistern " + command.name() + " --help");
       return MISUSED;
-    } catch (ConfigException | RulesException | CredentialsException | IOException e) {
-      err.println("error: " + e.getMessage());
+    } catch (ConfigException
+        | RulesException
+        | CredentialsException
+        | ObjectException
+        | IOException e) {
+      out.flush();
+      err.println(Complaint.of(e));
       return FAILED;
     }
   }
 
   static CommandLine parse(Command command, List<String> rest) throws ParseException {
     CommandLine line =
-        new DefaultParser(false).parse(command.options(), rest.toArray(String[]::new), false);
+        new DefaultParser(false)
+            .parse(command.options(), Flags.spelledOut(command.options(), rest), false);
     String operands = command.operands();
-    int most = operands.isEmpty() ? 0 : operands.endsWith("...") ? Integer.MAX_VALUE : 1;
+    int most = operands.isEmpty() ? 0 : operands.contains("...") ? Integer.MAX_VALUE : 1;
     if (line.getArgList().size() > most) {
       throw new ParseException("Unexpected argument: " + line.getArgList().get(most));
     }
-    if (line.getArgList().isEmpty() && most > 0) {
+    if (line.getArgList().isEmpty() && most > 0 && !operands.startsWith("[")) {
       throw new ParseException("Missing argument: " + operands);
     }
     return line;
@@ -113,8 +128,9 @@ public final class Main {
     String usage = ("cistern " + command.name() + " " + command.operands()).strip();
     var help = new StringBuilder(usage + ": " + command.summary() + "\n\n");
     for (Option option : command.options().getOptions()) {
-      String argument = option.hasArg() ? " " + option.getArgName() : "";
-      String name = "--" + option.getLongOpt() + argument;
+      String argument = option.hasArg() && !Flags.isOne(option) ? " " + option.getArgName() : "";
+      String letter = option.getOpt() == null ? "" : "-" + option.getOpt() + ", ";
+      String name = letter + "--" + option.getLongOpt() + argument;
       help.append(String.format("  %-26s %s%n", name, option.getDescription()));
     }
     return help.append(String.format("  %-26s %s%n", "--help", "this text")).toString();

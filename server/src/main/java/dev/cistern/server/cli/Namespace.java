@@ -7,21 +7,31 @@ import org.apache.commons.cli.ParseException;
 
 /** The option {@code -n}: the namespace that is meant. */
 final class Namespace {
+  private static final String DEFAULT = "default";
   static final String KEY = "namespace";
 
   private Namespace() {}
 
   static Option option() {
-    return Option.builder("n")
-        .longOpt(KEY)
-        .hasArg()
-        .argName("NAMESPACE")
-        .desc("which: the first path component of its repositories")
-        .get();
+    return named("which: the first path component of its repositories");
+  }
+
+  /** Returns the option of commands that do not need it. */
+  static Option ofObjects() {
+    return named("of the objects (default " + DEFAULT + ")");
+  }
+
+  static Option named(String description) {
+    return Option.builder("n").longOpt(KEY).hasArg().argName("NAMESPACE").desc(description).get();
   }
 
   static Optional<String> of(CommandLine line) {
     return Optional.ofNullable(line.getOptionValue("n"));
+  }
+
+  /** Returns the namespace that objects are in if none is named. */
+  static String orDefault(CommandLine line) {
+    return of(line).orElse(DEFAULT);
   }
 
   static String required(CommandLine line) throws ParseException {

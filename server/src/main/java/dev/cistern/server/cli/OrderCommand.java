@@ -67,7 +67,8 @@ record OrderCommand(String name, String summary, Function<JsonNode, String> told
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     boolean isJson = Output.isJson(line);
     JsonNode answer =
         AdminClient.of(line)

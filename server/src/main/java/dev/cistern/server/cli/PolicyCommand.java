@@ -71,7 +71,8 @@ final class PolicyCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     List<String> words = line.getArgList();
     Change change = CHANGES.get(words.getFirst());
     boolean isJson = Output.isJson(line);

@@ -50,7 +50,7 @@ final class PreheatCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out)
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
       throws IOException, InterruptedException, ParseException {
     boolean isBar = !Output.isJson(line) && isTerminal();
     AdminClient server = AdminClient.of(line);

@@ -73,7 +73,8 @@ final class RenderCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     boolean isJson = Output.isJson(line);
     String kind = line.getArgList().getFirst();
     List<String> rest = line.getArgList().subList(1, line.getArgList().size());

@@ -49,7 +49,7 @@ final class ResolveCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err) throws ParseException {
     boolean isJson = Output.isJson(line);
     List<Path> confs = ConfigOptions.paths(line, REGISTRIES_CONF);
     List<Path> directories = ConfigOptions.paths(line, RESOURCES);

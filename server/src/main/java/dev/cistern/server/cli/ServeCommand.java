@@ -28,7 +28,8 @@ final class ServeCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, InterruptedException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, InterruptedException {
     Config config = ConfigOptions.read(line, System.getenv());
     Logs.start(config.logFormat());
     Cistern cistern = Cistern.start(config);

@@ -53,7 +53,8 @@ final class TrainCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     Path data = Files.createTempDirectory("cistern-train");
     Config origin = config("--data", data.resolve("origin").toString());
     Logs.start(origin.logFormat());

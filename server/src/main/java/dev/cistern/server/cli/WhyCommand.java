@@ -31,7 +31,8 @@ final class WhyCommand implements Command {
   }
 
   @Override
-  public int run(CommandLine line, PrintWriter out) throws IOException, ParseException {
+  public int run(CommandLine line, PrintWriter out, PrintWriter err)
+      throws IOException, ParseException {
     boolean isJson = Output.isJson(line);
     JsonNode why =
         AdminClient.of(line).get("/admin/why", Map.of("ref", line.getArgList().getFirst()));

@@ -51,11 +51,6 @@ public final class RequestBody {
     return length;
   }
 
-  /** Says whether the client said that there is none, or sent no length and no more is to come. */
-  public boolean isEmpty() {
-    return length.orElse(isEnded() ? 0 : 1) == 0;
-  }
-
   /**
    * Returns what comes next, or null at the end. It may be read until the next call.
    *

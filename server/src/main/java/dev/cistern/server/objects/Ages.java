@@ -1,35 +1,50 @@
-package dev.cistern.server.api;
+package dev.cistern.server.objects;
 
-import dev.cistern.server.objects.Meta;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import tools.jackson.databind.JsonNode;
 
 /** How long ago something was, as people say it. */
-final class Ages {
+public final class Ages {
   private Ages() {}
 
-  /** Returns the age of an object, such as {@code 3m} (as {@code kubectl get} has it). */
-  static String of(JsonNode object, Instant now) {
+  /** Returns the age of an object, such as {@code 3m12s} (as {@code kubectl get} has it). */
+  public static String of(JsonNode object, Instant now) {
     String made = Meta.text(object, "creationTimestamp");
     if (made.isEmpty()) {
       return "<unknown>";
     }
     Duration age = Duration.between(OffsetDateTime.parse(made).toInstant(), now);
     long seconds = Math.max(0, age.toSeconds());
+    long minutes = seconds / 60;
+    long hours = minutes / 60;
     if (seconds < 120) {
       return seconds + "s";
-    } else if (seconds < 3 * 3600) {
-      return seconds / 60 + "m";
-    } else if (seconds < 48 * 3600) {
-      return seconds / 3600 + "h";
+    } else if (minutes < 10) {
+      return minutes + "m" + rest(seconds % 60, "s");
+    } else if (hours < 3) {
+      return minutes + "m";
+    } else if (hours < 8) {
+      return hours + "h" + rest(minutes % 60, "m");
+    } else if (hours < 48) {
+      return hours + "h";
+    } else if (hours < 24 * 8) {
+      return hours / 24 + "d" + rest(hours % 24, "h");
+    } else if (hours < 24 * 365 * 2) {
+      return hours / 24 + "d";
+    } else if (hours < 24 * 365 * 8) {
+      return hours / 24 / 365 + "y" + rest(hours / 24 % 365, "d");
     }
-    return seconds / 86_400 + "d";
+    return hours / 24 / 365 + "y";
+  }
+
+  private static String rest(long number, String unit) {
+    return number == 0 ? "" : number + unit;
   }
 
   /** Returns such as {@code 3 minutes}, in the words of go-units. */
-  static String between(Instant then, Instant now) {
+  public static String between(Instant then, Instant now) {
     Duration age = Duration.between(then, now);
     long seconds = Math.max(0, age.toSeconds());
     long minutes = seconds / 60;
