@@ -1,5 +1,6 @@
 package dev.cistern.auth.credentials;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
@@ -74,7 +75,7 @@ class DockerConfigFuzzTest {
   /** Says whether no key and no name of a helper has the secret, which messages may tell. */
   private static boolean isSecretNowhereButInValues(byte[] file) {
     try {
-      return !isInKeys(new JsonMapper().readTree(file));
+      return !isInKeys(new JsonMapper().readTree(new String(file, UTF_8)));
     } catch (RuntimeException notJson) {
       return true;
     }

@@ -99,8 +99,8 @@ final class Section {
     } catch (MarkedYamlEngineException e) {
       String line = e.getProblemMark().map(mark -> ":" + (mark.getLine() + 1)).orElse("");
       throw new ConfigException(file + line + ": not YAML: " + Texts.cut(e.getProblem()));
-    } catch (YamlEngineException e) {
-      throw new ConfigException(file + ": not YAML: " + e.getMessage());
+    } catch (YamlEngineException | IllegalArgumentException e) { // the latter of an odd tag
+      throw new ConfigException(file + ": not YAML: " + Texts.cut(String.valueOf(e.getMessage())));
     }
   }
 

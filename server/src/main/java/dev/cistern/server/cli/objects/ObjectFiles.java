@@ -72,7 +72,7 @@ public final class ObjectFiles {
           add(items, JsonMapper.shared().valueToTree(document), file);
         }
       }
-    } catch (YamlEngineException e) {
+    } catch (YamlEngineException | IllegalArgumentException e) { // the latter of an odd tag
       throw new ObjectException("error parsing " + file + ": " + e.getMessage());
     }
     if (items.isEmpty()) {
