@@ -135,7 +135,7 @@ class StreamsDocumentTest {
   private Command cistern(String line) {
     String[] words = line.split(" ", -1);
     for (int i = 0; i < words.length; i++) {
-      boolean isFile = words[i].endsWith(".yaml") || words[i].equals("kubeconfig") && i > 1;
+      boolean isFile = words[i].endsWith(".yaml") || (i > 1 && words[i].equals("kubeconfig"));
       words[i] = isFile ? directory.resolve(words[i]).toString() : words[i];
     }
     return Command.cistern(List.of(words).subList(1, words.length).toArray(String[]::new))
