@@ -113,13 +113,15 @@ class StreamsDocumentTest {
       case "kubeconfig" -> List.of("no user is written: oc and kubectl send credentials only over");
       case "apply" ->
           List.of(words.get(3).equals("team.yaml") ? "namespace/team created" : STREAM + "app");
-      case "import-image" ->
-          List.of(STREAM + words.get(2).replaceFirst(":.*", "") + " imported\n");
+      case "import-image" -> List.of(STREAM + words.get(2).replaceFirst(":.*", "") + " imported\n");
       case "tag" ->
           List.of(
               words.contains("-d")
                   ? "Deleted tag team/app:elsewhere."
-                  : "Tag " + words.get(3) + " set" + (line.contains("--alias") ? " up to" : " to"));
+                  : "Tag "
+                      + words.get(3).replaceFirst(".*/", "")
+                      + " set"
+                      + (line.contains("--alias") ? " up to" : " to"));
       case "describe" -> List.of("Name:", "pushed", "v1\n  no spec tag");
       case "get" ->
           words.contains("istag")
