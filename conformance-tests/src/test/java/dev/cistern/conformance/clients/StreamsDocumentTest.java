@@ -103,7 +103,9 @@ class StreamsDocumentTest {
       }
     }
     assertThat(directory.resolve("kubeconfig")).content().contains("server: http://");
-    assertThat(cistern("./cistern describe is/app -n team").run()).contains("v2\n  tagged from ");
+    assertThat(cistern("./cistern describe is/app -n team").run())
+        .contains("production\n  tagged from app@sha256:")
+        .doesNotContain("elsewhere");
   }
 
   /** Returns the parts of what a command says. */
