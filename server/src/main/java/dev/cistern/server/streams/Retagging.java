@@ -235,6 +235,9 @@ final class Retagging {
     var images = new TreeMap<String, TagEvent>();
     for (TagHistory was : stream.history().values()) {
       for (TagEvent event : was.items()) {
+        if (event.image().isEmpty()) {
+          continue; // it only refers to an image elsewhere
+        }
         if (isMeant(event.image(), text)) {
           images.putIfAbsent(event.image(), event);
         }

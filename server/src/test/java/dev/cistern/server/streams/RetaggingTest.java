@@ -129,7 +129,8 @@ class RetaggingTest {
         named("base")
             .with("v1", was("x", ONE))
             .with("v2", was("y", TWO))
-            .with("v3", was("z", TWO)));
+            .with("v3", was("z", TWO))
+            .with("only-a-reference", was("r.example/a", "")));
 
     for (String name : List.of("base@" + TWO, "base@sha256:12", "base@12", "base@12121")) {
       assertThat(made(stream().with(tag("a", "ImageStreamImage", name))).latest("a"))
@@ -278,6 +279,7 @@ class RetaggingTest {
 
           @Override
           public Set<String> children(String image) {
+            assertThat(image).as("what has no digest is no object").isNotEmpty();
             return Set.of();
           }
         },
