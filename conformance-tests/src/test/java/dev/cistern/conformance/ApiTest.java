@@ -225,6 +225,14 @@ class ApiTest {
     assertThat(api.get(path).status()).isEqualTo(200);
   }
 
+  @Test
+  void whatIsThereByItselfCannotBeDeleted() {
+    ApiClient.Said refused = api.delete("/api/v1/namespaces/default");
+
+    assertThat(refused.status()).isEqualTo(409);
+    assertThat(refused.message()).contains("nobody made it");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

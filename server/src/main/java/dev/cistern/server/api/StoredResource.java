@@ -191,6 +191,10 @@ final class StoredResource
       ObjectNode old = objects.require(type, namespace, name);
       requirePreconditions(type, old, options);
       objects.requireNotOfFile(type, type.name(namespace, name));
+      if (ClusterObjects.isBuiltIn(old)) {
+        throw ApiException.conflict(
+            type, name, "nobody made it, it is there by itself and cannot be deleted");
+      }
       if (call.isDryRun() || done(ClusterObjects.removal(type, old)).isPresent()) {
         return Api.success(type, name, Meta.text(old, "uid"));
       }

@@ -253,8 +253,14 @@ public final class ClusterObjects {
   }
 
   private static Expected expected(ObjectNode object) {
-    long revision = Long.parseLong(Meta.resourceVersion(object));
-    return revision == 0 ? new Expected.Absent() : new Expected.Revision(revision);
+    return isBuiltIn(object)
+        ? new Expected.Absent()
+        : new Expected.Revision(Long.parseLong(Meta.resourceVersion(object)));
+  }
+
+  /** Says whether an object is there without that anybody made it. */
+  public static boolean isBuiltIn(ObjectNode object) {
+    return Long.parseLong(Meta.resourceVersion(object)) == 0;
   }
 
   /**

@@ -20,6 +20,7 @@ import org.slf4j.LoggerFactory;
 public final class StreamFollower implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(StreamFollower.class);
   private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
+  private static final Duration PAUSE = Duration.ofMinutes(1);
   private static final int PAGE = 100;
 
   private final ClusterObjects objects;
@@ -64,10 +65,18 @@ public final class StreamFollower implements Closeable {
         return;
       } catch (RuntimeException e) {
         if (!isClosed) {
-          LOG.atError().setCause(e).log("streams are not followed");
+          LOG.atError().setCause(e).log("streams are not followed; they are again after a pause");
         }
-        return;
+        pause();
       }
+    }
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(PAUSE);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the next wait ends by it
     }
   }
 

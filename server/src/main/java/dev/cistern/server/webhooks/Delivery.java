@@ -54,15 +54,26 @@ final class Delivery {
 
   void run() {
     try {
-      while (follow()) {
-        LOG.debug("more was written down than could be followed: looked at again");
+      while (isToGoOn()) {
+        LOG.debug("what is written down is looked at again");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private boolean isToGoOn() throws InterruptedException {
+    try {
+      return follow();
     } catch (IOException | RuntimeException e) {
       if (!Thread.currentThread().isInterrupted()) {
-        LOG.atError().addKeyValue("url", webhook.url()).setCause(e).log("webhook is not told");
+        LOG.atError()
+            .addKeyValue("url", webhook.url())
+            .setCause(e)
+            .log("webhook is not told; again after a pause");
       }
+      Thread.sleep(LONGEST_PAUSE);
+      return true;
     }
   }
 
