@@ -226,6 +226,25 @@ class ApiTest {
   }
 
   @Test
+  void clientsMayLeaveTheCheckOfObjectsToTheServer() {
+    JsonNode documents = api.get("/openapi/v3").json().path("paths");
+    String at = documents.path("apis/image.openshift.io/v1").path("serverRelativeURL").asString();
+
+    JsonNode patch =
+        api.get(at)
+            .json()
+            .path("paths")
+            .path("/apis/image.openshift.io/v1/namespaces/{namespace}/imagestreams/{name}")
+            .path("patch");
+
+    assertThat(patch.path("parameters").valueStream().map(one -> one.path("name").asString()))
+        .contains("fieldValidation");
+    assertThat(patch.path("x-kubernetes-group-version-kind").path("kind").asString())
+        .isEqualTo("ImageStream");
+    assertThat(api.get("/openapi/v3/apis/odd.example/v1").status()).isEqualTo(404);
+  }
+
+  @Test
   void whatIsThereByItselfCannotBeDeleted() {
     ApiClient.Said refused = api.delete("/api/v1/namespaces/default");
 
@@ -243,6 +262,7 @@ class ApiTest {
         "application/json|{'kind':'Secret','apiVersion':'v1'}|400|BadRequest",
         "application/json|{'metadata':{'name':'Not_A_Name'}}|422|Invalid",
         "application/json|{'metadata':{}}|422|Invalid",
+        "application/json|{'metadata':{'name':'a','name':'b'}}|400|BadRequest",
         "text/plain|{}|403|Forbidden",
         "application/vnd.kubernetes.protobuf|{}|400|BadRequest",
       })

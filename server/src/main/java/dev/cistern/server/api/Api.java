@@ -45,6 +45,7 @@ public final class Api {
   private final Optional<String> knownAs;
   private final Map<String, Resource> byPath = new HashMap<>();
   private final Discovery discovery;
+  private final OpenApi openApi;
 
   /**
    * Makes the API of these objects.
@@ -61,6 +62,7 @@ public final class Api {
     this.objects = objects;
     this.knownAs = knownAs;
     this.discovery = new Discovery(resources);
+    this.openApi = new OpenApi(resources);
     resources.forEach(resource ->
         byPath.put(resource.type().apiVersion() + " " + resource.type().plural(), resource));
   }
@@ -119,7 +121,7 @@ public final class Api {
       return reply(200, version());
     }
     if (request.path().startsWith("/openapi/")) {
-      throw ApiPath.nothing();
+      return reply(200, openApi.at(request.path()).orElseThrow(ApiPath::nothing));
     }
     return switch (ApiPath.parse(request.path())) {
       case ApiPath.Root(boolean isCore) -> root(isCore, request);

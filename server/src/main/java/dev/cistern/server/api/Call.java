@@ -11,6 +11,8 @@ import dev.cistern.server.objects.Protobuf;
 import java.io.IOException;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -28,6 +30,12 @@ record Call(
     Optional<String> namespace,
     Optional<String> name,
     String registry) {
+  /** Refuses what says something twice: nobody knows which of the two is meant. */
+  private static final JsonMapper STRICT =
+      JsonMapper.builder(
+              JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build())
+          .build();
+
   private static final String JSON = "application/json";
   private static final int MOST_BODY_BYTES = 3 << 20;
 
@@ -98,7 +106,7 @@ record Call(
               + Protobuf.MEDIA_TYPE);
     }
     try {
-      if (JsonMapper.shared().readTree(new String(bytes, UTF_8)) instanceof ObjectNode object) {
+      if (STRICT.readTree(new String(bytes, UTF_8)) instanceof ObjectNode object) {
         return object;
       }
       throw ApiException.badRequest("the body is no JSON object");
