@@ -60,7 +60,11 @@ class StreamOfflineTest {
     return Command.cistern(words).and("--server", "http://" + server.host());
   }
 
+  /**
+   * Pulls as a node does that has nothing yet; an image that it has would keep its first digest.
+   */
   private String pull(String reference) {
+    podman.podman("rmi", "--all", "--force").run();
     return podman.pull(server.host() + "/default/app" + reference);
   }
 
@@ -101,16 +105,12 @@ class StreamOfflineTest {
   @Test
   void withoutItWhatWasPulledOnceIsHere() {
     assertThat(pull(":v1")).isEqualTo(image.index());
-    podman.podman("rmi", "-a", "-f").run();
     upstream.close();
 
     assertThat(pull(":v1")).isEqualTo(image.index());
     assertThat(pull("@" + image.amd64())).isEqualTo(image.amd64());
-    assertThat(
-            podman
-                .podman("pull", "--tls-verify=false")
-                .and(server.host() + "/default/app@" + image.arm64())
-                .fail())
-        .isNotEmpty();
+    String never = server.host() + "/default/app@" + image.arm64();
+    assertThat(podman.podman("pull", "--tls-verify=false", never).fail())
+        .contains("Error fetching blob", "502 (Bad Gateway)");
   }
 }
