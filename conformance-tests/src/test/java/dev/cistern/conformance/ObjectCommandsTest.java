@@ -32,7 +32,11 @@ class ObjectCommandsTest {
   static void start(@TempDir Path temporary) {
     directory = temporary;
     upstream = UpstreamRegistry.start();
-    server = new TestConfig(directory).upstream("up", upstream, "insecure: true").start();
+    server =
+        new TestConfig(directory)
+            .upstream("up", upstream, "insecure: true")
+            .line("storage: {gcGrace: 0s}")
+            .start();
     amd64 = image("amd64");
     arm64 = image("arm64");
     index = upstream.addIndex("app", indexOf(amd64, arm64), "v1", "latest");

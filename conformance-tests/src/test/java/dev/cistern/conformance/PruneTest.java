@@ -58,6 +58,7 @@ class PruneTest {
     server =
         new TestConfig(directory)
             .registry("up.example", upstream, "insecure: true")
+            .line("storage: {gcGrace: 0s}")
             .line("prune: {keepYoungerThan: 0s}")
             .line("imports: {prefetch: [all]}")
             .start();

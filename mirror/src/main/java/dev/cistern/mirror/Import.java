@@ -7,13 +7,11 @@ import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.RemoteManifest;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.Manifest;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Repositories;
 import dev.cistern.storage.StoreFullException;
-import dev.cistern.storage.StoredManifest;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.List;
@@ -40,7 +38,7 @@ public final class Import {
     this.isKept = isKept;
   }
 
-  /** Fetches a manifest, and keeps it in the location's repository, without a tag. */
+  /** Fetches a manifest, and {@linkplain #keep keeps} it. */
   public Answer<Fetched> manifest(Location location, Reference reference) throws IOException {
     List<PullSource> sources = location.sources(reference);
     if (sources.isEmpty()) {
@@ -60,16 +58,20 @@ public final class Import {
   }
 
   private Answer<Fetched> kept(Location location, Answer<Fetched> answer) throws IOException {
-    if (isKept && answer instanceof Answer.Found<Fetched>(Fetched fetched)) {
-      keep(location, fetched.stored(), fetched.manifest());
+    if (answer instanceof Answer.Found<Fetched>(Fetched fetched)) {
+      keep(location, fetched);
     }
     return answer;
   }
 
-  private void keep(Location location, StoredManifest stored, Manifest manifest)
-      throws IOException {
+  /** Keeps a manifest in the location's repository, without a tag; if anything is to be kept. */
+  public void keep(Location location, Fetched fetched) throws IOException {
+    if (!isKept) {
+      return;
+    }
     try {
-      repositories.put(location.repository(), stored, manifest, List.of(), Origin.CACHED);
+      repositories.put(
+          location.repository(), fetched.stored(), fetched.manifest(), List.of(), Origin.CACHED);
     } catch (StoreFullException e) {
       LOG.atWarn().addKeyValue("repository", location.repository()).log("no room for a manifest");
     }

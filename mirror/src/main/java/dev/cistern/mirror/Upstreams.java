@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
@@ -58,24 +59,30 @@ public final class Upstreams implements AutoCloseable {
   }
 
   private record Endpoint(
-      String upstream, int number, boolean isInsecure, Optional<String> secrets) {
+      String upstream,
+      int number,
+      boolean isInsecure,
+      boolean isUnverified,
+      Optional<String> secrets) {
     static Endpoint of(PullSource source) {
       return new Endpoint(
-          source.upstream(), source.endpoint(), source.isInsecure(), source.secrets());
+          source.upstream(),
+          source.endpoint(),
+          source.isInsecure(),
+          source.isUnverified(),
+          source.secrets());
     }
   }
 
   /** Returns the settings of the upstream that a source belongs to. */
   UpstreamSettings settings(PullSource source) {
     UpstreamSettings listed = settings.get(source.upstream());
-    UpstreamSettings found =
-        listed == null
-            ? unlisted.apply(source.upstream(), source.isInsecure())
-            : source.isInsecure() ? listed.insecurely() : listed;
-    return source
-        .secrets()
-        .map(namespace -> found.with(namespaces.before(namespace, found.keyring())))
-        .orElse(found);
+    UpstreamSettings usual =
+        listed == null ? unlisted.apply(source.upstream(), source.isInsecure()) : listed;
+    UpstreamSettings found = source.isUnverified() ? usual.insecurely().with(Keyring.EMPTY) : usual;
+    return source.secrets().isPresent()
+        ? found.with(namespaces.before(source.secrets().get(), found.keyring()))
+        : found;
   }
 
   synchronized Upstream get(PullSource source) {

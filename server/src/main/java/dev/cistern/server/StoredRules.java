@@ -2,6 +2,7 @@ package dev.cistern.server;
 
 import dev.cistern.server.config.ConfigException;
 import dev.cistern.server.config.Resources;
+import dev.cistern.server.config.Rules;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.ResourceType;
 import dev.cistern.storage.Objects;
@@ -23,7 +24,9 @@ record StoredRules(Objects objects) {
     for (ResourceType type : KINDS) {
       for (StoredObject object : objects.list(type.kind())) {
         try {
-          all = all.and(Resources.parse(object.json(), object.name().toString()));
+          Resources read = Resources.parse(object.json(), object.name().toString());
+          read.secrets().stream().filter(Rules::isPullSecret).forEach(Rules::keyring);
+          all = all.and(read);
         } catch (ConfigException e) {
           LOG.warn("does not count: {}", e.getMessage());
         }

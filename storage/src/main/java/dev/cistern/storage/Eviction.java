@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Map;
@@ -31,12 +32,16 @@ import org.slf4j.LoggerFactory;
 final class Eviction implements Space.Relief {
   private static final Logger LOG = LoggerFactory.getLogger(Eviction.class);
 
+  /** What came or was used in this time is not pruned. */
+  private static final Duration SPARED = Duration.ofMinutes(10);
+
   private final Layout layout;
   private final Index index;
   private final Space space;
   private final Blobs blobs;
   private final Garbage garbage;
   private final Duration grace;
+  private final InstantSource clock;
   private final Versions versions;
   private final Uses uses;
   private final LongAdder images = new LongAdder();
@@ -49,6 +54,7 @@ final class Eviction implements Space.Relief {
       Blobs blobs,
       Garbage garbage,
       Duration grace,
+      InstantSource clock,
       Versions versions,
       Uses uses) {
     this.layout = layout;
@@ -57,6 +63,7 @@ final class Eviction implements Space.Relief {
     this.blobs = blobs;
     this.garbage = garbage;
     this.grace = grace;
+    this.clock = clock;
     this.versions = versions;
     this.uses = uses;
   }
@@ -115,8 +122,9 @@ final class Eviction implements Space.Relief {
    */
   Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException {
     letGo(manifest);
+    Instant limit = spared(notAfter);
     Pruned pruned =
-        index.write(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, notAfter));
+        index.write(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, limit));
     if (pruned instanceof Pruned.Removed removed) {
       versions.changed(repository);
       for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
@@ -130,7 +138,14 @@ final class Eviction implements Space.Relief {
   Pruned tryPrune(Index.Trial trial, RepositoryName repository, Digest manifest, Instant notAfter)
       throws IOException {
     letGo(manifest);
-    return trial.apply(batch -> prune(batch, repository, manifest, notAfter));
+    Instant limit = spared(notAfter);
+    return trial.apply(batch -> prune(batch, repository, manifest, limit));
+  }
+
+  /** Returns the limit, but for what a push that goes on may be about to name. */
+  private Instant spared(Instant notAfter) {
+    Instant latest = clock.instant().minus(grace.compareTo(SPARED) < 0 ? grace : SPARED);
+    return notAfter.isBefore(latest) ? notAfter : latest;
   }
 
   private Pruned prune(

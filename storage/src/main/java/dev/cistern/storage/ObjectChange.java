@@ -15,11 +15,6 @@ public sealed interface ObjectChange {
     public Done {
       objects = List.copyOf(objects);
     }
-
-    /** Returns the object that was put or deleted last. */
-    public StoredObject object() {
-      return objects.getLast();
-    }
   }
 
   /**

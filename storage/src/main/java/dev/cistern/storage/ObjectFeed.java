@@ -9,13 +9,15 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The latest changes of objects, in the order of their revisions, for those who follow them. As
- * many are kept as fit into {@link #MOST_BYTES}, none over a restart: who wants to follow from an
- * older one lists first. Safe for all threads; a follower that is slow keeps nobody waiting.
+ * The latest changes of objects, in the order of their revisions, for those who follow them. At
+ * most {@link #MOST_EVENTS} of {@link #MOST_BYTES} are kept, none over a restart: who wants to
+ * follow from an older one lists first. Safe for all threads; a follower that is slow keeps nobody
+ * waiting.
  */
 public final class ObjectFeed {
   private static final long MOST_BYTES = 32L << 20;
   private static final int MOST_EVENTS = 20_000;
+  private static final long MOST_AT_ONCE = 1 << 20;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -59,7 +61,7 @@ public final class ObjectFeed {
         if (seen < complete) {
           throw new TooOldException(seen, complete);
         }
-        List<ObjectEvent> next = unseen();
+        List<ObjectEvent> next = firstOf(unseen());
         seen = next.isEmpty() ? seen : next.getLast().revision();
         return next;
       } finally {
@@ -78,6 +80,17 @@ public final class ObjectFeed {
         unseen.add(event);
       }
       return unseen.reversed();
+    }
+
+    /** Returns the first of them, at least one, as many as one can have at once. */
+    private static List<ObjectEvent> firstOf(List<ObjectEvent> unseen) {
+      long left = MOST_AT_ONCE;
+      int count = 0;
+      while (count < unseen.size() && left > 0) {
+        left -= size(unseen.get(count));
+        count++;
+      }
+      return List.copyOf(unseen.subList(0, count));
     }
 
     private boolean isEmpty() {

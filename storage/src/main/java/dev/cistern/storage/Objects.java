@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 
@@ -61,15 +62,36 @@ public final class Objects {
   }
 
   /**
-   * Returns up to {@code most} objects of a kind after one, in the order of {@link #list(String)}.
+   * Some objects of a kind.
+   *
+   * @param isMore whether there may be more behind them
+   */
+  public record Page(List<StoredObject> objects, boolean isMore) {
+    public Page {
+      objects = List.copyOf(objects);
+    }
+  }
+
+  /**
+   * Returns up to {@code most} objects of a kind after one, in the order of {@link #list(String)};
+   * fewer, but one, if they are long: {@link #MOST_BYTES} or a little more together.
    *
    * @param namespace in which they are; all if empty
    */
-  public List<StoredObject> page(
-      String kind, Optional<String> namespace, Optional<ObjectName> after, int most) {
+  public Page page(String kind, Optional<String> namespace, Optional<ObjectName> after, int most) {
     byte[] prefix =
         namespace.map(name -> Keys.objects(kind, name)).orElseGet(() -> Keys.objects(kind));
-    return list(prefix, after.map(last -> Keys.after(Keys.object(last))).orElse(prefix), most);
+    byte[] from = after.map(last -> Keys.after(Keys.object(last))).orElse(prefix);
+    var objects = new ArrayList<StoredObject>();
+    var left = new AtomicInteger(MOST_BYTES);
+    index.scan(
+        prefix,
+        from,
+        (key, value) -> {
+          stored(Keys.objectOf(key), value).ifPresent(objects::add);
+          return objects.size() < most && left.addAndGet(-value.length) > 0;
+        });
+    return new Page(objects, objects.size() >= most || left.get() <= 0);
   }
 
   /** Returns the namespaces that have objects of a kind, in the order of bytes. */
@@ -143,15 +165,18 @@ public final class Objects {
   /** A change of an object that is not stored here, as {@link ObjectEvent} has it. */
   public record Announced(ObjectName name, Optional<String> before, Optional<String> after) {}
 
+  /** Says whether an object would be short enough to be stored. */
+  public static boolean isStorable(String json) {
+    return json.length() <= MOST_BYTES / 3 || json.getBytes(UTF_8).length <= MOST_BYTES;
+  }
+
   static void requireSizes(List<ObjectEdit> edits) {
     for (ObjectEdit edit : edits) {
-      if (edit instanceof ObjectEdit.Put put && put.json().length() > MOST_BYTES / 3) {
-        int bytes = put.json().getBytes(UTF_8).length;
-        if (bytes > MOST_BYTES) {
-          throw new OciException(
-              ErrorCode.SIZE_INVALID,
-              put.name() + " has " + bytes + " bytes, at most " + MOST_BYTES + " are stored");
-        }
+      if (edit instanceof ObjectEdit.Put put && !isStorable(put.json())) {
+        throw new OciException(
+            ErrorCode.SIZE_INVALID,
+            "%s has %d bytes, at most %d are stored"
+                .formatted(put.name(), put.json().getBytes(UTF_8).length, MOST_BYTES));
       }
     }
   }

@@ -183,6 +183,44 @@ public final class Repositories {
   }
 
   /**
+   * Lets a repository have a manifest that another has, with all it names that is there, as it is
+   * there: pushed or cached.
+   *
+   * @return whether the other has it
+   */
+  public boolean copy(RepositoryName from, RepositoryName to, Digest digest) throws IOException {
+    Instant now = clock.instant();
+    boolean isThere =
+        index.write(Index.Durability.SYNCED, batch -> copy(batch, from, to, digest, now));
+    versions.changed(to);
+    return isThere;
+  }
+
+  private static boolean copy(
+      Index.Batch batch, RepositoryName from, RepositoryName to, Digest digest, Instant now)
+      throws RocksDBException {
+    byte[] link = batch.get(Keys.manifestLink(from, digest));
+    byte[] value = batch.get(Keys.manifest(digest));
+    if (link == null || value == null) {
+      return false;
+    }
+    ManifestFact fact = ManifestFact.decode(value);
+    Manifest manifest = Manifest.parse(fact.bytes(), Optional.empty());
+    for (Descriptor child : manifest.children().toList()) {
+      copy(batch, from, to, child.digest(), now);
+    }
+    for (Digest blob : Holders.named(manifest)) {
+      byte[] blobLink = batch.get(Keys.blobLink(from, blob));
+      if (blobLink != null) {
+        Blobs.putLink(batch, to, blob, LinkFact.decode(blobLink).origin(), now);
+      }
+    }
+    var stored = new StoredManifest(digest, fact.mediaType(), fact.bytes());
+    putManifest(batch, to, stored, manifest, LinkFact.decode(link).origin(), now);
+    return true;
+  }
+
+  /**
    * Notes that an upstream confirmed just now that the cached tag still points to {@code digest}.
    * Does nothing if it does not any more, or is gone.
    */
@@ -276,7 +314,9 @@ public final class Repositories {
 
   /**
    * Takes a manifest from a repository for good, pushed or not, with the blobs that nothing else
-   * needs. Tags, pins and manifests of the repository that name it keep it.
+   * needs. Tags, pins and manifests of the repository that name it keep it, and so does that it
+   * came or was used in the last ten minutes, or in {@link StorageLimits#grace} if that is less: a
+   * push may be about to name it.
    *
    * @param notAfter what was used after this stays
    */
@@ -308,28 +348,24 @@ public final class Repositories {
         .map(fact -> uses.last(new Uses.Link(repository, manifest), fact.lastUsed()));
   }
 
-  /**
-   * Removes tags, and changes objects together with that. The manifests stay.
-   *
-   * @return whether the edits could be made; if not, nothing is changed
-   */
-  public boolean untag(RepositoryName repository, Collection<Tag> tags, List<ObjectEdit> edits)
+  /** Removes tags, and changes objects together with that, or nothing. The manifests stay. */
+  public ObjectChange untag(RepositoryName repository, Collection<Tag> tags, List<ObjectEdit> edits)
       throws IOException {
     Objects.requireSizes(edits);
-    boolean isDone =
+    ObjectChange change =
         index.write(
             Index.Durability.SYNCED,
             batch -> {
-              if (objects.apply(batch, edits) instanceof ObjectChange.Conflict) {
-                return false;
+              ObjectChange made = objects.apply(batch, edits);
+              if (made instanceof ObjectChange.Done) {
+                for (Tag tag : tags) {
+                  batch.delete(Keys.tag(repository, tag));
+                }
               }
-              for (Tag tag : tags) {
-                batch.delete(Keys.tag(repository, tag));
-              }
-              return true;
+              return made;
             });
     versions.changed(repository);
-    return isDone;
+    return change;
   }
 
   /** Removes a cached image and what only it needs, as an eviction would, but at once. */

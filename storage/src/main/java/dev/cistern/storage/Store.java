@@ -63,7 +63,7 @@ public final class Store implements AutoCloseable {
     this.blobs = new Blobs(layout, index, space, clock, versions, limits.grace());
     this.garbage = new Garbage(index, blobs, versions, clock);
     this.eviction =
-        new Eviction(layout, index, space, blobs, garbage, limits.grace(), versions, uses);
+        new Eviction(layout, index, space, blobs, garbage, limits.grace(), clock, versions, uses);
     this.objects = new Objects(index);
     this.repositories = new Repositories(index, clock, versions, uses, eviction, objects);
     this.uploads = new Uploads(layout, index, space, blobs, clock);

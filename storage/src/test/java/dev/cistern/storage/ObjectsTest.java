@@ -315,15 +315,58 @@ class ObjectsTest {
 
       var paged = new ArrayList<StoredObject>();
       Optional<ObjectName> last = Optional.empty();
-      for (List<StoredObject> page = objects.page("Secret", Optional.empty(), last, 5);
-          !page.isEmpty();
-          page = objects.page("Secret", Optional.empty(), last, 5)) {
-        paged.addAll(page);
-        last = Optional.of(page.getLast().name());
-      }
+      Objects.Page page;
+      do {
+        page = objects.page("Secret", Optional.empty(), last, 5);
+        paged.addAll(page.objects());
+        last = Optional.of(page.objects().getLast().name());
+      } while (page.isMore());
       assertThat(paged).isEqualTo(objects.list("Secret"));
-      assertThat(objects.page("Secret", Optional.of("aa"), Optional.empty(), 99))
+      assertThat(objects.page("Secret", Optional.of("aa"), Optional.empty(), 99).objects())
           .isEqualTo(objects.list("Secret", "aa"));
+    }
+  }
+
+  @Test
+  void aPageOfLongObjectsIsShort(@TempDir Path directory) throws IOException {
+    String json = "{\"a\":\"" + "x".repeat(Objects.MOST_BYTES / 3) + "\"}";
+    try (Store store = Store.open(directory, clock)) {
+      Objects objects = store.objects();
+      for (int i = 0; i < 5; i++) {
+        objects.put(new ObjectName("Secret", "a", "s" + i), json, new Expected.Absent());
+      }
+
+      Objects.Page first = objects.page("Secret", Optional.empty(), Optional.empty(), 100);
+      Optional<ObjectName> last = Optional.of(first.objects().getLast().name());
+      Objects.Page second = objects.page("Secret", Optional.empty(), last, 100);
+
+      assertThat(first.objects()).hasSize(3);
+      assertThat(first.isMore()).isTrue();
+      assertThat(second.objects()).hasSize(2);
+      assertThat(second.isMore()).isFalse();
+    }
+  }
+
+  @Test
+  void longChangesAreFollowedInParts(@TempDir Path directory) throws Exception {
+    String json = "{\"a\":\"" + "x".repeat(Objects.MOST_BYTES / 3) + "\"}";
+    try (Store store = Store.open(directory, clock)) {
+      Objects objects = store.objects();
+      ObjectFeed.Cursor cursor = objects.feed().after(0);
+      for (int i = 0; i < 5; i++) {
+        objects.put(new ObjectName("Secret", "a", "s" + i), json, new Expected.Absent());
+      }
+
+      var parts = new ArrayList<Integer>();
+      var names = new ArrayList<String>();
+      while (names.size() < 5) {
+        List<ObjectEvent> part = cursor.next(Duration.ZERO);
+        parts.add(part.size());
+        part.forEach(event -> names.add(event.name().name()));
+      }
+
+      assertThat(names).containsExactly("s0", "s1", "s2", "s3", "s4");
+      assertThat(parts).containsExactly(2, 2, 1);
     }
   }
 }

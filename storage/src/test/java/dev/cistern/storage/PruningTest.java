@@ -281,13 +281,16 @@ class PruningTest {
     var object = new ObjectName("ImageStream", "a", "b");
     var made = new ObjectEdit.Put(object, "{}", new Expected.Absent());
 
-    assertThat(repositories.untag(NAME, List.of(new Tag("v1")), List.of(made))).isTrue();
+    assertThat(repositories.untag(NAME, List.of(new Tag("v1")), List.of(made)))
+        .isInstanceOf(ObjectChange.Done.class);
     assertThat(repositories.tags(NAME, "", 9)).containsExactly("v2", "v3");
     assertThat(store.objects().get(object)).isPresent();
 
-    assertThat(repositories.untag(NAME, List.of(new Tag("v2")), List.of(made))).isFalse();
+    assertThat(repositories.untag(NAME, List.of(new Tag("v2")), List.of(made)))
+        .isInstanceOf(ObjectChange.Conflict.class);
     assertThat(repositories.tags(NAME, "", 9)).containsExactly("v2", "v3");
-    assertThat(repositories.untag(NAME, List.of(new Tag("v2"), new Tag("no")), List.of())).isTrue();
+    assertThat(repositories.untag(NAME, List.of(new Tag("v2"), new Tag("no")), List.of()))
+        .isInstanceOf(ObjectChange.Done.class);
     assertThat(repositories.tags(NAME, "", 9)).containsExactly("v3");
     assertThat(repositories.manifest(NAME, image)).isPresent();
   }

@@ -20,6 +20,9 @@ import java.util.function.LongSupplier;
 record Programs(List<Path> directories, Duration limit, LongSupplier nanoTime) {
   private static final Duration USUAL_LIMIT = Duration.ofSeconds(10);
 
+  /** None at all. */
+  static final Programs NONE = of("", USUAL_LIMIT, System::nanoTime);
+
   /** Returns those on a search path such as {@code $PATH}; what is relative in it is left out. */
   static Programs of(String searchPath, Duration limit, LongSupplier nanoTime) {
     var directories = new ArrayList<Path>();

@@ -22,7 +22,8 @@ public final class PullSecret {
   }
 
   /**
-   * Reads a secret.
+   * Reads a secret. The credential helpers that it names are not run: it may be of somebody who
+   * administers no more than a namespace.
    *
    * @param data as in the object, with base64 decoded
    * @param source {@code secret NAMESPACE/NAME}, for messages and {@link Keyring.Entry#file}
@@ -41,7 +42,7 @@ public final class PullSecret {
     for (String key : keys) {
       byte[] file = data.get(key);
       if (file != null) {
-        return DockerConfig.parse(file, source);
+        return DockerConfig.parse(file, source, Programs.NONE);
       }
     }
     String there =

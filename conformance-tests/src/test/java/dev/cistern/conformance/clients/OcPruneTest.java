@@ -64,6 +64,7 @@ class OcPruneTest {
             tls: {certificate: %s, key: %s}
             access: {users: %s, anonymous: none}
             resources: [%s]
+            storage: {gcGrace: 0s}
             prune: {keepYoungerThan: 0s}
             """
                 .formatted(

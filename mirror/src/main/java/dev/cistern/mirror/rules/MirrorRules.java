@@ -313,7 +313,8 @@ public final class MirrorRules {
       boolean isInsecure,
       boolean isUnverified) {
     @Nullable Registry registry = byHost.get(host);
-    boolean isPlainToo = registry == null ? isInsecure || isUnverified : isUnverified;
+    boolean isByRule = registry == null && isInsecure;
+    boolean isPlainToo = isByRule || isUnverified;
     int endpoints = registry == null ? 1 : registry.endpoints();
     int plain = registry == null ? 1 : registry.secureEndpoints(); // after https, plain http
     Optional<PullFrom> allowed =
@@ -329,7 +330,8 @@ public final class MirrorRules {
               endpoint,
               repository,
               allowed.get(),
-              isPlainToo,
+              isByRule,
+              isUnverified && !isByRule,
               Optional.empty()));
     }
     return sources;

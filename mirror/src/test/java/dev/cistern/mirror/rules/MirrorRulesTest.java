@@ -203,6 +203,7 @@ class MirrorRulesTest {
                 new RepositoryName(repository),
                 PullFrom.ALL,
                 false,
+                false,
                 Optional.empty())),
         namespace,
         "",

@@ -16,6 +16,7 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Audit {
   private static final Logger LOG = LoggerFactory.getLogger("audit");
   private static final int ACCEPTED = 202;
+  private static final int SUCCESS_END = 300;
   private static final int UNAUTHORIZED = 401;
   private static final int DENIED = 403;
 
@@ -24,8 +25,9 @@ public final class Audit {
   /** Takes note of a request that was answered, if it is of that kind. */
   public static void note(Request request, Reply reply) {
     boolean isRead = request.isGetOrHead() || TokenEndpoint.isFor(request);
-    boolean isPart = request.method().equals("PATCH") || isStart(request, reply);
-    boolean isDone = !isRead && !isPart && reply.status() < 300;
+    boolean isDone =
+        request.deed() != null
+            || (!isRead && !isPart(request, reply) && reply.status() < SUCCESS_END);
     boolean isRefused =
         reply.status() == DENIED
             || (reply.status() == UNAUTHORIZED && request.hasHeader("Authorization"));
@@ -34,9 +36,14 @@ public final class Audit {
     }
   }
 
-  /** Opening an upload changes nothing yet. */
-  private static boolean isStart(Request request, Reply reply) {
-    return request.method().equals("POST") && reply.status() == ACCEPTED;
+  /**
+   * Says whether nothing is done yet: opening an upload and each part of it change nothing, nor
+   * does what an API of objects does not call a deed: a question, or a dry run.
+   */
+  private static boolean isPart(Request request, Reply reply) {
+    return request.method().equals("PATCH")
+        || (request.method().equals("POST") && reply.status() == ACCEPTED)
+        || request.path().startsWith("/api");
   }
 
   private static ObjectNode line(Request request, Reply reply, boolean isRefused) {

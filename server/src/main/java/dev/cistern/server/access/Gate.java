@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -225,7 +226,9 @@ public final class Gate {
    * for this.
    */
   public boolean allowsEverywhere(Caller caller, Verb verb) {
-    return isWhole(caller) && policy.allowsEverywhere(caller.principal(), verb);
+    return !(settings.isReadOnly() && isChange(verb))
+        && isWhole(caller)
+        && policy.allowsEverywhere(caller.principal(), verb);
   }
 
   /**
@@ -327,7 +330,12 @@ public final class Gate {
     boolean isPlain =
         request.method().equals("POST")
             && SIMPLE_TYPES.contains(
-                request.header("Content-Type").orElse("").replaceFirst("\\s*;.*", "").strip());
+                request
+                    .header("Content-Type")
+                    .orElse("")
+                    .replaceFirst("\\s*;.*", "")
+                    .strip()
+                    .toLowerCase(Locale.ROOT));
     boolean isLocal = isLoopback(request.client()) && LOCAL_HOSTS.contains(host);
     if (isPlain || (isOpen() && !isLocal)) {
       throw new OciException(

@@ -162,7 +162,7 @@ public final class Api {
     Caller caller = gate.caller(request);
     String registry = knownAs.or(() -> request.header("Host")).orElse("localhost");
     Optional<String> namespace = type.isNamespaced() ? path.namespace() : Optional.empty();
-    var call = new Call(request, caller, namespace, path.name(), registry);
+    var call = Call.of(request, caller, namespace, path.name(), registry);
     return switch (request.method()) {
       case "GET" -> path.name().isPresent() ? get(resource, call) : list(resource, call);
       case "POST" -> create(resource, call);
@@ -179,8 +179,12 @@ public final class Api {
         "the server does not allow this method on the requested resource");
   }
 
+  private boolean isAllowed(Call call, Optional<Verb> verb) {
+    return verb.isEmpty() || gate.allowsApi(call.caller(), verb.get(), call.namespace());
+  }
+
   private void require(Resource resource, Call call, String word, Optional<Verb> verb) {
-    if (verb.isEmpty() || gate.allowsApi(call.caller(), verb.get(), call.namespace())) {
+    if (isAllowed(call, verb)) {
       return;
     }
     ResourceType type = resource.type();
@@ -231,7 +235,13 @@ public final class Api {
     Format format = Format.of(call.request());
     ReplyBody.PieceSource body =
         isWatch
-            ? new WatchBody(objects, shows, call, selector, format)
+            ? new WatchBody(
+                objects,
+                shows,
+                call,
+                selector,
+                format,
+                () -> isAllowed(call, resource.access().read()))
             : new ListBody(objects, shows, call, selector, format);
     return Reply.status(200).header("Content-Type", JSON).body(new ReplyBody.Pieces(body));
   }
@@ -248,7 +258,9 @@ public final class Api {
     }
     requireNamespace(resource.type(), call, object);
     ObjectNode made = creates.create(call, object);
-    call.request().did("created " + described(resource, made));
+    if (resource.access().create().isPresent()) { // others only ask
+      noted(call, "created " + described(resource, made));
+    }
     return shown(resource, call, 201, made);
   }
 
@@ -323,8 +335,8 @@ public final class Api {
       }
     }
     Resource.Updated updated = updates.update(call, edit);
-    call.request()
-        .did((updated.isNew() ? "created " : "changed ") + described(resource, updated.object()));
+    noted(
+        call, (updated.isNew() ? "created " : "changed ") + described(resource, updated.object()));
     return shown(resource, call, updated.isNew() ? 201 : 200, updated.object());
   }
 
@@ -333,15 +345,24 @@ public final class Api {
       throw notAllowed();
     }
     require(resource, call, "delete", Optional.of(resource.access().delete()));
-    ObjectNode answer = deletes.delete(call, call.deleteOptions());
-    call.request()
-        .did(
-            "deleted "
-                + resource.type().kind()
-                + " "
-                + call.namespace().map(namespace -> namespace + "/").orElse("")
-                + call.requiredName());
+    ObjectNode options = call.deleteOptions();
+    Call meant = options.path("dryRun").isEmpty() ? call : call.asDryRun();
+    ObjectNode answer = deletes.delete(meant, options);
+    noted(
+        meant,
+        "deleted "
+            + resource.type().kind()
+            + " "
+            + call.namespace().map(namespace -> namespace + "/").orElse("")
+            + call.requiredName());
     return reply(200, answer);
+  }
+
+  /** Has the audit say what was done, if it was. */
+  private static void noted(Call call, String deed) {
+    if (!call.isDryRun()) {
+      call.request().did(deed);
+    }
   }
 
   private static String described(Resource resource, ObjectNode object) {

@@ -13,7 +13,6 @@ import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -23,13 +22,15 @@ import tools.jackson.databind.node.ObjectNode;
  * @param namespace where; empty for objects that are in none, or for all namespaces
  * @param name of one object; empty for all
  * @param registry by which the caller knows this server, {@code host[:port]}
+ * @param isDryRun whether nothing is to be stored
  */
 record Call(
     Request request,
     Caller caller,
     Optional<String> namespace,
     Optional<String> name,
-    String registry) {
+    String registry,
+    boolean isDryRun) {
   /** Refuses what says something twice: nobody knows which of the two is meant. */
   private static final JsonMapper STRICT =
       JsonMapper.builder(
@@ -38,6 +39,21 @@ record Call(
 
   private static final String JSON = "application/json";
   private static final int MOST_BODY_BYTES = 3 << 20;
+
+  static Call of(
+      Request request,
+      Caller caller,
+      Optional<String> namespace,
+      Optional<String> name,
+      String registry) {
+    boolean isDryRun = request.query().first("dryRun").filter(text -> !text.isEmpty()).isPresent();
+    return new Call(request, caller, namespace, name, registry, isDryRun);
+  }
+
+  /** Returns the same, of which nothing is to be stored. */
+  Call asDryRun() {
+    return new Call(request, caller, namespace, name, registry, true);
+  }
 
   /** Returns the name of the object that is meant. */
   String requiredName() {
@@ -53,11 +69,6 @@ record Call(
 
   Optional<String> parameter(String key) {
     return request.query().first(key).filter(text -> !text.isEmpty());
-  }
-
-  /** Says whether nothing is to be stored. */
-  boolean isDryRun() {
-    return parameter("dryRun").isPresent();
   }
 
   /** Returns the media type of the body, without its parameters. */
@@ -116,7 +127,7 @@ record Call(
   }
 
   /** Returns the options in the body of a DELETE; nothing if there are none. */
-  JsonNode deleteOptions() {
+  ObjectNode deleteOptions() {
     byte[] bytes = body(); // whether any is to come is not known before the end
     return bytes.length == 0 ? JsonMapper.shared().createObjectNode() : object(bytes);
   }

@@ -1,6 +1,5 @@
 package dev.cistern.server.api;
 
-import dev.cistern.auth.credentials.PullSecret;
 import dev.cistern.server.config.ConfigException;
 import dev.cistern.server.config.Resources;
 import dev.cistern.server.config.Rules;
@@ -29,7 +28,7 @@ record CheckedKind(ResourceType type, Enforcement enforcement) implements Stored
     try {
       Resources resources = Resources.parse(object.toString(), type.kind());
       for (Resources.Secret secret : resources.secrets()) {
-        if (PullSecret.isPullSecret(secret.type())) {
+        if (Rules.isPullSecret(secret)) {
           Rules.keyring(secret);
         }
       }

@@ -6,6 +6,7 @@ import dev.cistern.server.objects.ResourceType;
 import dev.cistern.server.streams.ImageStream;
 import dev.cistern.server.streams.StreamImages;
 import dev.cistern.server.streams.Streams;
+import java.util.Optional;
 import java.util.SortedSet;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -50,9 +51,13 @@ final class ImageStreamImages implements Resource.Gets {
               .formatted(item.item(), String.join(", ", meant)));
     }
     ObjectNode image =
-        views
-            .image(meant.first())
+        Optional.of(meant.first())
+            .filter(digest -> streams.isOf(stream, digest))
+            .flatMap(views::image)
             .orElseThrow(() -> ApiException.notFound(type(), call.requiredName()));
+    stream
+        .item(Meta.name(image))
+        .ifPresent(event -> image.put("dockerImageReference", event.reference()));
     return views.image(stream, image, Meta.name(image));
   }
 }

@@ -35,6 +35,9 @@ final class ImageStreamImports implements Resource.Creates {
 
   @Override
   public ObjectNode create(Call call, ObjectNode object) throws IOException {
+    if (call.isDryRun()) {
+      object.withObject("spec").put("import", false);
+    }
     ObjectNode result = importer.run(call.requiredNamespace(), object);
     if (result.path("status").path("import") instanceof ObjectNode stream) {
       ((ObjectNode) result.path("status"))

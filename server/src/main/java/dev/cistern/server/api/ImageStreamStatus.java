@@ -43,7 +43,8 @@ final class ImageStreamStatus implements Resource.Updates {
             .updateStatus(
                 call.requiredNamespace(),
                 call.requiredName(),
-                before -> edit.apply(before.shown(call.registry())))
+                before -> edit.apply(before.shown(call.registry())),
+                call.isDryRun())
             .shown(call.registry()),
         false);
   }

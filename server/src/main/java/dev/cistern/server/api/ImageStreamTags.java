@@ -125,9 +125,7 @@ final class ImageStreamTags
   public ObjectNode get(Call call) {
     StreamItem item = item(call);
     ImageStream stream = streams.require(call.requiredNamespace(), item.stream());
-    boolean isThere =
-        stream.tags().containsKey(item.item()) || stream.history().containsKey(item.item());
-    if (!isThere) {
+    if (!stream.has(item.item())) {
       throw ApiException.notFound(type(), call.requiredName());
     }
     return shown(stream, item.item(), call, false);
@@ -154,7 +152,8 @@ final class ImageStreamTags
               }
             },
             sent,
-            context(call));
+            context(call),
+            call.isDryRun());
     return shown(stream, item.item(), call, true);
   }
 
@@ -185,6 +184,10 @@ final class ImageStreamTags
     Optional<ImageStream> there = streams.find(namespace, item.stream());
     ImageStream old = there.orElseGet(() -> ImageStream.empty(namespace, item.stream()));
     boolean isNew = !old.tags().containsKey(item.item());
+    if (old.has(item.item()) && !gate.allowsApi(call.caller(), Verb.OVERWRITE, call.namespace())) {
+      throw ApiException.forbidden(
+          type(), call.requiredName(), "the tag is there, and you may not move one");
+    }
     ObjectNode wanted = edit.apply(shown(old, item.item(), call, true));
     String version = Meta.resourceVersion(wanted);
     if (!version.isEmpty() && there.isEmpty()) {
@@ -205,7 +208,8 @@ final class ImageStreamTags
               }
             },
             sent,
-            context(call));
+            context(call),
+            call.isDryRun());
     return new Updated(shown(stream, item.item(), call, true), isNew);
   }
 
@@ -217,7 +221,11 @@ final class ImageStreamTags
     if (!uid.isEmpty() && !uid.equals(stream.uid())) {
       throw ApiException.conflict(type(), call.requiredName(), "the UID precondition was not met");
     }
-    if (!editor.deleteTag(call.requiredNamespace(), item.stream(), item.item())) {
+    boolean isThere =
+        call.isDryRun()
+            ? stream.has(item.item())
+            : streams.removeTag(stream.namespace(), stream.name(), item.item());
+    if (!isThere) {
       throw ApiException.notFound(type(), call.requiredName());
     }
     return Api.success(type(), call.requiredName(), stream.uid());

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
@@ -28,7 +29,7 @@ final class ImageStreams
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
   /** Who may do what with streams. */
   static final Access ACCESS =
-      new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.IMPORT, Verb.DELETE);
+      new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.OVERWRITE, Verb.DELETE);
 
   private static final int TAGS_WIDTH = 40;
 
@@ -129,25 +130,28 @@ final class ImageStreams
   public ObjectNode get(Call call) {
     ImageStream stream = streams.require(call.requiredNamespace(), call.requiredName());
     ObjectNode json = stream.shown(call.registry());
+    var shares = new HashMap<String, Optional<Completeness.Share>>();
     for (JsonNode tag : json.path("status").path("tags")) {
       SpecTag spec = stream.tags().get(tag.path("tag").asString(""));
       if (spec != null && spec.isLocal()) {
-        tag.path("items").forEach(item -> tellCompleteness(stream, (ObjectNode) item));
+        for (JsonNode item : tag.path("items")) {
+          shares
+              .computeIfAbsent(
+                  item.path("image").asString(""), image -> completeness.of(stream, image))
+              .ifPresent(share -> tell(share, (ObjectNode) item));
+        }
       }
     }
     return json;
   }
 
   /** Says of an image that is kept here how much of it is here already. */
-  private void tellCompleteness(ImageStream stream, ObjectNode item) {
-    completeness
-        .of(stream, item.path("image").asString(""))
-        .ifPresent(share ->
-            item.putObject("completeness")
-                .put("parts", share.parts())
-                .put("here", share.here())
-                .put("bytes", share.bytes())
-                .put("bytesHere", share.bytesHere()));
+  private static void tell(Completeness.Share share, ObjectNode item) {
+    item.putObject("completeness")
+        .put("parts", share.parts())
+        .put("here", share.here())
+        .put("bytes", share.bytes())
+        .put("bytesHere", share.bytesHere());
   }
 
   @Override

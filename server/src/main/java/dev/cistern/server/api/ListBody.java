@@ -54,7 +54,8 @@ final class ListBody implements ReplyBody.PieceSource {
     this.format = format;
     this.revision = objects.revision();
     this.after = call.parameter("continue").map(ListBody::decoded);
-    this.left = limit(call);
+    // Where the next page begins would tell the name of what is hidden: all of it is one page.
+    this.left = resource.hidesSome() ? Integer.MAX_VALUE : limit(call);
   }
 
   private static int limit(Call call) {

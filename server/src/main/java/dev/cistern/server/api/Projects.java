@@ -60,21 +60,27 @@ final class Projects implements Resource.Gets, Resource.Shows {
   }
 
   @Override
+  public boolean hidesSome() {
+    return true;
+  }
+
+  @Override
   public boolean isShown(JsonNode object, Call call) {
     return gate.allowsApi(call.caller(), Verb.READ, Optional.of(Meta.name(object)));
   }
 
   @Override
   public ObjectNode get(Call call) {
-    ObjectNode project =
-        Meta.ordered(TYPE, objects.require(Kinds.NAMESPACE, "", call.requiredName()));
-    if (!isShown(project, call)) {
+    Optional<ObjectNode> namespace = objects.get(Kinds.NAMESPACE, "", call.requiredName());
+    boolean mayKnow = gate.allowsApi(call.caller(), Verb.READ, Optional.of(call.requiredName()));
+    if (!mayKnow) {
       throw ApiException.forbidden(
           TYPE,
           call.requiredName(),
           "User \"%s\" cannot get resource \"projects\" in API group \"%s\" in the namespace \"%s\""
               .formatted(call.caller().principal(), TYPE.group(), call.requiredName()));
     }
-    return project;
+    return Meta.ordered(
+        TYPE, namespace.orElseThrow(() -> ApiException.notFound(TYPE, call.requiredName())));
   }
 }

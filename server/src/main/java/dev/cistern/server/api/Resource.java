@@ -54,6 +54,11 @@ interface Resource {
     /** Returns what a table says of an object. */
     List<Column> columns();
 
+    /** Says whether some objects may be hidden from some callers. */
+    default boolean hidesSome() {
+      return false;
+    }
+
     /** Says whether a caller sees an object of a kind of which some may be hidden. */
     default boolean isShown(JsonNode object, Call call) {
       return true;

@@ -8,6 +8,7 @@ import dev.cistern.server.objects.ResourceType;
 import dev.cistern.server.streams.ImageStream;
 import dev.cistern.server.streams.SpecTag;
 import dev.cistern.server.streams.TagEvent;
+import dev.cistern.server.streams.TagHistory;
 import java.util.Map;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
@@ -31,7 +32,7 @@ final class StreamViews {
     this.objects = objects;
   }
 
-  /** Returns an image without what a list does not show. */
+  /** Returns an image; none for what is no image yet. */
   Optional<ObjectNode> image(String digest) {
     return digest.isEmpty() ? Optional.empty() : objects.get(Kinds.IMAGE, "", digest);
   }
@@ -58,14 +59,14 @@ final class StreamViews {
     SpecTag spec = stream.tags().get(tag);
     Map<String, String> annotations = spec == null ? Map.of() : spec.annotations();
     if (spec != null) {
-      json.set("tag", specified(stream, tag));
+      json.set("tag", spec.json());
       annotate(metadata, annotations);
     } else {
       json.putNull("tag");
     }
     json.put("generation", latest.map(TagEvent::generation).orElse(0L));
     json.putObject("lookupPolicy").put("local", stream.isLookedUp());
-    JsonNode conditions = history(stream, tag).path("conditions");
+    JsonNode conditions = stream.history(tag).json(tag).path("conditions");
     if (!conditions.isMissingNode()) {
       json.set("conditions", conditions);
     }
@@ -99,17 +100,10 @@ final class StreamViews {
             .latest(tag)
             .map(event -> Meta.time(event.created()))
             .orElse(text(stream, "creationTimestamp")));
-    if (stream.tags().containsKey(tag)) {
-      json.set("spec", specified(stream, tag));
-    } else {
-      json.putNull("spec");
-    }
-    ObjectNode history = history(stream, tag);
-    if (history.isEmpty()) {
-      json.putNull("status");
-    } else {
-      json.set("status", history);
-    }
+    SpecTag spec = stream.tags().get(tag);
+    json.set("spec", spec == null ? null : spec.json());
+    TagHistory history = stream.history(tag);
+    json.set("status", history.isEmpty() ? null : history.json(tag));
     Optional<TagEvent> latest = stream.latest(tag);
     Optional<ObjectNode> image =
         isWhole ? latest.flatMap(event -> image(event.image())) : Optional.empty();
@@ -139,34 +133,11 @@ final class StreamViews {
     if (annotations.isEmpty()) {
       return;
     }
-    ObjectNode all =
-        metadata.get("annotations") instanceof ObjectNode there
-            ? there
-            : metadata.putObject("annotations");
-    annotations.forEach(all::put);
+    annotations.forEach(Meta.annotations(metadata)::put);
   }
 
   private static String text(ImageStream stream, String key) {
     return stream.metadata().path(key).asString("");
-  }
-
-  private static JsonNode specified(ImageStream stream, String tag) {
-    return item(stream.json().path("spec").path("tags"), "name", tag);
-  }
-
-  private static ObjectNode history(ImageStream stream, String tag) {
-    return item(stream.json().path("status").path("tags"), "tag", tag) instanceof ObjectNode found
-        ? found
-        : JsonMapper.shared().createObjectNode();
-  }
-
-  private static JsonNode item(JsonNode list, String key, String name) {
-    for (JsonNode one : list) {
-      if (one.path(key).asString("").equals(name)) {
-        return one;
-      }
-    }
-    return JsonMapper.shared().missingNode();
   }
 
   /** Returns an {@code ImageStreamImage}. */

@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -36,11 +37,15 @@ final class WatchBody implements ReplyBody.PieceSource {
   private final Format format;
   private final ObjectFeed.Cursor cursor;
   private final Instant end;
+  private final BooleanSupplier isAllowed;
   private boolean isListing;
   private boolean isOver;
   private Optional<ObjectName> listed = Optional.empty();
 
   /**
+   * Begins.
+   *
+   * @param isAllowed says whether the caller still may; once he may not, nothing more is shown
    * @throws ApiException if the changes since that version are not kept any more
    */
   WatchBody(
@@ -48,8 +53,10 @@ final class WatchBody implements ReplyBody.PieceSource {
       Resource.Shows resource,
       Call call,
       Selector selector,
-      Format format) {
+      Format format,
+      BooleanSupplier isAllowed) {
     this.objects = objects;
+    this.isAllowed = isAllowed;
     this.resource = resource;
     this.call = call;
     this.selector = selector;
@@ -123,6 +130,10 @@ final class WatchBody implements ReplyBody.PieceSource {
     Duration left = Duration.between(Instant.now(), end);
     try {
       List<ObjectEvent> events = cursor.next(left.isNegative() ? Duration.ZERO : left);
+      if (!isAllowed.getAsBoolean()) {
+        isOver = true;
+        return;
+      }
       events.stream().filter(this::isOurs).forEach(event -> write(text, event));
       isOver = cursor.isOver() || !Instant.now().isBefore(end);
     } catch (ObjectFeed.TooOldException e) {

@@ -52,7 +52,7 @@ public record Rules(
     var keyrings = new ArrayList<>(files);
     var own = new TreeMap<String, List<Resources.Secret>>();
     for (Resources.Secret secret : resources.secrets()) {
-      if (secret.namespace().equals(NAMESPACE) && secret.name().equals(NAME)) {
+      if (isGlobal(secret)) {
         keyrings.add(keyring(secret));
       } else if (PullSecret.isPullSecret(secret.type()) && !secret.namespace().isEmpty()) {
         own.computeIfAbsent(secret.namespace(), absent -> new ArrayList<>()).add(secret);
@@ -76,6 +76,18 @@ public record Rules(
             .sorted(Comparator.comparing(Resources.Secret::name))
             .map(Rules::keyring)
             .toList());
+  }
+
+  /**
+   * Says whether a secret counts as one with credentials: if its type says so, or if it is the
+   * global one, which has to be of such a type.
+   */
+  public static boolean isPullSecret(Resources.Secret secret) {
+    return isGlobal(secret) || PullSecret.isPullSecret(secret.type());
+  }
+
+  private static boolean isGlobal(Resources.Secret secret) {
+    return secret.namespace().equals(NAMESPACE) && secret.name().equals(NAME);
   }
 
   /**

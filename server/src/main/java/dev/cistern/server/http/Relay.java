@@ -138,6 +138,9 @@ final class Relay {
           .addKeyValue("reason", e.getMessage())
           .log("reply cut");
       context.close();
+    } catch (RuntimeException e) {
+      LOG.atError().addKeyValue("of", source.name()).setCause(e).log("reply broke");
+      context.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       context.close();

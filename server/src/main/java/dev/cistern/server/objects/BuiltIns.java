@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
@@ -21,13 +22,15 @@ final class BuiltIns {
 
   private final Instant since;
   private final Supplier<Set<String>> namespaces;
+  private final Predicate<String> hasNamespace;
 
   /**
    * @param since when they were made, as they say
    */
-  BuiltIns(Instant since, Supplier<Set<String>> namespaces) {
+  BuiltIns(Instant since, Supplier<Set<String>> namespaces, Predicate<String> hasNamespace) {
     this.since = since;
     this.namespaces = namespaces;
+    this.hasNamespace = hasNamespace;
   }
 
   /** Returns those of a kind. */
@@ -50,12 +53,17 @@ final class BuiltIns {
 
   /** Returns one of them. */
   Optional<ObjectNode> get(ResourceType type, String namespace, String name) {
-    if (!List.of(Kinds.NAMESPACE, Kinds.SERVICE_ACCOUNT, Kinds.CLUSTER_ROLE).contains(type)) {
-      return Optional.empty();
+    if (type.equals(Kinds.NAMESPACE)) {
+      return Optional.of(name).filter(hasNamespace).map(this::namespace);
     }
-    return list(type, Optional.of(namespace).filter(text -> !text.isEmpty())).stream()
-        .filter(object -> Meta.name(object).equals(name))
-        .findFirst();
+    if (type.equals(Kinds.SERVICE_ACCOUNT)) {
+      return Optional.of(name)
+          .filter(account -> ACCOUNTS.contains(account) && hasNamespace.test(namespace))
+          .map(account -> account(namespace, account));
+    }
+    return type.equals(Kinds.CLUSTER_ROLE)
+        ? Role.builtIn(name).map(role -> role(name))
+        : Optional.empty();
   }
 
   private ObjectNode object(ResourceType type, String namespace, String name) {

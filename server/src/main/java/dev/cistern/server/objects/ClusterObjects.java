@@ -11,8 +11,10 @@ import java.io.IOException;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -30,13 +32,14 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class ClusterObjects {
   /** The namespaces that are there from the start. */
-  public static final Set<String> FIRST_NAMESPACES =
-      Set.of("default", "openshift", "openshift-config");
+  static final Set<String> FIRST_NAMESPACES = Set.of("default", "openshift", "openshift-config");
 
   private static final Comparator<ObjectName> ORDER =
       Comparator.comparing(ObjectName::kind)
           .thenComparing(ObjectName::namespace)
           .thenComparing(ObjectName::name);
+
+  private static final int PAGE = 100;
 
   private final Objects stored;
   private final InstantSource clock;
@@ -46,16 +49,11 @@ public final class ClusterObjects {
   public ClusterObjects(Objects stored, InstantSource clock) {
     this.stored = stored;
     this.clock = clock;
-    this.builtIns = new BuiltIns(clock.instant(), this::namespaces);
+    this.builtIns = new BuiltIns(clock.instant(), this::namespaces, this::hasNamespace);
   }
 
   /** An object of a file, and since which revision it is as it is. */
   private record OfFile(FileObject object, long revision) {}
-
-  /** Returns the time that objects made now carry. */
-  public InstantSource clock() {
-    return clock;
-  }
 
   /** Returns the revision of the last change; lists that are made later have all up to it. */
   public long revision() {
@@ -96,10 +94,10 @@ public final class ClusterObjects {
             new Objects.Announced(name, Optional.of(before.object.json()), Optional.empty()));
       }
     });
-    ofFiles = now;
     if (!changes.isEmpty()) {
       stored.announce(changes);
     }
+    ofFiles = now;
   }
 
   /** Returns an object as it is now. */
@@ -164,19 +162,44 @@ public final class ClusterObjects {
         }
       });
     }
-    List<StoredObject> found = stored.page(type.kind(), namespace, after, most);
-    for (StoredObject one : found) {
+    Objects.Page found = stored.page(type.kind(), namespace, after, most);
+    for (StoredObject one : found.objects()) {
       if (!files.containsKey(one.name())) {
         objects.add(parsed(type, one.json(), one.revision()));
       }
     }
-    boolean isMore = found.size() == most;
-    return new Page(objects, isMore ? Optional.of(found.getLast().name()) : Optional.empty());
+    return new Page(
+        objects, found.isMore() ? Optional.of(found.objects().getLast().name()) : Optional.empty());
   }
 
-  /** Returns all objects of a kind. */
-  public List<ObjectNode> list(ResourceType type, Optional<String> namespace) {
-    return page(type, namespace, Optional.empty(), Integer.MAX_VALUE).objects();
+  /**
+   * Returns all objects of a kind, read page by page while they are looked at.
+   *
+   * @param namespace in which they are; all if empty
+   */
+  public Iterable<ObjectNode> each(ResourceType type, Optional<String> namespace) {
+    return () ->
+        new Iterator<>() {
+          private Page page = page(type, namespace, Optional.empty(), PAGE);
+          private Iterator<ObjectNode> objects = page.objects().iterator();
+
+          @Override
+          public boolean hasNext() {
+            while (!objects.hasNext() && page.next().isPresent()) {
+              page = page(type, namespace, page.next(), PAGE);
+              objects = page.objects().iterator();
+            }
+            return objects.hasNext();
+          }
+
+          @Override
+          public ObjectNode next() {
+            if (!hasNext()) {
+              throw new NoSuchElementException();
+            }
+            return objects.next();
+          }
+        };
   }
 
   /** Returns the names of all namespaces: made, with an object in them, or there from the start. */
@@ -201,12 +224,14 @@ public final class ClusterObjects {
 
   /** Says whether a namespace is among {@link #namespaces()}. */
   public boolean hasNamespace(String name) {
+    ObjectName itself = Kinds.NAMESPACE.name("", name);
     return FIRST_NAMESPACES.contains(name)
-        || get(Kinds.NAMESPACE, "", name).isPresent()
-        || ofFiles.keySet().stream().anyMatch(one -> one.namespace().equals(name))
+        || stored.get(itself).isPresent()
+        || ofFiles.keySet().stream()
+            .anyMatch(one -> one.equals(itself) || one.namespace().equals(name))
         || Kinds.NAMESPACED.stream()
-            .anyMatch(type ->
-                !stored.page(type.kind(), Optional.of(name), Optional.empty(), 1).isEmpty());
+            .map(type -> stored.page(type.kind(), Optional.of(name), Optional.empty(), 1))
+            .anyMatch(page -> !page.objects().isEmpty());
   }
 
   /** Gives a new object what each has: a name, an identity, the time it was made. */
@@ -306,12 +331,10 @@ public final class ClusterObjects {
   /**
    * Returns what is stored of an object: all but its revision.
    *
-   * @throws ApiException if it is nested too deep
+   * @throws ApiException if it could not be read again
    */
   private static String text(ObjectNode object) {
-    if (Meta.depth(object) > Meta.DEEPEST) {
-      throw ApiException.badRequest("the object is nested deeper than " + Meta.DEEPEST + " levels");
-    }
+    Meta.requireReadable(object);
     ObjectNode copy = object.deepCopy();
     Meta.of(copy).remove("resourceVersion");
     return copy.toString();

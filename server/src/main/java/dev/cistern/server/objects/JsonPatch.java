@@ -87,7 +87,7 @@ record JsonPatch(List<Operation> operations) implements Patch {
     holder.set(ROOT, object.deepCopy());
     long copied = 0;
     for (Operation operation : operations) {
-      if (operation.name().equals("copy")) {
+      if (operation.name().equals("copy") || operation.name().equals("move")) {
         copied += find(holder, operation.from().orElseThrow()).toString().length();
         requireFewCopied(copied);
       }
@@ -96,7 +96,7 @@ record JsonPatch(List<Operation> operations) implements Patch {
     return holder.path(ROOT);
   }
 
-  /** Each copy may double the object. */
+  /** Each copy may double the object, and each move walks through what it moves. */
   private static void requireFewCopied(long copied) {
     if (copied > MOST_COPIED) {
       throw new ApiException(

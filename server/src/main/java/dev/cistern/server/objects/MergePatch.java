@@ -10,22 +10,21 @@ record MergePatch(JsonNode patch) implements Patch {
 
   @Override
   public JsonNode apply(JsonNode object) {
-    return merged(object, patch);
+    return merge(object.deepCopy(), patch);
   }
 
-  private static JsonNode merged(JsonNode target, JsonNode patch) {
+  /** Changes the target, or returns another. */
+  private static JsonNode merge(JsonNode target, JsonNode patch) {
     if (!(patch instanceof ObjectNode members)) {
       return patch.deepCopy();
     }
     ObjectNode merged =
-        target instanceof ObjectNode object
-            ? object.deepCopy()
-            : JsonMapper.shared().createObjectNode();
+        target instanceof ObjectNode object ? object : JsonMapper.shared().createObjectNode();
     for (var member : members.properties()) {
       if (member.getValue().isNull()) {
         merged.remove(member.getKey());
       } else {
-        merged.set(member.getKey(), merged(merged.path(member.getKey()), member.getValue()));
+        merged.set(member.getKey(), merge(merged.path(member.getKey()), member.getValue()));
       }
     }
     return merged;

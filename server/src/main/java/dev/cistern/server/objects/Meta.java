@@ -13,6 +13,11 @@ public final class Meta {
   /** How many levels an object may have; what has more can be neither listed nor read again. */
   static final int DEEPEST = 400;
 
+  /** How long the name of a field may be, in characters; much longer ones cannot be read again. */
+  private static final int LONGEST_NAME = 1_000;
+
+  private static final int SHOWN = 32;
+
   private Meta() {}
 
   /** Returns how many levels a value has; 0 for one that has no others in it. */
@@ -24,11 +29,41 @@ public final class Meta {
     return value.isContainer() ? Math.max(deepest, 1) : 0;
   }
 
+  /**
+   * Refuses what could be stored, but not read again.
+   *
+   * @throws ApiException if it is nested too deep, or the name of a field is too long
+   */
+  static void requireReadable(JsonNode object) {
+    if (depth(object) > DEEPEST) {
+      throw ApiException.badRequest("the object is nested deeper than " + DEEPEST + " levels");
+    }
+    requireNames(object);
+  }
+
+  private static void requireNames(JsonNode value) {
+    for (String name : value.propertyNames()) {
+      if (name.length() > LONGEST_NAME) {
+        throw ApiException.badRequest(
+            "the name of a field has %d characters, at most %d are stored: %s..."
+                .formatted(name.length(), LONGEST_NAME, name.substring(0, SHOWN)));
+      }
+    }
+    value.forEach(Meta::requireNames);
+  }
+
   /** Returns the metadata, made if there is none. */
   public static ObjectNode of(ObjectNode object) {
     return object.get("metadata") instanceof ObjectNode metadata
         ? metadata
         : object.putObject("metadata");
+  }
+
+  /** Returns the annotations that metadata has, made if there are none. */
+  public static ObjectNode annotations(ObjectNode metadata) {
+    return metadata.get("annotations") instanceof ObjectNode annotations
+        ? annotations
+        : metadata.putObject("annotations");
   }
 
   /** Returns a text of the metadata, "" if it is not there. */

@@ -40,9 +40,13 @@ public final class Selector implements Predicate<JsonNode> {
   public static Selector parse(
       String labels, String fieldTexts, Map<String, Function<JsonNode, String>> fields) {
     var all = new ArrayList<Predicate<JsonNode>>();
-    for (String part : parts(labels)) {
-      Predicate<Map<String, String>> label = label(part);
-      all.add(object -> label.test(Meta.map(object, "labels")));
+    List<Predicate<Map<String, String>>> wanted =
+        parts(labels).stream().map(Selector::label).toList();
+    if (!wanted.isEmpty()) {
+      all.add(object -> {
+        Map<String, String> there = Meta.map(object, "labels");
+        return wanted.stream().allMatch(label -> label.test(there));
+      });
     }
     for (String part : parts(fieldTexts)) {
       all.add(field(part, fields));

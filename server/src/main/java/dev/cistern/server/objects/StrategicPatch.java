@@ -1,9 +1,12 @@
 package dev.cistern.server.objects;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -46,13 +49,14 @@ record StrategicPatch(ObjectNode patch) implements Patch {
 
   @Override
   public JsonNode apply(JsonNode object) {
-    return merged("", object, patch);
+    return merge("", object.deepCopy(), patch);
   }
 
-  private static JsonNode merged(String path, JsonNode target, ObjectNode patch) {
+  /** Changes the target, or returns another. */
+  private static JsonNode merge(String path, JsonNode target, ObjectNode patch) {
     ObjectNode merged =
         target instanceof ObjectNode object && !isReplacing(patch)
-            ? object.deepCopy()
+            ? object
             : JsonMapper.shared().createObjectNode();
     retain(merged, patch.path(RETAIN));
     for (var member : patch.properties()) {
@@ -78,9 +82,16 @@ record StrategicPatch(ObjectNode patch) implements Patch {
   private static void set(ObjectNode merged, String name, String path, JsonNode value) {
     switch (value) {
       case ObjectNode object when isDeleting(object) -> merged.remove(name);
-      case ObjectNode object -> merged.set(name, merged(path, merged.path(name), object));
+      case ObjectNode object -> merged.set(name, merge(path, merged.path(name), object));
       case ArrayNode items when items.valueStream().anyMatch(StrategicPatch::isReplacing) ->
-          merged.set(name, array(items.valueStream().filter(item -> !isReplacing(item)).toList()));
+          merged.set(
+              name,
+              array(
+                  items
+                      .valueStream()
+                      .filter(item -> !isReplacing(item))
+                      .map(JsonNode::deepCopy)
+                      .toList()));
       case ArrayNode items when KEYS.containsKey(path) ->
           merged.set(name, mergedItems(path, merged.path(name), items));
       case ArrayNode items when SETS.contains(path) ->
@@ -100,44 +111,38 @@ record StrategicPatch(ObjectNode patch) implements Patch {
 
   private static ArrayNode mergedItems(String path, JsonNode target, ArrayNode patches) {
     String key = String.valueOf(KEYS.get(path));
-    var items = new ArrayList<JsonNode>();
-    target.forEach(items::add);
+    var items = new ArrayList<Optional<JsonNode>>();
+    var places = new HashMap<JsonNode, List<Integer>>();
+    for (JsonNode item : target) {
+      places.computeIfAbsent(item.path(key), identity -> new ArrayList<>()).add(items.size());
+      items.add(Optional.of(item));
+    }
     for (JsonNode item : patches) {
       JsonNode identity = item.path(key);
       if (!(item instanceof ObjectNode patch) || identity.isMissingNode()) {
         throw ApiException.badRequest(
             "each item of " + path + " needs the key " + key + ", by which they merge");
       }
-      int at = indexOf(items, key, identity);
+      List<Integer> there = places.getOrDefault(identity, List.of());
       if (isDeleting(patch)) {
-        items.removeIf(one -> one.path(key).equals(identity));
-      } else if (at < 0) {
-        items.add(merged(path, JsonMapper.shared().createObjectNode(), patch));
+        there.forEach(place -> items.set(place, Optional.empty()));
+        places.remove(identity);
+      } else if (there.isEmpty()) {
+        places.put(identity, List.of(items.size()));
+        items.add(Optional.of(merge(path, JsonMapper.shared().createObjectNode(), patch)));
       } else {
-        items.set(at, merged(path, items.get(at), patch));
+        int place = there.getFirst();
+        items.set(place, items.get(place).map(old -> merge(path, old, patch)));
       }
     }
-    return array(items);
-  }
-
-  private static int indexOf(List<JsonNode> items, String key, JsonNode identity) {
-    for (int i = 0; i < items.size(); i++) {
-      if (items.get(i).path(key).equals(identity)) {
-        return i;
-      }
-    }
-    return -1;
+    return array(items.stream().flatMap(Optional::stream).toList());
   }
 
   private static ArrayNode union(JsonNode target, ArrayNode more) {
-    var values = new ArrayList<JsonNode>();
+    var values = new LinkedHashSet<JsonNode>();
     target.forEach(values::add);
-    for (JsonNode value : more) {
-      if (!values.contains(value)) {
-        values.add(value);
-      }
-    }
-    return array(values);
+    more.forEach(value -> values.add(value.deepCopy()));
+    return array(List.copyOf(values));
   }
 
   private static ArrayNode array(List<JsonNode> items) {

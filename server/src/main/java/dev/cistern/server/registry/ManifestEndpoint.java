@@ -1,5 +1,6 @@
 package dev.cistern.server.registry;
 
+import dev.cistern.mirror.CacheStatus;
 import dev.cistern.mirror.Fetched;
 import dev.cistern.mirror.ManifestAnswer;
 import dev.cistern.mirror.Mirror;
@@ -60,25 +61,32 @@ final class ManifestEndpoint {
             manifest.mediaType(),
             manifest.bytes().length,
             new Content.Source.Memory(manifest.bytes()));
-    switch (answer.status().outcome()) {
-      case HIT ->
-          hot.keep(
-              request,
-              new HotContent.Entry(
-                  location.repository(),
-                  location.copies(),
-                  reference.toString(),
-                  version,
-                  use,
-                  answer.status().fresh().map(clock.instant()::plus),
-                  location.namespace(),
-                  answer.status(),
-                  content));
-      case MISS, JOINED, STALE -> {}
+    if (answer.status().outcome() == CacheStatus.Outcome.HIT && isStill(location, reference)) {
+      hot.keep(
+          request,
+          new HotContent.Entry(
+              location.repository(),
+              location.copies(),
+              reference.toString(),
+              version,
+              use,
+              answer.status().fresh().map(clock.instant()::plus),
+              location.namespace(),
+              answer.status(),
+              content));
     }
     Reply reply = content.reply(request).cache(answer.status());
     location.namespace().ifPresent(namespace -> reply.header("OCI-Namespace", namespace));
     return reply;
+  }
+
+  /** Says whether a tag of an image stream points where it did when the request was looked at. */
+  private boolean isStill(Location location, Reference reference) {
+    return location.tags().isEmpty()
+        || mirror
+            .locate(location.repository(), Optional.empty(), Optional.empty())
+            .resolved(reference)
+            .equals(location.resolved(reference));
   }
 
   /** Stores a manifest; tags that point elsewhere are moved only if {@code mayOverwrite}. */

@@ -17,9 +17,10 @@ import dev.cistern.oci.Tag;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.ResourceType;
 import java.io.IOException;
-import java.time.InstantSource;
-import java.util.ArrayList;
+import java.time.Instant;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -35,13 +36,15 @@ final class Fetcher {
   private static final Platform USUAL = new Platform("linux", "amd64", "");
   private static final Platform OWN = own();
   private static final int DEEPEST = 3;
+  private static final int MOST_CHILDREN = 200;
+
+  /** How much can be said of an image and of all that it names. */
+  private static final int MOST_BYTES = 2 << 20;
 
   private final Mirror mirror;
-  private final InstantSource clock;
 
-  Fetcher(Mirror mirror, InstantSource clock) {
+  Fetcher(Mirror mirror) {
     this.mirror = mirror;
-    this.clock = clock;
   }
 
   /**
@@ -50,6 +53,7 @@ final class Fetcher {
    * @param into the repository that keeps it; its namespace's secrets are presented
    * @param preferredOs of an index of which one image is taken; may be empty, as the next
    * @param isKept whether manifests are kept
+   * @param now when they are imported, as their objects say
    */
   record Wish(
       RepositoryName into,
@@ -57,7 +61,8 @@ final class Fetcher {
       ImportPolicy policy,
       String preferredOs,
       String preferredArchitecture,
-      boolean isKept) {}
+      boolean isKept,
+      Instant now) {}
 
   /** Returns what there is. */
   Imported fetch(String tag, Wish wish) throws IOException {
@@ -69,55 +74,91 @@ final class Fetcher {
           reference instanceof Digest digest
               ? wish.from().with(digest)
               : wish.from().with((Tag) reference);
-      Import imports = mirror.imports(wish.isKept());
-      Fetched fetched = found(imports.manifest(location, reference), asked, wish.policy());
-      if (fetched.manifest() instanceof Manifest.Index index
-          && wish.policy().mode() == ImportMode.LEGACY) {
-        Optional<Digest> one = chosen(index, wish);
-        if (one.isPresent()) {
-          fetched = found(imports.manifest(location, one.get()), asked, wish.policy());
-        }
-      }
-      var children = new ArrayList<ObjectNode>();
-      children(imports, location, wish, fetched.manifest(), children, 0);
-      return Imported.of(tag, wish.from(), described(imports, location, wish, fetched), children);
+      Fetched fetched = fetched(location, reference, asked, wish);
+      var children = new Children(mirror.imports(wish.isKept()), location, wish);
+      children.addAll(fetched.manifest(), 0);
+      return Imported.of(
+          tag, wish.from(), children.described(fetched), List.copyOf(children.objects.values()));
     } catch (ApiException e) {
       return Imported.failed(tag, wish.from(), e);
     }
   }
 
-  /** Brings what an index names, and says what it is; one that is missing fails them all. */
-  private void children(
-      Import imports,
-      Location location,
-      Wish wish,
-      Manifest manifest,
-      List<ObjectNode> children,
-      int depth)
+  /** Brings the image that is meant: of an index one of its images, if one is wanted. */
+  private Fetched fetched(Location location, Reference reference, PullSpec asked, Wish wish)
       throws IOException {
-    for (Descriptor child : manifest.children().toList()) {
-      PullSpec spec = wish.from().with(child.digest());
-      Fetched fetched = found(imports.manifest(location, child.digest()), spec, wish.policy());
-      if (depth < DEEPEST) {
-        children(imports, location, wish, fetched.manifest(), children, depth + 1);
-      }
-      children.add(described(imports, location, wish, fetched));
+    Import keeping = mirror.imports(wish.isKept());
+    if (wish.policy().mode() != ImportMode.LEGACY) {
+      return found(keeping.manifest(location, reference), asked, wish.policy());
     }
+    Fetched first =
+        found(mirror.imports(false).manifest(location, reference), asked, wish.policy());
+    Optional<Digest> one =
+        first.manifest() instanceof Manifest.Index index ? chosen(index, wish) : Optional.empty();
+    if (one.isPresent()) {
+      return found(keeping.manifest(named(location), one.get()), asked, wish.policy());
+    }
+    keeping.keep(location, first);
+    return first;
   }
 
-  private ObjectNode described(Import imports, Location location, Wish wish, Fetched fetched)
-      throws IOException {
-    PullSpec spec = wish.from().with(fetched.stored().digest());
-    Optional<byte[]> config = Optional.empty();
-    if (fetched.manifest() instanceof Manifest.Image image) {
-      config =
-          Optional.of(
-              found(
-                  imports.blob(location, image.config(), ImageObject.MOST_CONFIG_BYTES),
-                  spec,
-                  wish.policy()));
+  /** Returns where to ask for what a manifest names: whoever was asked for that. */
+  private static Location named(Location location) {
+    return location.byDigest(() -> true);
+  }
+
+  /** What an index names, and what that names, each once. */
+  private static final class Children {
+    private final Import imports;
+    private final Location location;
+    private final Wish wish;
+    private final Map<Digest, ObjectNode> objects = new LinkedHashMap<>();
+    private int left = MOST_BYTES;
+
+    Children(Import imports, Location location, Wish wish) {
+      this.imports = imports;
+      this.location = named(location);
+      this.wish = wish;
     }
-    return ImageObject.of(fetched, spec.toString(), config, clock.instant());
+
+    /** Brings them, and says what they are; one that is missing fails them all. */
+    void addAll(Manifest manifest, int depth) throws IOException {
+      for (Descriptor child : manifest.children().toList()) {
+        if (objects.containsKey(child.digest())) {
+          continue;
+        }
+        if (objects.size() == MOST_CHILDREN) {
+          throw ApiException.badRequest(
+              wish.from() + " names more than " + MOST_CHILDREN + " images");
+        }
+        PullSpec spec = wish.from().with(child.digest());
+        Fetched fetched = found(imports.manifest(location, child.digest()), spec, wish.policy());
+        objects.put(child.digest(), described(fetched));
+        if (depth < DEEPEST) {
+          addAll(fetched.manifest(), depth + 1);
+        }
+      }
+    }
+
+    ObjectNode described(Fetched fetched) throws IOException {
+      PullSpec spec = wish.from().with(fetched.stored().digest());
+      Optional<byte[]> config = Optional.empty();
+      if (fetched.manifest() instanceof Manifest.Image image) {
+        config =
+            Optional.of(
+                found(
+                    imports.blob(location, image.config(), ImageObject.MOST_CONFIG_BYTES),
+                    spec,
+                    wish.policy()));
+      }
+      ObjectNode object = ImageObject.of(fetched, spec.toString(), config, wish.now());
+      left -= object.toString().length();
+      if (left < 0) {
+        throw ApiException.badRequest(
+            wish.from() + " says more of itself than " + MOST_BYTES + " bytes");
+      }
+      return object;
+    }
   }
 
   /** Returns which image is taken of an index; none of one whose items have no platforms. */

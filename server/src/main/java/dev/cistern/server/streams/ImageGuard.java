@@ -19,9 +19,14 @@ final class ImageGuard {
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private volatile @Nullable Set<String> noted;
 
-  /** A change that makes streams name images. */
+  /** Takes note of images that a stream is about to name; called before that is stored. */
+  interface Noting {
+    void note(Collection<String> digests);
+  }
+
+  /** Decides on a change that makes streams name images, and makes it. */
   interface Naming<T, E extends Exception> {
-    T run() throws E;
+    T run(Noting noting) throws E;
   }
 
   /** A removal; returns whether it was made. */
@@ -29,15 +34,16 @@ final class ImageGuard {
     boolean run(Set<String> noted) throws E;
   }
 
-  /** Makes a change after which streams name these images. */
-  <T, E extends Exception> T naming(Collection<String> digests, Naming<T, E> change) throws E {
+  /** Makes a change after which streams name images; nothing is removed while it goes on. */
+  <T, E extends Exception> T naming(Naming<T, E> change) throws E {
     lock.readLock().lock();
     try {
-      Set<String> all = noted;
-      if (all != null) {
-        all.addAll(digests);
-      }
-      return change.run();
+      return change.run(digests -> {
+        Set<String> all = noted;
+        if (all != null) {
+          all.addAll(digests);
+        }
+      });
     } finally {
       lock.readLock().unlock();
     }

@@ -25,6 +25,9 @@ final class ImageObject {
   /** How long a configuration may be that is read, in bytes. */
   static final int MOST_CONFIG_BYTES = 4 << 20;
 
+  /** How long a configuration may be that is shown: the object has to be short enough to store. */
+  private static final int MOST_SHOWN_BYTES = 512 << 10;
+
   /** The platform of an index's child that says none. */
   private static final String UNKNOWN = "unknown";
 
@@ -50,7 +53,9 @@ final class ImageObject {
       case Manifest.Image single -> {
         metadata.putObject("annotations").put("image.openshift.io/dockerLayersOrder", "ascending");
         described.put("Id", single.config().digest().toString());
-        describe(described, config.flatMap(ImageObject::parsed));
+        describe(
+            described,
+            config.filter(bytes -> bytes.length <= MOST_SHOWN_BYTES).flatMap(ImageObject::parsed));
         described.put("Size", size(single));
         for (Descriptor layer : single.layers()) {
           layers

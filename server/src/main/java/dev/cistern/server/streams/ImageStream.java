@@ -2,6 +2,7 @@ package dev.cistern.server.streams;
 
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
+import dev.cistern.storage.Objects;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.Map;
@@ -135,18 +136,32 @@ public record ImageStream(
     return Times.parse(metadata.path("creationTimestamp"));
   }
 
-  /** Says whether all of it may be imported over plain HTTP. */
-  public boolean isInsecure() {
-    return "true".equals(annotation(INSECURE));
+  /** Returns how something of it is imported: over plain HTTP too if all of it may be. */
+  ImportPolicy policy(ImportPolicy own) {
+    boolean isInsecure = own.insecure() || "true".equals(annotation(INSECURE));
+    return new ImportPolicy(isInsecure, own.scheduled(), own.mode());
   }
 
   String annotation(String key) {
     return metadata.path("annotations").path(key).asString("");
   }
 
+  /** Says whether there is a tag, be it that it is to be something or that it was. */
+  public boolean has(String tag) {
+    return tags.containsKey(tag) || history.containsKey(tag);
+  }
+
   /** Returns what a tag is now. */
   public Optional<TagEvent> latest(String tag) {
     return history(tag).latest();
+  }
+
+  /** Returns an item of a tag that is this image; none for what an index among them names. */
+  public Optional<TagEvent> item(String image) {
+    return history.values().stream()
+        .flatMap(was -> was.items().stream())
+        .filter(event -> event.image().equals(image))
+        .findFirst();
   }
 
   /** Returns what a tag was; nothing if there is no such tag. */
@@ -185,6 +200,11 @@ public record ImageStream(
     return withTags(fewer).with(tag, TagHistory.NONE);
   }
 
+  /** Says whether it is short enough to be stored. */
+  boolean isStorable() {
+    return Objects.isStorable(json().toString());
+  }
+
   ImageStream withMetadata(ObjectNode other) {
     return new ImageStream(other, isLookedUp, repository, tags, history);
   }
@@ -197,11 +217,7 @@ public record ImageStream(
 
   ImageStream annotated(String key, String value) {
     ObjectNode changed = metadata.deepCopy();
-    ObjectNode annotations =
-        changed.get("annotations") instanceof ObjectNode there
-            ? there
-            : changed.putObject("annotations");
-    annotations.put(key, value);
+    Meta.annotations(changed).put(key, value);
     return withMetadata(changed);
   }
 

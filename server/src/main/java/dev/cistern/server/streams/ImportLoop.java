@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.oci.Digest;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.storage.ObjectName;
@@ -7,6 +8,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -16,9 +18,6 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Imports what streams say is to be imported and nobody has: tags that were set or changed, at
@@ -29,7 +28,11 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class ImportLoop implements StreamFollower.Watcher, Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(ImportLoop.class);
+
+  /** How many imports of what was set are under way, and how many looks at scheduled tags. */
   private static final int AT_ONCE = 4;
+
+  private static final Duration AFTER_FAILURE = Duration.ofSeconds(10);
 
   private final Streams streams;
   private final Importer importer;
@@ -38,6 +41,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
   private final Schedule schedule;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Semaphore turns = new Semaphore(AT_ONCE);
+  private final Semaphore looks = new Semaphore(AT_ONCE);
   private final Map<ObjectName, Boolean> underWay = new ConcurrentHashMap<>();
   private final LongAdder imports = new LongAdder();
   private final LongAdder failures = new LongAdder();
@@ -116,11 +120,15 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     }
     threads.execute(() -> {
       try {
+        boolean isDone;
         turns.acquire();
         try {
-          importWaiting(name);
+          isDone = importWaiting(name);
         } finally {
           turns.release();
+        }
+        if (!isDone) {
+          Thread.sleep(AFTER_FAILURE);
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -134,78 +142,48 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     });
   }
 
-  private void importWaiting(ObjectName name) {
+  /** Returns whether what came of it is in the stream. */
+  private boolean importWaiting(ObjectName name) {
     Optional<ImageStream> stream = streams.find(name.namespace(), name.name());
     if (stream.isEmpty()) {
-      return;
+      return true;
     }
-    ObjectNode request = request(stream.get());
-    if (isWholeWaiting(stream.get())) {
-      ((ObjectNode) request.path("spec"))
-          .putObject("repository")
-          .putObject("from")
-          .put("kind", SourceReference.DOCKER_IMAGE)
-          .put("name", stream.get().repository().orElseThrow());
-    }
-    stream.get().tags().values().stream()
-        .filter(tag -> isWaiting(stream.get(), tag))
-        .forEach(tag -> add(request, stream.get(), tag));
-    run(name, request);
+    List<SpecTag> waiting =
+        stream.get().tags().values().stream()
+            .filter(tag -> isWaiting(stream.get(), tag))
+            .limit(StreamCheck.MOST_IMAGES)
+            .toList();
+    return run(stream.get(), waiting, isWholeWaiting(stream.get()));
   }
 
-  private static ObjectNode request(ImageStream stream) {
-    ObjectNode request = JsonMapper.shared().createObjectNode();
-    request
-        .putObject("metadata")
-        .put("name", stream.name())
-        .put("namespace", stream.namespace())
-        .put("uid", stream.uid());
-    ObjectNode spec = request.putObject("spec").put("import", true);
-    spec.putArray("images");
-    return request;
-  }
-
-  private static void add(ObjectNode request, ImageStream stream, SpecTag tag) {
-    ObjectNode image = ((ArrayNode) request.path("spec").path("images")).addObject();
-    image
-        .putObject("from")
-        .put("kind", SourceReference.DOCKER_IMAGE)
-        .put("name", tag.importedFrom().orElse(""));
-    image.putObject("to").put("name", tag.name());
-    ImportPolicy policy = tag.importPolicy();
-    image.set(
-        "importPolicy",
-        new ImportPolicy(
-                policy.insecure() || stream.isInsecure(), policy.scheduled(), policy.mode())
-            .json());
-    image.putObject("referencePolicy").put("type", tag.isLocal() ? "Local" : "Source");
-  }
-
-  /** Makes an import; what goes wrong is in the conditions of the stream. */
-  private void run(ObjectName name, ObjectNode request) {
+  /**
+   * Makes an import; what goes wrong with an image is in the conditions of the stream.
+   *
+   * @return whether what came of it is in the stream
+   */
+  private boolean run(ImageStream stream, List<SpecTag> tags, boolean isWhole) {
     try {
       imports.increment();
-      ObjectNode result = importer.run(name.namespace(), request);
-      boolean isFailed =
-          result.path("status").path("images").valueStream().anyMatch(image -> !image.has("image"));
-      if (isFailed) {
+      if (importer.run(ImportRequest.of(stream, tags, isWhole)).isFailed()) {
         failures.increment();
       }
+      return true;
     } catch (ApiException e) {
       failures.increment();
       LOG.atInfo()
-          .addKeyValue("stream", name.namespace() + "/" + name.name())
+          .addKeyValue("stream", stream.namespace() + "/" + stream.name())
           .addKeyValue("reason", e.message())
           .log("not imported");
     } catch (IOException | RuntimeException e) {
       failures.increment();
       if (!threads.isShutdown()) {
         LOG.atError()
-            .addKeyValue("stream", name.namespace() + "/" + name.name())
+            .addKeyValue("stream", stream.namespace() + "/" + stream.name())
             .setCause(e)
             .log("not imported");
       }
     }
+    return false;
   }
 
   /** Looks at scheduled tags when they are due, at most so many a minute. */
@@ -214,7 +192,14 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     try {
       while (!threads.isShutdown()) {
         Schedule.Due due = schedule.take(clock);
-        threads.execute(() -> again(due));
+        looks.acquire();
+        threads.execute(() -> {
+          try {
+            again(due);
+          } finally {
+            looks.release();
+          }
+        });
         Thread.sleep(pause);
       }
     } catch (InterruptedException e) {
@@ -224,26 +209,18 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
 
   private void again(Schedule.Due due) {
     try {
-      turns.acquire();
-      try {
-        Optional<ImageStream> stream = streams.find(due.stream().namespace(), due.stream().name());
-        SpecTag tag = stream.map(one -> one.tags().get(due.tag())).orElse(null);
-        if (tag == null || !tag.importPolicy().scheduled() || tag.importedFrom().isEmpty()) {
-          return;
-        }
-        if (importer.isUnchanged(stream.get(), tag)) {
-          unchanged.increment();
-        } else {
-          ObjectNode request = request(stream.get());
-          add(request, stream.get(), tag);
-          run(due.stream(), request);
-        }
-        schedule.again(due, clock.instant());
-      } finally {
-        turns.release();
+      Optional<ImageStream> stream = streams.find(due.stream().namespace(), due.stream().name());
+      SpecTag tag = stream.map(one -> one.tags().get(due.tag())).orElse(null);
+      if (tag == null || !tag.importPolicy().scheduled() || tag.importedFrom().isEmpty()) {
+        return;
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      Optional<Digest> upstream = importer.upstream(stream.get(), tag);
+      if (upstream.filter(now -> importer.isUnchanged(stream.get(), tag, now)).isPresent()) {
+        unchanged.increment();
+      } else if (run(stream.get(), List.of(tag), false)) {
+        upstream.ifPresent(was -> importer.imported(stream.get(), tag, was));
+      }
+      schedule.again(due, clock.instant());
     } catch (IOException | RuntimeException e) {
       schedule.again(due, clock.instant());
       if (!threads.isShutdown()) {

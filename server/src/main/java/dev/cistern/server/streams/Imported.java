@@ -4,6 +4,7 @@ import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.Meta;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -33,9 +34,11 @@ record Imported(
     return new Imported(tag, from, Optional.empty(), List.of(), Optional.of(why));
   }
 
-  /** Returns the same for another tag. */
-  Imported as(String other) {
-    return new Imported(other, from, image, children, failure);
+  /** Returns how much there is to say of it. */
+  long bytes() {
+    return Stream.concat(image.stream(), children.stream())
+        .mapToLong(object -> object.toString().length())
+        .sum();
   }
 
   /** Returns the digest of the image that is there. */

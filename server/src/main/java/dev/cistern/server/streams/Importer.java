@@ -12,6 +12,7 @@ import dev.cistern.server.objects.FieldError;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
+import dev.cistern.server.streams.ImportRequest.Wanted;
 import dev.cistern.storage.ObjectEdit;
 import java.io.IOException;
 import java.time.Instant;
@@ -28,7 +29,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
-import tools.jackson.databind.JsonNode;
+import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -38,6 +39,10 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Importer {
   private static final int AT_ONCE = 6;
   private static final int MOST_SEEN = 100_000;
+
+  /** How much can be said of all images of an import. */
+  private static final long MOST_BYTES = 16 << 20;
+
   private static final ResourceType STREAM =
       ResourceType.namespaced("image.openshift.io", "v1", "imagestream", "ImageStream");
   private static final ResourceType IMPORT =
@@ -49,8 +54,8 @@ public final class Importer {
   private final InstantSource clock;
   private final int mostTags;
 
-  /** The digests that upstreams said tags had when they were imported last. */
-  private final Cache<String, Digest> seen =
+  /** What tags were imported as last. */
+  private final Cache<String, Seen> seen =
       Caffeine.newBuilder().maximumSize(MOST_SEEN).executor(Runnable::run).build();
 
   /**
@@ -58,18 +63,35 @@ public final class Importer {
    */
   public Importer(Streams streams, Mirror mirror, InstantSource clock, int mostTags) {
     this.streams = streams;
-    this.fetcher = new Fetcher(mirror, clock);
+    this.fetcher = new Fetcher(mirror);
     this.clock = clock;
     this.mostTags = mostTags;
   }
 
-  /** What one image of an import is to be. */
-  private record Wanted(
-      String tag, PullSpec from, ImportPolicy policy, boolean isLocal, boolean isTarget) {}
+  /** What an upstream said a tag points to, and the image that came of it: one of an index, say. */
+  private record Seen(Digest upstream, String image) {}
 
   /** What came of a repository: images in order, tags that were left out, or why there are none. */
   record Repository(
       List<Imported> images, List<String> additional, Optional<ApiException> failure) {}
+
+  /**
+   * What came of an import.
+   *
+   * @param stream as it is stored then; empty if nothing was to be stored
+   */
+  record Result(
+      List<Imported> images, Optional<Repository> repository, Optional<ImageStream> stream) {
+    boolean isFailed() {
+      return repository.flatMap(Repository::failure).isPresent()
+          || all().anyMatch(image -> image.failure().isPresent());
+    }
+
+    private Stream<Imported> all() {
+      return Stream.concat(
+          images.stream(), repository.stream().flatMap(whole -> whole.images().stream()));
+    }
+  }
 
   /**
    * Makes an import.
@@ -85,62 +107,76 @@ public final class Importer {
     if (!errors.isEmpty()) {
       throw ApiException.invalid(IMPORT, name, errors);
     }
-    Optional<ImageStream> there = streams.find(namespace, name);
-    requireSame(json, name, there);
-    if (there.isEmpty() && !streams.objects().hasNamespace(namespace)) {
-      throw ApiException.notFound(Kinds.NAMESPACE, namespace);
-    }
-    RepositoryName into =
-        Streams.repository(namespace, name)
-            .orElseThrow(() -> ApiException.badRequest("no repository can have this name"));
-    boolean isKept = json.path("spec").path("import").asBoolean(false);
-    var wishes = new ArrayList<Wanted>();
-    json.path("spec").path("images").forEach(image -> wishes.add(wanted(image)));
-    List<Imported> images = fetchAll(wishes, there, into, isKept);
-    JsonNode whole = json.path("spec").path("repository");
-    Optional<Repository> repository =
-        whole.isObject() ? Optional.of(repository(whole, there, into, isKept)) : Optional.empty();
-    ObjectNode result = Meta.ordered(IMPORT, json.deepCopy());
-    ObjectNode status = result.putObject("status");
-    if (isKept) {
-      store(json, namespace, name, wishes, images, repository, status);
-    }
+    Result result = run(ImportRequest.of(namespace, json));
+    ObjectNode answer = Meta.ordered(IMPORT, json.deepCopy());
+    ObjectNode status = answer.putObject("status");
+    result.stream().ifPresent(stream -> status.set("import", stream.json()));
     var report = new ImportReport(streams.objects());
-    status.set("images", report.images(images));
-    repository.ifPresent(found -> status.set("repository", report.repository(found)));
-    return result;
+    status.set("images", report.images(result.images()));
+    result.repository().ifPresent(found -> status.set("repository", report.repository(found)));
+    return answer;
   }
 
   /**
-   * Says whether the image that a tag is imported from is the one that was imported, as far as its
-   * upstream says so without giving the manifest.
+   * Makes an import that was checked.
+   *
+   * @throws ApiException if there is no such stream, or it was changed meanwhile
    */
-  boolean isUnchanged(ImageStream stream, SpecTag tag) throws IOException {
-    PullSpec from = PullSpec.parse(tag.importedFrom().orElseThrow());
-    Optional<RepositoryName> into = Streams.repository(stream.namespace(), stream.name());
-    if (into.isEmpty() || from.digest().isPresent()) {
-      return false;
+  Result run(ImportRequest request) throws IOException {
+    Optional<ImageStream> there = streams.find(request.namespace(), request.name());
+    requireSame(request, there);
+    if (there.isEmpty() && !streams.objects().hasNamespace(request.namespace())) {
+      throw ApiException.notFound(Kinds.NAMESPACE, request.namespace());
     }
-    Optional<Digest> now =
-        fetcher.digest(new Fetcher.Wish(into.get(), from, tag.importPolicy(), "", "", false));
-    if (now.isEmpty()) {
-      return false;
+    RepositoryName into =
+        Streams.repository(request.namespace(), request.name())
+            .orElseThrow(() -> ApiException.badRequest("no repository can have this name"));
+    List<Imported> images = fetchAll(request.images(), there, into, request.isKept());
+    Optional<Repository> repository = Optional.empty();
+    if (request.repository().isPresent()) {
+      repository =
+          Optional.of(repository(request.repository().get(), there, into, request.isKept()));
     }
-    Optional<String> imported = stream.latest(tag.name()).map(TagEvent::image);
-    String key = stream.uid() + " " + tag.name();
-    boolean isSame =
-        stream.history(tag.name()).conditions().isEmpty()
-            && (imported.equals(now.map(Digest::toString))
-                || now.get().equals(seen.getIfPresent(key)));
-    if (!isSame) {
-      seen.put(key, now.get());
-    }
-    return isSame;
+    var result = new Result(images, repository, Optional.empty());
+    return request.isKept()
+        ? new Result(images, repository, Optional.of(store(request, result)))
+        : result;
   }
 
-  private static void requireSame(ObjectNode json, String name, Optional<ImageStream> there) {
-    String revision = Meta.resourceVersion(json);
-    String uid = Meta.text(json, "uid");
+  /** Returns where the tag that a tag is imported from points now, if its upstream says so. */
+  Optional<Digest> upstream(ImageStream stream, SpecTag tag) throws IOException {
+    PullSpec from = PullSpec.parse(tag.importedFrom().orElseThrow());
+    Optional<RepositoryName> into = Streams.repository(stream.namespace(), stream.name());
+    return into.isEmpty() || from.digest().isPresent()
+        ? Optional.empty()
+        : fetcher.digest(
+            wish(into.get(), from, stream.policy(tag.importPolicy()), Map.of(), false));
+  }
+
+  /** Says whether a tag is what came of an import, since when its upstream points there. */
+  boolean isUnchanged(ImageStream stream, SpecTag tag, Digest upstream) {
+    String image = stream.latest(tag.name()).map(TagEvent::image).orElse("");
+    return stream.history(tag.name()).conditions().isEmpty()
+        && (image.equals(upstream.toString())
+            || new Seen(upstream, image).equals(seen.getIfPresent(key(stream, tag))));
+  }
+
+  /** Takes note of what came of an import that is in the stream. */
+  void imported(ImageStream stream, SpecTag tag, Digest upstream) {
+    streams
+        .find(stream.namespace(), stream.name())
+        .flatMap(now -> now.latest(tag.name()))
+        .ifPresent(event -> seen.put(key(stream, tag), new Seen(upstream, event.image())));
+  }
+
+  private static String key(ImageStream stream, SpecTag tag) {
+    return stream.uid() + " " + tag.name();
+  }
+
+  private static void requireSame(ImportRequest request, Optional<ImageStream> there) {
+    String name = request.name();
+    String revision = request.revision();
+    String uid = request.uid();
     if (there.isEmpty()) {
       if (!revision.isEmpty() || !uid.isEmpty()) {
         throw ApiException.notFound(Kinds.IMAGE_STREAM, name);
@@ -157,19 +193,6 @@ public final class Importer {
     if (!uid.isEmpty() && !uid.equals(there.get().uid())) {
       throw ApiException.notFound(STREAM, name);
     }
-  }
-
-  private static Wanted wanted(JsonNode image) {
-    return new Wanted(
-        image.path("to").path("name").asString(""),
-        PullSpec.parse(image.path("from").path("name").asString("")),
-        ImportPolicy.of(image.path("importPolicy")),
-        isLocal(image),
-        image.path("to").isObject());
-  }
-
-  private static boolean isLocal(JsonNode json) {
-    return json.path("referencePolicy").path("type").asString("").equals("Local");
   }
 
   /** Asks for several images at once, but not for many. */
@@ -191,8 +214,17 @@ public final class Importer {
             }));
       }
       var images = new ArrayList<Imported>();
+      long left = MOST_BYTES;
       for (Future<Imported> one : coming) {
-        images.add(one.get());
+        Imported image = one.get();
+        left -= image.bytes();
+        images.add(
+            left >= 0
+                ? image
+                : Imported.failed(
+                    image.tag(),
+                    image.from(),
+                    ApiException.badRequest("it is too much for one import: import it alone")));
       }
       return images;
     } catch (ExecutionException e) {
@@ -209,34 +241,37 @@ public final class Importer {
     String tag = wish.tag().isEmpty() ? wish.from().tagOrLatest().name() : wish.tag();
     Map<String, String> annotations =
         there.map(stream -> stream.tags().get(tag)).map(SpecTag::annotations).orElse(Map.of());
-    return fetcher.fetch(
-        wish.tag(),
-        new Fetcher.Wish(
-            into,
-            wish.from(),
-            wish.policy(),
-            annotations.getOrDefault("importer.image.openshift.io/prefer-os", ""),
-            annotations.getOrDefault("importer.image.openshift.io/prefer-arch", ""),
-            isKept));
+    return fetcher.fetch(wish.tag(), wish(into, wish.from(), wish.policy(), annotations, isKept));
+  }
+
+  private Fetcher.Wish wish(
+      RepositoryName into,
+      PullSpec from,
+      ImportPolicy policy,
+      Map<String, String> annotations,
+      boolean isKept) {
+    return new Fetcher.Wish(
+        into,
+        from,
+        policy,
+        annotations.getOrDefault("importer.image.openshift.io/prefer-os", ""),
+        annotations.getOrDefault("importer.image.openshift.io/prefer-arch", ""),
+        isKept,
+        clock.instant());
   }
 
   private Repository repository(
-      JsonNode json, Optional<ImageStream> there, RepositoryName into, boolean isKept)
+      Wanted whole, Optional<ImageStream> there, RepositoryName into, boolean isKept)
       throws IOException {
-    PullSpec from = PullSpec.parse(json.path("from").path("name").asString(""));
-    ImportPolicy policy = ImportPolicy.of(json.path("importPolicy"));
     try {
       List<String> tags =
           TagOrder.sorted(
-              fetcher.tags(new Fetcher.Wish(into, from, policy, "", "", isKept)).stream()
+              fetcher.tags(wish(into, whole.from(), whole.policy(), Map.of(), isKept)).stream()
                   .filter(Tag::isTag)
                   .distinct()
                   .toList());
       int count = mostTags < 0 ? tags.size() : Math.min(mostTags, tags.size());
-      List<Wanted> wishes =
-          tags.subList(0, count).stream()
-              .map(tag -> new Wanted(tag, from.with(new Tag(tag)), policy, isLocal(json), true))
-              .toList();
+      List<Wanted> wishes = tags.subList(0, count).stream().map(whole::of).toList();
       return new Repository(
           fetchAll(wishes, there, into, isKept),
           tags.subList(count, tags.size()),
@@ -246,47 +281,33 @@ public final class Importer {
     }
   }
 
-  /** Stores all that came of it, and tells the status what the stream is then. */
-  private void store(
-      ObjectNode json,
-      String namespace,
-      String name,
-      List<Wanted> wishes,
-      List<Imported> images,
-      Optional<Repository> repository,
-      ObjectNode status)
-      throws IOException {
+  /** Stores all that came of it, and returns what the stream is then. */
+  private ImageStream store(ImportRequest request, Result result) throws IOException {
     Instant now = clock.instant();
-    ImageStream stored =
-        streams.change(
-            namespace,
-            name,
-            before -> {
-              requireSame(json, name, before);
-              ImageStream start = before.orElseGet(() -> ImageStream.empty(namespace, name));
-              ImageStream stream = start;
-              JsonNode whole = json.path("spec").path("repository");
-              if (repository.isPresent()) {
-                ImportPolicy policy = ImportPolicy.of(whole.path("importPolicy"));
-                for (Imported one : repository.get().images()) {
-                  stream =
-                      imported(
-                          stream,
-                          new Wanted(one.tag(), one.from(), policy, isLocal(whole), true),
-                          one,
-                          now);
-                }
-              }
-              for (int i = 0; i < wishes.size(); i++) {
-                if (wishes.get(i).isTarget()) {
-                  stream = imported(stream, wishes.get(i), images.get(i), now);
-                }
-              }
-              stream = stream.annotated(ImageStream.CHECKED, Times.text(now));
-              ImageStream changed = finished(before, start, stream, now);
-              return new Streams.Changed(changed, creations(images, repository));
-            });
-    status.set("import", stored.json());
+    return streams.change(
+        request.namespace(),
+        request.name(),
+        before -> {
+          requireSame(request, before);
+          ImageStream start =
+              before.orElseGet(() -> ImageStream.empty(request.namespace(), request.name()));
+          ImageStream stream = start;
+          if (result.repository().isPresent()) {
+            Wanted whole = request.repository().orElseThrow();
+            for (Imported one : result.repository().get().images()) {
+              stream = imported(stream, whole.of(one.tag()), one, now);
+            }
+          }
+          for (int i = 0; i < result.images().size(); i++) {
+            Wanted wish = request.images().get(i);
+            if (wish.isTarget()) {
+              stream = imported(stream, wish, result.images().get(i), now);
+            }
+          }
+          stream = stream.annotated(ImageStream.CHECKED, Times.text(now));
+          ImageStream changed = finished(before, start, stream, now);
+          return new Streams.Changed(changed, creations(result));
+        });
   }
 
   private ImageStream finished(
@@ -387,14 +408,14 @@ public final class Importer {
   }
 
   /** Returns what is to be done so that the images that are new are stored. */
-  private List<ObjectEdit> creations(List<Imported> images, Optional<Repository> repository) {
-    var all = new ArrayList<>(images);
-    repository.ifPresent(found -> all.addAll(found.images()));
+  private List<ObjectEdit> creations(Result result) {
     var edits = new LinkedHashMap<String, ObjectEdit>();
-    for (Imported one : all) {
-      one.children().forEach(child -> create(child, edits));
-      one.image().ifPresent(image -> create(image, edits));
-    }
+    result
+        .all()
+        .forEach(one -> {
+          one.children().forEach(child -> create(child, edits));
+          one.image().ifPresent(image -> create(image, edits));
+        });
     return List.copyOf(edits.values());
   }
 

@@ -5,7 +5,6 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
-import dev.cistern.storage.ObjectName;
 import dev.cistern.storage.PruneTrial;
 import dev.cistern.storage.Pruned;
 import dev.cistern.storage.Repositories;
@@ -32,7 +31,6 @@ import tools.jackson.databind.node.ObjectNode;
  * that is used on its own keeps itself, and not the index.
  */
 public final class Pruner {
-  private static final int PAGE = 100;
 
   private final Streams streams;
   private final StreamImages images;
@@ -153,14 +151,9 @@ public final class Pruner {
     }
 
     Summary run() throws IOException {
-      Optional<ObjectName> after = Optional.empty();
-      do {
-        ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
-        for (ObjectNode json : page.objects()) {
-          stream(ImageStream.of(json));
-        }
-        after = page.next();
-      } while (after.isPresent());
+      for (ObjectNode json : objects.each(Kinds.IMAGE_STREAM, Optional.empty())) {
+        stream(ImageStream.of(json));
+      }
       List<String> doomed = doomed();
       int before;
       do { // what stays for another's sake may go once that is gone
@@ -232,18 +225,13 @@ public final class Pruner {
     private List<String> doomed() {
       var doomed = new LinkedHashSet<String>();
       var spared = new HashSet<String>();
-      Optional<ObjectName> after = Optional.empty();
-      do {
-        ClusterObjects.Page page = objects.page(Kinds.IMAGE, Optional.empty(), after, PAGE);
-        for (ObjectNode image : page.objects()) {
-          if (isDoomed(image)) {
-            doomed.add(Meta.name(image));
-          } else if (!image.path("dockerImageManifests").isEmpty()) {
-            spared.addAll(images.named(Meta.name(image)));
-          }
+      for (ObjectNode image : objects.each(Kinds.IMAGE, Optional.empty())) {
+        if (isDoomed(image)) {
+          doomed.add(Meta.name(image));
+        } else if (!image.path("dockerImageManifests").isEmpty()) {
+          spared.addAll(images.named(Meta.name(image)));
         }
-        after = page.next();
-      } while (after.isPresent());
+      }
       doomed.removeAll(spared);
       var ordered = new LinkedHashSet<String>();
       doomed.stream().filter(image -> !images.children(image).isEmpty()).forEach(ordered::add);
@@ -411,17 +399,12 @@ public final class Pruner {
   }
 
   private Optional<String> namedBy(String image) {
-    Optional<ObjectName> after = Optional.empty();
-    do {
-      ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
-      for (ObjectNode json : page.objects()) {
-        ImageStream stream = ImageStream.of(json);
-        if (images.all(stream).contains(image)) {
-          return Optional.of(stream.namespace() + "/" + stream.name());
-        }
+    for (ObjectNode json : objects.each(Kinds.IMAGE_STREAM, Optional.empty())) {
+      ImageStream stream = ImageStream.of(json);
+      if (images.all(stream).contains(image)) {
+        return Optional.of(stream.namespace() + "/" + stream.name());
       }
-      after = page.next();
-    } while (after.isPresent());
+    }
     return Optional.empty();
   }
 }

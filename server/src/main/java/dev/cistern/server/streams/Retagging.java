@@ -23,8 +23,11 @@ final class Retagging {
   private final Others others;
   private final Instant now;
   private final String registry;
+  private final List<Copy> copies = new ArrayList<>();
 
   /**
+   * For one change.
+   *
    * @param registry by which this registry is known, {@code host[:port]}
    */
   Retagging(Others others, Instant now, String registry) {
@@ -43,10 +46,19 @@ final class Retagging {
     Set<String> children(String image);
   }
 
-  /** The stream as it is to be stored, unless something is wrong with it. */
-  record Result(ImageStream stream, List<FieldError> errors) {
+  /** An image of another stream, which this one gets too. */
+  record Copy(String namespace, String name, Digest image) {}
+
+  /**
+   * What comes of a change.
+   *
+   * @param stream as it is to be stored, unless something is wrong with it
+   * @param copies what its repository has to have before that
+   */
+  record Result(ImageStream stream, List<FieldError> errors, List<Copy> copies) {
     Result {
       errors = List.copyOf(errors);
+      copies = List.copyOf(copies);
     }
   }
 
@@ -56,7 +68,7 @@ final class Retagging {
     var tags = new TreeMap<String, SpecTag>();
     stream.tags().values().forEach(tag -> tags.put(tag.name(), tag.at(1)));
     Result result = tagged(stream.withTags(tags), Map.of());
-    return new Result(tracked(Map.of(), result.stream), result.errors);
+    return new Result(tracked(Map.of(), result.stream), result.errors, copies);
   }
 
   /**
@@ -85,7 +97,7 @@ final class Retagging {
     });
     ImageStream stream = wanted.withTags(tags).at(generation);
     Result result = tagged(stream, before.tags());
-    return new Result(tracked(before.history(), result.stream), result.errors);
+    return new Result(tracked(before.history(), result.stream), result.errors, copies);
   }
 
   /** Says whether a tag is to be something else than before, or to be had again. */
@@ -159,7 +171,7 @@ final class Retagging {
       }
       result = copied(result, tag, from, source.get(), item.get().item(), path, errors);
     }
-    return new Result(result, errors);
+    return new Result(result, errors, copies);
   }
 
   private ImageStream referring(ImageStream stream, SpecTag tag, SourceReference from) {
@@ -195,6 +207,11 @@ final class Retagging {
     if (!tag.isReference()) {
       reference = moved(reference, source, stream);
     }
+    boolean isOther =
+        !source.namespace().equals(stream.namespace()) || !source.name().equals(stream.name());
+    Streams.digest(event.get().image())
+        .filter(digest -> isOther)
+        .ifPresent(digest -> copies.add(new Copy(source.namespace(), source.name(), digest)));
     var copy = new TagEvent(now, reference, event.get().image(), generation(tag));
     return stream.with(tag.name(), stream.history(tag.name()).and(copy));
   }

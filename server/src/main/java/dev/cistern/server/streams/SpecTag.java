@@ -46,10 +46,16 @@ public record SpecTag(
             ? OptionalLong.of(json.path("generation").longValue())
             : OptionalLong.empty(),
         ImportPolicy.of(json.path("importPolicy")),
-        json.path("referencePolicy").path("type").asString("").equals(LOCAL));
+        isLocal(json));
   }
 
-  ObjectNode json() {
+  /** Says whether the {@code referencePolicy} is to pull through this registry. */
+  static boolean isLocal(JsonNode json) {
+    return json.path("referencePolicy").path("type").asString("").equals(LOCAL);
+  }
+
+  /** Returns it as one of {@code spec.tags}. */
+  public ObjectNode json() {
     ObjectNode json = JsonMapper.shared().createObjectNode().put("name", name);
     if (annotations.isEmpty()) {
       json.putNull("annotations");
@@ -79,11 +85,6 @@ public record SpecTag(
 
   SpecTag with(ImportPolicy policy) {
     return new SpecTag(name, annotations, from, isReference, generation, policy, isLocal);
-  }
-
-  SpecTag with(String otherName, Map<String, String> otherAnnotations) {
-    return new SpecTag(
-        otherName, otherAnnotations, from, isReference, generation, importPolicy, isLocal);
   }
 
   /** Returns the image that it is imported from, if it is to be imported. */

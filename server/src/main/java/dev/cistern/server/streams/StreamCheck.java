@@ -10,6 +10,9 @@ import tools.jackson.databind.JsonNode;
 
 /** What a stream, a tag or an import may say, in the words of OpenShift's validation. */
 public final class StreamCheck {
+  /** How many images can be imported at once. */
+  static final int MOST_IMAGES = 200;
+
   private static final int LONGEST_NAME = 255;
   private static final String COMPONENT = "[a-z0-9]+(?:[._-][a-z0-9]+)*";
   private static final Pattern NAME = Pattern.compile(COMPONENT);
@@ -41,6 +44,9 @@ public final class StreamCheck {
       errors.addAll(repository("spec.dockerImageRepository", repository));
     }
     for (JsonNode tag : json.path("spec").path("tags")) {
+      if (tag.path("name").asString("").isEmpty()) {
+        errors.add(FieldError.required("spec.tags.name", "each tag needs a name"));
+      }
       errors.addAll(tag(tag, "spec.tags[" + tag.path("name").asString("") + "]"));
     }
     return errors;
@@ -132,6 +138,13 @@ public final class StreamCheck {
   static List<FieldError> imports(JsonNode json) {
     var errors = new ArrayList<FieldError>();
     JsonNode images = json.path("spec").path("images");
+    if (images.size() > MOST_IMAGES) {
+      return List.of(
+          FieldError.invalid(
+              "spec.images",
+              Integer.toString(images.size()),
+              "at most " + MOST_IMAGES + " images can be imported at once"));
+    }
     for (int i = 0; i < images.size(); i++) {
       errors.addAll(image(images.get(i), "spec.images[" + i + "]"));
     }

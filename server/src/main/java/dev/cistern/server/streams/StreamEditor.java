@@ -97,6 +97,7 @@ public final class StreamEditor {
           if (before.isPresent()) {
             throw ApiException.alreadyExists(Kinds.IMAGE_STREAM, name);
           }
+          streams.bring(result.stream(), result.copies());
           return Streams.Changed.of(result.stream());
         });
   }
@@ -139,6 +140,7 @@ public final class StreamEditor {
       if (isDryRun || result.stream().equals(before)) {
         return result.stream();
       }
+      streams.bring(result.stream(), result.copies());
       Optional<ImageStream> done = streams.tryReplace(before, result.stream());
       if (done.isPresent()) {
         return done.get();
@@ -186,15 +188,14 @@ public final class StreamEditor {
    * @throws ApiException if it cannot be so
    */
   public ImageStream setTag(
-      String namespace, String name, Check check, SpecTag tag, Context context) throws IOException {
+      String namespace, String name, Check check, SpecTag tag, Context context, boolean isDryRun)
+      throws IOException {
     if (streams.find(namespace, name).isEmpty()) {
       requireNamespace(namespace);
       var errors = StreamCheck.name(namespace, name);
       requireNone(name, errors);
     }
-    return streams.change(
-        namespace,
-        name,
+    Streams.Change change =
         before -> {
           check.of(before);
           ImageStream old = before.orElseGet(() -> ImageStream.empty(namespace, name));
@@ -203,23 +204,19 @@ public final class StreamEditor {
                   ? retagging(context).changed(old, old.with(tag))
                   : retagging(context).made(old.with(tag));
           requireNone(name, result.errors());
+          if (!isDryRun) {
+            streams.bring(result.stream(), result.copies());
+          }
           return Streams.Changed.of(result.stream());
-        });
+        };
+    return isDryRun
+        ? change.decide(streams.find(namespace, name)).stream()
+        : streams.change(namespace, name, change);
   }
 
   /** Refuses to change a stream that is not as it should be. */
   public interface Check {
     void of(Optional<ImageStream> before);
-  }
-
-  /**
-   * Removes a tag and its history; the images stay.
-   *
-   * @return whether the stream had it
-   * @throws ApiException if there is no such stream
-   */
-  public boolean deleteTag(String namespace, String name, String tag) throws IOException {
-    return streams.removeTag(namespace, name, tag);
   }
 
   /** Removes a stream. */
@@ -229,16 +226,37 @@ public final class StreamEditor {
     }
   }
 
+  /** Refuses items that a tag never was: those come by imports, pushes and tags of others. */
+  private static void requireKnown(ImageStream before, Map<String, TagHistory> history) {
+    history.forEach((tag, was) -> {
+      if (!before.history(tag).items().containsAll(was.items())) {
+        throw ApiException.invalid(
+            Kinds.IMAGE_STREAM,
+            before.name(),
+            List.of(
+                FieldError.invalid(
+                    "status.tags[" + tag + "].items", tag, "items can be left out, not added")));
+      }
+    });
+  }
+
   /**
-   * Replaces what the tags of a stream were, as a pruner does.
+   * Shortens what the tags of a stream were, as a pruner does.
    *
-   * @throws ApiException if it was changed since it was read
+   * @throws ApiException if it was changed since it was read, or has something new
    */
-  public ImageStream updateStatus(String namespace, String name, Edit edit) throws IOException {
+  public ImageStream updateStatus(String namespace, String name, Edit edit, boolean isDryRun)
+      throws IOException {
     ImageStream before = streams.require(namespace, name);
     ObjectNode json = edit.apply(before);
     requireRead(before, json);
     Map<String, TagHistory> history = ImageStream.of(json).history();
-    return streams.replace(before, before.withHistory(history));
+    requireKnown(before, history);
+    ImageStream after = before.withHistory(history);
+    return isDryRun
+        ? after
+        : streams
+            .tryReplace(before, after)
+            .orElseThrow(() -> ApiException.modified(Kinds.IMAGE_STREAM, name));
   }
 }

@@ -12,6 +12,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Shows all streams to those who act by them, once at the start and then each time that one
@@ -21,7 +22,6 @@ public final class StreamFollower implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(StreamFollower.class);
   private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
   private static final Duration PAUSE = Duration.ofMinutes(1);
-  private static final int PAGE = 100;
 
   private final ClusterObjects objects;
   private final List<Watcher> watchers;
@@ -85,12 +85,12 @@ public final class StreamFollower implements Closeable {
   }
 
   private void showAll() {
-    Optional<ObjectName> after = Optional.empty();
-    do {
-      ClusterObjects.Page page = objects.page(Kinds.IMAGE_STREAM, Optional.empty(), after, PAGE);
-      page.objects().forEach(json -> show(ImageStream.of(json)));
-      after = page.next();
-    } while (after.isPresent() && !isClosed);
+    for (ObjectNode json : objects.each(Kinds.IMAGE_STREAM, Optional.empty())) {
+      if (isClosed) {
+        return;
+      }
+      show(ImageStream.of(json));
+    }
   }
 
   private void show(ObjectEvent event) {

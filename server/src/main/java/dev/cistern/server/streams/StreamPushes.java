@@ -10,6 +10,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Blobs;
 import dev.cistern.storage.ObjectEdit;
@@ -21,7 +22,10 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -29,6 +33,7 @@ import tools.jackson.databind.node.ObjectNode;
  * is none: a new item for each tag. And what is left of a stream when content is deleted.
  */
 public final class StreamPushes {
+  private static final Logger LOG = LoggerFactory.getLogger(StreamPushes.class);
   private static final String MANAGED = "openshift.io/image.managed";
 
   private final Streams streams;
@@ -73,11 +78,15 @@ public final class StreamPushes {
       boolean mayOverwrite,
       Put put)
       throws IOException {
-    List<String> digests = List.of(pushed.stored().digest().toString());
     boolean isDone = false;
     while (!isDone) { // somebody else may change the stream meanwhile
-      List<ObjectEdit> edits = edits(repository, pushed, tags, registry, mayOverwrite);
-      isDone = streams.guard().naming(digests, () -> put.with(edits));
+      isDone =
+          streams
+              .guard()
+              .naming(noting -> {
+                noting.note(List.of(pushed.stored().digest().toString()));
+                return put.with(edits(repository, pushed, tags, registry, mayOverwrite));
+              });
     }
   }
 
@@ -105,10 +114,40 @@ public final class StreamPushes {
       }
       ImageStream stream = tagged(old, tags, reference, digest.toString());
       if (!stream.equals(old)) {
-        edits.addAll(streams.edits(before, stream));
+        storable(stream, tags).ifPresent(one -> edits.addAll(streams.edits(before, one)));
       }
     }
     return edits;
+  }
+
+  /**
+   * Returns a stream that is short enough to be stored: one that is too long without what its tags
+   * were before; none if that is too long too and has none of the pushed tags so far. Those are the
+   * registry's alone then.
+   */
+  private static Optional<ImageStream> storable(ImageStream stream, Collection<Tag> pushed) {
+    if (stream.isStorable()) {
+      return Optional.of(stream);
+    }
+    String name = stream.namespace() + "/" + stream.name();
+    var latest = new TreeMap<String, TagHistory>();
+    stream
+        .history()
+        .forEach((tag, was) -> latest.put(tag, was.with(was.items().stream().limit(1).toList())));
+    ImageStream shorter = stream.withHistory(latest);
+    if (shorter.isStorable()) {
+      LOG.atWarn().addKeyValue("stream", name).log("too long: it forgets what its tags were");
+      return Optional.of(shorter);
+    }
+    boolean isKnown =
+        pushed.stream().anyMatch(tag -> stream.history(tag.name()).items().size() > 1);
+    if (isKnown) {
+      return Optional.of(shorter);
+    }
+    LOG.atWarn()
+        .addKeyValue("stream", name)
+        .log("too long: it does not get the tag that is pushed");
+    return Optional.empty();
   }
 
   private static void requireNew(ImageStream stream, Tag tag, Digest digest) {
@@ -154,12 +193,7 @@ public final class StreamPushes {
     }
     ObjectNode image =
         ImageObject.of(pushed, reference, config(repository, pushed.manifest()), clock.instant());
-    ObjectNode metadata = (ObjectNode) image.path("metadata");
-    ObjectNode annotations =
-        metadata.get("annotations") instanceof ObjectNode there
-            ? there
-            : metadata.putObject("annotations");
-    annotations.put(MANAGED, "true");
+    Meta.annotations(Meta.of(image)).put(MANAGED, "true");
     return Optional.of(ClusterObjects.creation(Kinds.IMAGE, objects.born(Kinds.IMAGE, "", image)));
   }
 

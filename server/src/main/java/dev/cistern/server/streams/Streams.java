@@ -10,6 +10,7 @@ import dev.cistern.oci.Tag;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
+import dev.cistern.storage.ObjectChange;
 import dev.cistern.storage.ObjectEdit;
 import dev.cistern.storage.ObjectName;
 import dev.cistern.storage.Repositories;
@@ -17,10 +18,12 @@ import dev.cistern.storage.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -61,7 +64,7 @@ public final class Streams {
      * @param before the stream as it is; empty if there is none
      * @throws ApiException if it cannot be changed so
      */
-    Changed decide(Optional<ImageStream> before);
+    Changed decide(Optional<ImageStream> before) throws IOException;
   }
 
   /**
@@ -111,20 +114,18 @@ public final class Streams {
    */
   public ImageStream change(String namespace, String name, Change change) throws IOException {
     for (int i = 0; i < MOST_TRIES; i++) {
-      Optional<ImageStream> before = find(namespace, name);
-      Changed changed = change.decide(before);
-      if (before.isPresent()
-          && changed.others().isEmpty()
-          && changed.stream().equals(before.get())) {
-        return before.get();
-      }
-      var edits = new ArrayList<>(changed.others());
-      edits.addAll(edits(before, changed.stream()));
-      Optional<List<StoredObject>> done =
-          guard.naming(digests(changed.stream()), () -> objects.change(Kinds.IMAGE_STREAM, edits));
+      Optional<ImageStream> done =
+          guard.naming(noting -> {
+            Optional<ImageStream> before = find(namespace, name);
+            Changed changed = change.decide(before);
+            boolean isSame =
+                before.isPresent()
+                    && changed.others().isEmpty()
+                    && changed.stream().equals(before.get());
+            return isSame ? before : tryChange(before, changed, noting);
+          });
       if (done.isPresent()) {
-        touched(namespace, name);
-        return ImageStream.of(parsed(done.get().getLast()));
+        return done.get();
       }
     }
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
@@ -146,23 +147,82 @@ public final class Streams {
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
   }
 
-  /**
-   * Changes a stream once, if it is still as it was read.
-   *
-   * @throws ApiException if it is not
-   */
-  public ImageStream replace(ImageStream before, ImageStream stream) throws IOException {
-    return tryReplace(before, stream)
-        .orElseThrow(() -> ApiException.modified(Kinds.IMAGE_STREAM, stream.name()));
+  /** Changes a stream once, if it is still as it was read; returns nothing if it is not. */
+  Optional<ImageStream> tryReplace(ImageStream before, ImageStream stream) throws IOException {
+    return guard.naming(noting -> tryChange(Optional.of(before), Changed.of(stream), noting));
   }
 
-  Optional<ImageStream> tryReplace(ImageStream before, ImageStream stream) throws IOException {
+  private Optional<ImageStream> tryChange(
+      Optional<ImageStream> before, Changed changed, ImageGuard.Noting noting) throws IOException {
+    ImageStream stream = changed.stream();
+    Set<String> named = digests(stream);
+    before.map(Streams::digests).ifPresent(named::removeAll);
+    noting.note(named);
+    var edits = new ArrayList<>(changed.others());
+    edits.addAll(edits(before, stream));
+    Optional<RepositoryName> repository = repository(stream.namespace(), stream.name());
+    List<Tag> moved = repository.map(name -> moved(name, before, stream)).orElse(List.of());
     Optional<List<StoredObject>> done =
-        guard.naming(
-            digests(stream),
-            () -> objects.change(Kinds.IMAGE_STREAM, edits(Optional.of(before), stream)));
-    done.ifPresent(stored -> touched(stream.namespace(), stream.name()));
+        moved.isEmpty()
+            ? objects.change(Kinds.IMAGE_STREAM, edits)
+            : done(repositories.untag(repository.get(), moved, edits));
+    repository.ifPresent(repositories::changed);
     return done.map(stored -> ImageStream.of(parsed(stored.getLast())));
+  }
+
+  /** Returns the tags of the registry that point to what a tag of the stream is no more. */
+  private List<Tag> moved(
+      RepositoryName repository, Optional<ImageStream> before, ImageStream stream) {
+    var moved = new ArrayList<Tag>();
+    stream
+        .history()
+        .forEach((name, was) -> {
+          boolean isSame = before.map(old -> old.latest(name)).equals(Optional.of(was.latest()));
+          if (!isSame && Tag.isTag(name)) {
+            Tag tag = new Tag(name);
+            String image = was.latest().map(TagEvent::image).orElse("");
+            repositories
+                .tag(repository, tag)
+                .filter(pointing -> !pointing.digest().toString().equals(image))
+                .ifPresent(pointing -> moved.add(tag));
+          }
+        });
+    return moved;
+  }
+
+  /**
+   * Lets the repository of a stream have images that other streams have, as far as they are here,
+   * so that who may pull from it needs no rights there.
+   */
+  void bring(ImageStream stream, List<Retagging.Copy> copies) throws IOException {
+    Optional<RepositoryName> to = repository(stream.namespace(), stream.name());
+    for (Retagging.Copy copy : copies) {
+      Optional<RepositoryName> from = repository(copy.namespace(), copy.name());
+      if (from.isPresent() && to.isPresent()) {
+        repositories.copy(from.get(), to.get(), copy.image());
+      }
+    }
+  }
+
+  /**
+   * Says whether an image is a stream's own: one of its items, which came by an import, a push or
+   * the tag of another. What an index among these names is, if its repository has that: who pushes
+   * an index can name anything.
+   */
+  public boolean isOf(ImageStream stream, String image) {
+    return stream.item(image).isPresent()
+        || (repository(stream.namespace(), stream.name()).isPresent()
+            && digest(image)
+                .flatMap(known ->
+                    repositories.manifest(
+                        repository(stream.namespace(), stream.name()).orElseThrow(), known))
+                .isPresent());
+  }
+
+  private static Optional<List<StoredObject>> done(ObjectChange change) {
+    return change instanceof ObjectChange.Done(List<StoredObject> objects)
+        ? Optional.of(objects)
+        : Optional.empty();
   }
 
   /** Removes a stream with its tags, if it is still as it was read; its images stay. */
@@ -174,7 +234,7 @@ public final class Streams {
     }
     List<Tag> tags =
         repositories.tags(repository.get(), "", Integer.MAX_VALUE).stream().map(Tag::new).toList();
-    return repositories.untag(repository.get(), tags, removal);
+    return done(repositories.untag(repository.get(), tags, removal)).isPresent();
   }
 
   /**
@@ -196,7 +256,7 @@ public final class Streams {
       Optional<RepositoryName> repository = repository(namespace, name);
       boolean isDone =
           (repository.isPresent() && Tag.isTag(tag))
-              ? repositories.untag(repository.get(), List.of(new Tag(tag)), edits)
+              ? done(repositories.untag(repository.get(), List.of(new Tag(tag)), edits)).isPresent()
               : objects.change(Kinds.IMAGE_STREAM, edits).isPresent();
       if (isDone) {
         return true;
@@ -205,12 +265,13 @@ public final class Streams {
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
   }
 
-  private static List<String> digests(ImageStream stream) {
-    return stream.history().values().stream()
-        .flatMap(was -> was.items().stream())
-        .map(TagEvent::image)
-        .filter(image -> !image.isEmpty())
-        .toList();
+  private static Set<String> digests(ImageStream stream) {
+    var digests = new HashSet<String>();
+    for (TagHistory was : stream.history().values()) {
+      was.items().forEach(event -> digests.add(event.image()));
+    }
+    digests.remove("");
+    return digests;
   }
 
   /** Returns what is to be done so that a stream is stored, which is the last of it. */
@@ -238,11 +299,6 @@ public final class Streams {
 
   private static ObjectNode parsed(StoredObject object) {
     return ClusterObjects.parsed(Kinds.IMAGE_STREAM, object.json(), object.revision());
-  }
-
-  /** Has nobody be answered from memory what is not so any more. */
-  void touched(String namespace, String name) {
-    repository(namespace, name).ifPresent(repositories::changed);
   }
 
   /** Returns the repository of a stream; none if there can be no such repository. */
@@ -284,11 +340,9 @@ public final class Streams {
     var tags = new HashMap<Tag, Digest>();
     var origins = new LinkedHashSet<StreamContent.Origin>();
     for (Map.Entry<String, TagHistory> tag : stream.history().entrySet()) {
+      SpecTag spec = stream.tags().get(tag.getKey());
       boolean isInsecure =
-          stream.isInsecure()
-              || Optional.ofNullable(stream.tags().get(tag.getKey()))
-                  .filter(spec -> spec.importPolicy().insecure())
-                  .isPresent();
+          stream.policy(spec == null ? ImportPolicy.USUAL : spec.importPolicy()).insecure();
       for (TagEvent event : tag.getValue().items()) {
         origin(event.reference(), isInsecure).ifPresent(origins::add);
       }

@@ -35,7 +35,8 @@ public record TagHistory(List<TagEvent> items, List<TagCondition> conditions) {
     return new TagHistory(items, conditions);
   }
 
-  ObjectNode json(String tag) {
+  /** Returns it as one of {@code status.tags}. */
+  public ObjectNode json(String tag) {
     ObjectNode json = JsonMapper.shared().createObjectNode().put("tag", tag);
     if (items.isEmpty()) {
       json.putNull("items");
@@ -55,7 +56,8 @@ public record TagHistory(List<TagEvent> items, List<TagCondition> conditions) {
     return items.stream().findFirst();
   }
 
-  boolean isEmpty() {
+  /** Says whether there is nothing to say of the tag. */
+  public boolean isEmpty() {
     return items.isEmpty() && conditions.isEmpty();
   }
 

@@ -12,6 +12,10 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -148,7 +152,6 @@ final class Delivery {
       long seconds = clock.instant().getEpochSecond();
       HttpRequest request =
           HttpRequest.newBuilder(webhook.url())
-              .timeout(PATIENCE)
               .header("Content-Type", "application/cloudevents+json; charset=utf-8")
               .header("User-Agent", "cistern")
               .header("webhook-id", id)
@@ -156,12 +159,27 @@ final class Delivery {
               .header("webhook-signature", Signature.read(webhook.secret()).of(id, seconds, body))
               .POST(HttpRequest.BodyPublishers.ofString(body))
               .build();
-      int status = http.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
+      int status = status(request);
       return status >= 200 && status < 300
           ? Optional.empty()
           : Optional.of("it answered " + status);
     } catch (IOException e) {
       return Optional.of(e.toString());
+    }
+  }
+
+  /** Returns the status of the answer, which has to come to its end in time too. */
+  private int status(HttpRequest request) throws IOException, InterruptedException {
+    CompletableFuture<HttpResponse<Void>> answer =
+        http.sendAsync(request, HttpResponse.BodyHandlers.discarding());
+    try {
+      return answer.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS).statusCode();
+    } catch (ExecutionException e) {
+      throw new IOException(String.valueOf(e.getCause()), e);
+    } catch (TimeoutException e) {
+      throw new IOException("no whole answer within " + PATIENCE.toSeconds() + " s", e);
+    } finally {
+      answer.cancel(true);
     }
   }
 }

@@ -76,7 +76,7 @@ public final class Webhooks implements Closeable {
     int count = 0;
     for (String box : objects.namespaces(Outbox.NOTICE)) {
       if (!known.contains(box)) {
-        for (ObjectNode notice : objects.list(Outbox.NOTICE, Optional.of(box))) {
+        for (ObjectNode notice : objects.each(Outbox.NOTICE, Optional.of(box))) {
           objects.change(Outbox.NOTICE, List.of(ClusterObjects.removal(Outbox.NOTICE, notice)));
           count++;
         }

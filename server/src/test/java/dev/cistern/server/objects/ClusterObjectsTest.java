@@ -123,11 +123,11 @@ class ClusterObjectsTest {
     }
     make("else", "z");
 
-    assertThat(names(objects.list(Kinds.SECRET, Optional.empty())))
+    assertThat(names(objects.each(Kinds.SECRET, Optional.empty())))
         .containsExactly("z", "a", "b", "c", "d");
-    assertThat(names(objects.list(Kinds.SECRET, Optional.of("team"))))
+    assertThat(names(objects.each(Kinds.SECRET, Optional.of("team"))))
         .containsExactly("a", "b", "c", "d");
-    assertThat(objects.list(Kinds.SECRET, Optional.of("none"))).isEmpty();
+    assertThat(objects.each(Kinds.SECRET, Optional.of("none"))).isEmpty();
 
     var found = new ArrayList<String>();
     Optional<ObjectName> after = Optional.empty();
@@ -150,7 +150,7 @@ class ClusterObjectsTest {
     ObjectNode read = objects.require(Kinds.SECRET, "team", "one");
     assertThat(read.path("type").asString("")).isEqualTo("from the file");
     assertThat(Meta.resourceVersion(read)).isEqualTo("" + objects.revision());
-    assertThat(names(objects.list(Kinds.SECRET, Optional.of("team"))))
+    assertThat(names(objects.each(Kinds.SECRET, Optional.of("team"))))
         .containsExactly("one", "two");
     assertThatThrownBy(() -> change(ClusterObjects.removal(Kinds.SECRET, read)))
         .isInstanceOf(ApiException.class)
@@ -191,7 +191,7 @@ class ClusterObjectsTest {
         .containsExactly("default", "files", "made", "openshift", "openshift-config", "team");
     assertThat(objects.namespaces()).allMatch(objects::hasNamespace);
     assertThat(objects.hasNamespace("none")).isFalse();
-    assertThat(names(objects.list(Kinds.NAMESPACE, Optional.empty())))
+    assertThat(names(objects.each(Kinds.NAMESPACE, Optional.empty())))
         .containsExactlyInAnyOrderElementsOf(objects.namespaces());
   }
 
@@ -201,7 +201,7 @@ class ClusterObjectsTest {
 
     ObjectNode builder = objects.require(Kinds.SERVICE_ACCOUNT, "team", "builder");
     assertThat(Meta.resourceVersion(builder)).isEqualTo("0");
-    assertThat(names(objects.list(Kinds.SERVICE_ACCOUNT, Optional.of("team"))))
+    assertThat(names(objects.each(Kinds.SERVICE_ACCOUNT, Optional.of("team"))))
         .containsExactly("builder", "default", "deployer");
     assertThat(objects.get(Kinds.SERVICE_ACCOUNT, "none", "builder")).isEmpty();
 
@@ -209,7 +209,7 @@ class ClusterObjectsTest {
     assertThat(change(ClusterObjects.replacement(Kinds.SERVICE_ACCOUNT, builder))).isPresent();
     assertThat(objects.require(Kinds.SERVICE_ACCOUNT, "team", "builder").has("imagePullSecrets"))
         .isTrue();
-    assertThat(names(objects.list(Kinds.SERVICE_ACCOUNT, Optional.of("team"))))
+    assertThat(names(objects.each(Kinds.SERVICE_ACCOUNT, Optional.of("team"))))
         .containsExactlyInAnyOrder("builder", "default", "deployer");
   }
 
@@ -225,8 +225,10 @@ class ClusterObjectsTest {
     return objects.change(Kinds.SECRET, List.of(edit));
   }
 
-  private static List<String> names(List<ObjectNode> objects) {
-    return objects.stream().map(Meta::name).toList();
+  private static List<String> names(Iterable<ObjectNode> objects) {
+    var names = new ArrayList<String>();
+    objects.forEach(object -> names.add(Meta.name(object)));
+    return names;
   }
 
   private static FileObject file(String namespace, String name, String type) {

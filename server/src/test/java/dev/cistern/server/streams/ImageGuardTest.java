@@ -15,12 +15,12 @@ class ImageGuardTest {
 
   @Test
   void aRemovalIsToldWhatWasNamedSinceTheBeginning() {
-    guard.naming(List.of("before"), () -> true);
+    name(List.of("before"));
     guard.begin();
-    guard.naming(List.of("one", "two"), () -> true);
+    name(List.of("one", "two"));
 
     assertThat(guard.removing(noted -> noted.equals(Set.of("one", "two")))).isTrue();
-    guard.naming(List.of("three"), () -> true);
+    name(List.of("three"));
     assertThat(guard.removing(noted -> noted.equals(Set.of("one", "two", "three")))).isTrue();
 
     guard.end();
@@ -42,8 +42,7 @@ class ImageGuardTest {
               return noted.isEmpty();
             }));
     isRemoving.await();
-    CompletableFuture<Boolean> naming =
-        CompletableFuture.supplyAsync(() -> guard.naming(List.of("one"), () -> removal.isDone()));
+    CompletableFuture<Boolean> naming = CompletableFuture.supplyAsync(() -> name(List.of("one")));
 
     assertThat(naming).isNotDone();
     mayEnd.countDown();
@@ -57,16 +56,22 @@ class ImageGuardTest {
   void aChangeThatFailsIsNotedAllTheSame() {
     guard.begin();
     try {
-      guard.<Boolean, IllegalStateException>naming(
-          List.of("one"),
-          () -> {
-            throw new IllegalStateException("no");
-          });
+      guard.<Boolean, IllegalStateException>naming(noting -> {
+        noting.note(List.of("one"));
+        throw new IllegalStateException("no");
+      });
     } catch (IllegalStateException e) {
       assertThat(e).hasMessage("no");
     }
 
     assertThat(guard.removing(noted -> noted.contains("one"))).isTrue();
+  }
+
+  private boolean name(List<String> images) {
+    return guard.naming(noting -> {
+      noting.note(images);
+      return true;
+    });
   }
 
   private static void await(CountDownLatch latch) {

@@ -51,7 +51,7 @@ class ImageStreamTest {
     assertThat(stream.namespace() + "/" + stream.name()).isEqualTo("team/app");
     assertThat(stream.generation()).isEqualTo(3);
     assertThat(stream.resourceVersion()).isEqualTo("7");
-    assertThat(stream.isInsecure()).isTrue();
+    assertThat(stream.policy(ImportPolicy.USUAL).insecure()).isTrue();
     assertThat(stream.isLookedUp()).isTrue();
     assertThat(stream.repository()).contains("quay.io/team/app");
     assertThat(stream.latest("v1")).contains(EVENT);

@@ -405,7 +405,7 @@ class PrunerTest {
   /** Checks that all that streams name, and what that names, is there with its layers. */
   private void assertWhole(String when) throws IOException {
     var images = new StreamImages(streams.objects());
-    for (var json : streams.objects().list(Kinds.IMAGE_STREAM, Optional.empty())) {
+    for (var json : streams.objects().each(Kinds.IMAGE_STREAM, Optional.empty())) {
       ImageStream stream = ImageStream.of(json);
       var name = new RepositoryName(stream.namespace() + "/" + stream.name());
       for (String image : images.all(stream)) {

@@ -161,11 +161,11 @@ class StreamEditorTest {
 
   @Test
   void aTagIsSetInAStreamThatIsMadeForIt() throws IOException {
-    ImageStream stream = editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT);
+    ImageStream stream = editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT, false);
 
     assertThat(stream.tags()).containsExactly(Map.entry("v1", tag("v1").at(1)));
     assertThat(stream.latest("v1")).contains(new TagEvent(CLOCK.instant(), "quay.io/a:v1", "", 1));
-    assertThatThrownBy(() -> editor.setTag("none", "app", before -> {}, tag("v1"), CONTEXT))
+    assertThatThrownBy(() -> editor.setTag("none", "app", before -> {}, tag("v1"), CONTEXT, false))
         .hasMessage("namespaces \"none\" not found");
     assertThatThrownBy(() ->
             editor.setTag(
@@ -175,23 +175,24 @@ class StreamEditorTest {
                   throw ApiException.badRequest("no");
                 },
                 tag("v1"),
-                CONTEXT))
+                CONTEXT,
+                false))
         .hasMessage("no");
   }
 
   @Test
   void aTagIsDeletedWithItsHistoryAndTheOneOfTheRegistry() throws IOException {
-    editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT);
-    editor.setTag("default", "app", before -> {}, tag("v2"), CONTEXT);
+    editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT, false);
+    editor.setTag("default", "app", before -> {}, tag("v2"), CONTEXT, false);
 
-    assertThat(editor.deleteTag("default", "app", "v1")).isTrue();
-    assertThat(editor.deleteTag("default", "app", "v1")).isFalse();
+    assertThat(streams.removeTag("default", "app", "v1")).isTrue();
+    assertThat(streams.removeTag("default", "app", "v1")).isFalse();
 
     ImageStream stream = streams.require("default", "app");
     assertThat(stream.tags()).containsOnlyKeys("v2");
     assertThat(stream.history()).containsOnlyKeys("v2");
     assertThat(stream.generation()).isEqualTo(3);
-    assertThatThrownBy(() -> editor.deleteTag("default", "none", "v1"))
+    assertThatThrownBy(() -> streams.removeTag("default", "none", "v1"))
         .hasMessage("imagestreams.image.openshift.io \"none\" not found");
   }
 
@@ -209,15 +210,42 @@ class StreamEditorTest {
 
   @Test
   void onlyTheHistoryIsChangedByAStatus() throws IOException {
-    editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT);
+    editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT, false);
 
     ImageStream changed =
         editor.updateStatus(
-            "default", "app", before -> before.without("v1").annotated("a", "b").json());
+            "default", "app", before -> before.without("v1").annotated("a", "b").json(), false);
 
     assertThat(changed.tags()).containsOnlyKeys("v1");
     assertThat(changed.history()).isEmpty();
     assertThat(changed.annotation("a")).isEmpty();
+  }
+
+  @Test
+  void anItemThatATagNeverWasIsRefusedInAStatus() throws IOException {
+    editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT, false);
+    var other = new TagEvent(CLOCK.instant(), "quay.io/secret/app@" + ONE, ONE, 1);
+
+    assertThatThrownBy(() ->
+            editor.updateStatus(
+                "default",
+                "app",
+                before -> before.with("v1", before.history("v1").and(other)).json(),
+                false))
+        .hasMessageContaining("items can be left out, not added");
+  }
+
+  @Test
+  void nothingIsStoredOfWhatIsOnlyTried() throws IOException {
+    ImageStream tried = editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT, true);
+    assertThat(tried.tags()).containsOnlyKeys("v1");
+    assertThat(streams.find("default", "app")).isEmpty();
+
+    editor.setTag("default", "app", before -> {}, tag("v1"), CONTEXT, false);
+    ImageStream shorter =
+        editor.updateStatus("default", "app", before -> before.without("v1").json(), true);
+    assertThat(shorter.history()).isEmpty();
+    assertThat(streams.require("default", "app").history()).containsOnlyKeys("v1");
   }
 
   @Test

@@ -104,8 +104,8 @@ class StreamPushesTest {
     push(new RepositoryName("app"), "one", true, "v1");
     push(new RepositoryName("quay.io/team/app"), "one", true, "v1");
 
-    assertThat(streams.objects().list(Kinds.IMAGE_STREAM, Optional.empty())).isEmpty();
-    assertThat(streams.objects().list(Kinds.IMAGE, Optional.empty())).isEmpty();
+    assertThat(streams.objects().each(Kinds.IMAGE_STREAM, Optional.empty())).isEmpty();
+    assertThat(streams.objects().each(Kinds.IMAGE, Optional.empty())).isEmpty();
   }
 
   @Test
