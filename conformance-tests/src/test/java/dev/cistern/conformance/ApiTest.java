@@ -140,6 +140,9 @@ class ApiTest {
         .containsExactly("app2", "app3", "app4");
     assertThat(api.get(path + "?labelSelector=%3D%3D").status()).isEqualTo(400);
     assertThat(api.get(path + "?continue=odd").status()).isIn(400, 410);
+    ApiClient.Said future = api.get(path + "?watch=true&resourceVersion=999999");
+    assertThat(future.status()).isEqualTo(410);
+    assertThat(future.message()).contains("too large resource version: 999999");
   }
 
   @Test
@@ -250,6 +253,59 @@ class ApiTest {
 
     assertThat(refused.status()).isEqualTo(409);
     assertThat(refused.message()).contains("nobody made it");
+  }
+
+  @Test
+  void whatIsOnlyTriedChangesNothing() {
+    made("app", "", "");
+    String stream = ApiClient.streams("team") + "/app";
+    String tag = ApiClient.tags("team") + "/app:v1";
+    String v1 =
+        "{'metadata':{'name':'app:v1'},'tag':{'reference':true,'from':{'kind':'DockerImage','name':'quay.io/a/b:1'}}}";
+
+    assertThat(api.send("PUT", tag + "?dryRun=All", JSON, v1).status()).isEqualTo(201);
+    assertThat(api.get(stream).json().path("spec").has("tags")).isFalse();
+    assertThat(api.send("PUT", tag, JSON, v1).status()).isEqualTo(201);
+    assertThat(api.delete(tag + "?dryRun=All").status()).isEqualTo(200);
+    assertThat(api.send("DELETE", tag, JSON, "{'dryRun':['All']}").status()).isEqualTo(200);
+    assertThat(api.send("DELETE", stream, JSON, "{'dryRun':['All']}").status()).isEqualTo(200);
+    ApiClient.Said tried =
+        api.patch(stream + "/status?dryRun=All", MERGE, "{'status':{'tags':null}}");
+    assertThat(tried.status()).as(tried.message()).isEqualTo(200);
+    assertThat(api.history("team", "app")).containsKey("v1");
+  }
+
+  @Test
+  void aNameThatCouldNotBeReadAgainIsNotStored() {
+    made("app", ",'annotations':{'a':'b'}", "");
+    String path = ApiClient.streams("team") + "/app";
+
+    ApiClient.Said refused =
+        api.patch(
+            path,
+            PATCH,
+            "[{'op':'add','path':'/metadata/annotations/%s','value':'x'}]"
+                .formatted("a".repeat(60_000)));
+
+    assertThat(refused.status()).isEqualTo(400);
+    assertThat(refused.message())
+        .contains("the name of a field has 60000 characters, at most 1000 are stored");
+    assertThat(names(api.get(ApiClient.streams("team")).json())).containsExactly("app");
+  }
+
+  @Test
+  void soManyImagesAreImportedAtOnce() {
+    String image = "{'from':{'kind':'DockerImage','name':'quay.io/a/b:1'},'to':{'name':'v1'}}";
+    ApiClient.Said refused =
+        api.post(
+            ApiClient.IMAGES + "/namespaces/team/imagestreamimports",
+            "{'metadata':{'name':'app'},'spec':{'import':true,'images':["
+                + (image + ",").repeat(200)
+                + image
+                + "]}}");
+
+    assertThat(refused.status()).isEqualTo(422);
+    assertThat(refused.message()).contains("at most 200 images can be imported at once");
   }
 
   @ParameterizedTest

@@ -3,6 +3,8 @@ package dev.cistern.conformance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -46,7 +48,11 @@ class ImportTest {
     for (String line : lines) {
       made.line(line);
     }
-    server = made.start();
+    start(made);
+  }
+
+  private void start(TestConfig config) {
+    server = config.start();
     client = new TestClient(server);
     api = new ApiClient(server);
     api.makeNamespace("team");
@@ -181,6 +187,35 @@ class ImportTest {
   }
 
   @Test
+  void ofAnIndexOfWhichOneImageIsTakenNothingElseIsKept() {
+    start();
+    api.importTag("team", "app", "v1", "up.example/org/app:v1", "");
+    upstream.goAway();
+
+    assertThat(api.latest("team", "app", "v1")).isEqualTo(one.child(0));
+    assertThat(status("manifests/v1")).isEqualTo(200);
+    assertThat(status("manifests/" + one.digest())).isGreaterThanOrEqualTo(500);
+  }
+
+  @Test
+  void whatATagOfAMirrorNamesComesFromTheMirrorToo() {
+    one.addTo(upstream, "mirrored/app", "v1");
+    var objects = new ObjectFiles(directory.resolve("objects"));
+    objects.put(
+        "itms.yaml",
+        ObjectFiles.itms(
+            "source.example/org", "up.example/mirrored", "mirrorSourcePolicy: NeverContactSource"));
+    start("resources: [" + objects.directory() + "]");
+
+    JsonNode said = api.importTag("team", "app", "v1", "source.example/org/app:v1", WHOLE);
+
+    assertThat(said.path("status").path("images").path(0).path("status").path("status").asString())
+        .isEqualTo("Success");
+    assertThat(api.latest("team", "app", "v1")).isEqualTo(one.digest());
+    assertThat(api.images()).contains(one.child(0), one.child(1));
+  }
+
+  @Test
   void registriesThatAreNotKnownAreNotDialled() {
     start();
     try (UpstreamRegistry other = UpstreamRegistry.start()) {
@@ -213,20 +248,68 @@ class ImportTest {
         .containsExactly("v1.9", "alpha", "v1", "zeta");
   }
 
+  /** Gives the namespace a pull secret with this docker configuration, with ' for ". */
+  private void makeSecret(String dockerConfig) {
+    ApiClient.Said said =
+        api.post(
+            "/api/v1/namespaces/team/secrets",
+            "{'metadata':{'name':'pull'},'type':'kubernetes.io/dockerconfigjson',"
+                + "'stringData':{'.dockerconfigjson':'"
+                + dockerConfig.replace("'", "\\\"")
+                + "'}}");
+    assertThat(said.status()).as(said.message()).isEqualTo(201);
+  }
+
+  @Test
+  void theHelpersThatASecretNamesAreNotRun() throws IOException {
+    Path trap = directory.resolve("docker-credential-trap");
+    Path ran = directory.resolve("ran");
+    Files.writeString(trap, "#!/bin/sh\ntouch " + ran + "\n");
+    assertThat(trap.toFile().setExecutable(true)).isTrue();
+    start(
+        new TestConfig(directory)
+            .registry("up.example", upstream, "insecure: true")
+            .environment("PATH", directory + ":" + System.getenv("PATH")));
+    makeSecret("{'credsStore':'trap'}");
+
+    api.importTag("team", "app", "v1", "up.example/org/app:v1", "");
+
+    assertThat(ran).doesNotExist();
+  }
+
+  @Test
+  void anImportThatTakesUnverifiedTlsShowsNobodysCredentialsButTheNamespaces() {
+    TestIdentity identity = TestIdentity.make(directory);
+    Path known = directory.resolve("known.json");
+    ObjectFiles.replace(known, ObjectFiles.dockerConfig("robot", "s3cret", "up.example"));
+    String insecure = ",'importPolicy':{'insecure':true}";
+    try (UpstreamRegistry secure = UpstreamRegistry.startTls(identity)) {
+      one.addTo(secure, "org/app", "v1");
+      secure.demand(TokenService.basic("robot", "s3cret"), Answer.basicChallenge());
+      start(
+          new TestConfig(directory)
+              .registry(
+                  "up.example", secure, "caFile: " + identity.caFile(), "credentials: " + known));
+
+      api.importTag("team", "app", "v1", "up.example/org/app:v1", insecure);
+
+      assertThat(api.conditions("team", "app", "v1")).hasSize(1);
+      assertThat(secure.requests())
+          .isNotEmpty()
+          .allSatisfy(one -> assertThat(one.header("authorization")).isEmpty());
+      api.importTag("team", "app", "v2", "up.example/org/app:v1", "");
+      assertThat(api.latest("team", "app", "v2")).isEqualTo(one.child(0));
+      makeSecret("{'auths':{'up.example':{'auth':'cm9ib3Q6czNjcmV0'}}}");
+      api.importTag("team", "app", "v3", "up.example/org/app:v1", insecure);
+      assertThat(api.latest("team", "app", "v3")).isEqualTo(one.child(0));
+    }
+  }
+
   @Test
   void theSecretsOfTheNamespaceAreForItsImportsOnly() {
     start();
     upstream.demand(TokenService.basic("robot", "s3cret"), Answer.basicChallenge());
-    String auth = "{'auths':{'up.example':{'auth':'cm9ib3Q6czNjcmV0'}}}".replace("'", "\\\"");
-    assertThat(
-            api.post(
-                    "/api/v1/namespaces/team/secrets",
-                    "{'metadata':{'name':'pull'},'type':'kubernetes.io/dockerconfigjson',"
-                        + "'stringData':{'.dockerconfigjson':'"
-                        + auth
-                        + "'}}")
-                .status())
-        .isEqualTo(201);
+    makeSecret("{'auths':{'up.example':{'auth':'cm9ib3Q6czNjcmV0'}}}");
 
     api.importTag("team", "app", "v1", "up.example/org/app:v1", "");
     JsonNode other = api.importTag("default", "app", "v1", "up.example/org/app:v1", "");
@@ -255,6 +338,36 @@ class ImportTest {
     upstream.comeBack();
     await().atMost(PATIENCE).until(() -> api.conditions("default", "app", "v1").isEmpty());
     assertThat(client.get("/metrics").text()).contains("cistern_imports_scheduled 1.0");
+  }
+
+  @Test
+  void aScheduledTagThatIsPushedOverIsWhatItsUpstreamSaysAgain() {
+    start("imports: {interval: 1s, perMinute: 6000}");
+    api.importTag("team", "app", "v1", "up.example/org/app:v1", SCHEDULED);
+    two.addTo(upstream, "org/app", "v1");
+    await().atMost(PATIENCE).until(() -> api.latest("team", "app", "v1").equals(two.digest()));
+
+    two.blobs().forEach(blob -> client.pushBlob("team/app", blob));
+    byte[] pushed = two.children().getFirst();
+    assertThat(client.putManifest("/v2/team/app/manifests/v1", pushed).status()).isEqualTo(201);
+
+    await().atMost(PATIENCE).until(() -> api.latest("team", "app", "v1").equals(two.digest()));
+    assertThat(client.get("/v2/team/app/manifests/v1").bytes()).isEqualTo(two.index());
+  }
+
+  @Test
+  void aPushedTagThatIsImportedOverIsGoneForGood() {
+    start();
+    one.blobs().forEach(blob -> client.pushBlob("team/app", blob));
+    byte[] pushed = one.children().getFirst();
+    assertThat(client.putManifest("/v2/team/app/manifests/v1", pushed).status()).isEqualTo(201);
+    two.addTo(upstream, "org/app", "v2");
+    api.importTag("team", "app", "v1", "up.example/org/app:v2", WHOLE);
+    assertThat(client.get("/v2/team/app/manifests/v1").bytes()).isEqualTo(two.index());
+
+    assertThat(client.delete("/v2/team/app/manifests/" + two.digest()).status()).isEqualTo(202);
+
+    assertThat(client.get("/v2/team/app/manifests/v1").status()).isEqualTo(404);
   }
 
   @Test

@@ -18,6 +18,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
@@ -164,6 +165,28 @@ class WebhookTest {
             assertThat(client.get("/metrics").text())
                 .contains(
                     "cistern_webhooks_delivered_total 2.0", "cistern_webhooks_failed_total 2.0"));
+  }
+
+  @Test
+  void anAnswerThatDoesNotEndIsTakenForNone() throws IOException {
+    var stalled = new CountDownLatch(1);
+    hook.removeContext("/");
+    hook.createContext(
+        "/",
+        exchange -> {
+          if (stalled.getCount() > 0) {
+            exchange.sendResponseHeaders(200, 0); // a body comes, and it never ends
+            exchange.getResponseBody().flush();
+            stalled.countDown();
+          } else {
+            take(exchange);
+          }
+        });
+
+    push("team/app", one.children().getFirst());
+
+    await().atMost(PATIENCE).until(() -> images().equals(List.of(one.child(0))));
+    assertThat(stalled.getCount()).isZero();
   }
 
   @Test

@@ -39,33 +39,35 @@ public final class Import {
   }
 
   /** Fetches a manifest, and {@linkplain #keep keeps} it. */
-  public Answer<Fetched> manifest(Location location, Reference reference) throws IOException {
+  public Answer<ParsedManifest> manifest(Location location, Reference reference)
+      throws IOException {
     List<PullSource> sources = location.sources(reference);
     if (sources.isEmpty()) {
       return new Answer.Missing<>();
     }
     return asker
-        .<Fetched>insist(
+        .<ParsedManifest>insist(
             location,
             sources,
             (upstream, source) -> {
               Answer<RemoteManifest> answer = upstream.manifest(source.repository(), reference);
               return answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote)
-                  ? kept(location, Fetched.verified(remote, reference))
+                  ? kept(location, ParsedManifest.verified(remote, reference))
                   : Answer.failure(answer);
             })
         .answer();
   }
 
-  private Answer<Fetched> kept(Location location, Answer<Fetched> answer) throws IOException {
-    if (answer instanceof Answer.Found<Fetched>(Fetched fetched)) {
+  private Answer<ParsedManifest> kept(Location location, Answer<ParsedManifest> answer)
+      throws IOException {
+    if (answer instanceof Answer.Found<ParsedManifest>(ParsedManifest fetched)) {
       keep(location, fetched);
     }
     return answer;
   }
 
   /** Keeps a manifest in the location's repository, without a tag; if anything is to be kept. */
-  public void keep(Location location, Fetched fetched) throws IOException {
+  public void keep(Location location, ParsedManifest fetched) throws IOException {
     if (!isKept) {
       return;
     }

@@ -391,8 +391,8 @@ final class Manifests {
 
   private Answer<StoredManifest> store(
       RemoteManifest remote, RepositoryName repository, Reference reference) throws IOException {
-    Answer<Fetched> answer = Fetched.verified(remote, reference);
-    if (!(answer instanceof Answer.Found<Fetched>(Fetched fetched))) {
+    Answer<ParsedManifest> answer = ParsedManifest.verified(remote, reference);
+    if (!(answer instanceof Answer.Found<ParsedManifest>(ParsedManifest fetched))) {
       return Answer.failure(answer);
     }
     List<Tag> tags = reference instanceof Tag tag ? List.of(tag) : List.of();

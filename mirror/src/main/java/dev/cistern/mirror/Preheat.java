@@ -115,15 +115,9 @@ public final class Preheat {
     for (Descriptor blob : wanted) {
       bringBlob(location, blob);
     }
-    for (Descriptor child : manifest.children().filter(this::isWanted).toList()) {
+    for (Descriptor child : manifest.children().filter(child -> child.isFor(platforms)).toList()) {
       bring(location, child.digest());
     }
-  }
-
-  private boolean isWanted(Descriptor child) {
-    return platforms.isEmpty()
-        || child.platform().isEmpty()
-        || platforms.stream().anyMatch(child.platform().get()::is);
   }
 
   private void bringBlob(Location location, Descriptor blob) throws IOException {

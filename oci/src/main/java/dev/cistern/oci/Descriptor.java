@@ -1,5 +1,6 @@
 package dev.cistern.oci;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -18,5 +19,12 @@ public record Descriptor(
     Optional<Platform> platform) {
   public Descriptor {
     annotations = Map.copyOf(annotations);
+  }
+
+  /** Says whether it is for one of these platforms: one that names none is for all. */
+  public boolean isFor(List<Platform> platforms) {
+    return platforms.isEmpty()
+        || platform.isEmpty()
+        || platforms.stream().anyMatch(platform.get()::is);
   }
 }

@@ -108,7 +108,7 @@ public final class Cistern implements AutoCloseable {
             new StoredRules(store.objects()),
             clock);
     var mirror = new Mirror(store, upstreams, rules.apply(), clock, config.mirror());
-    Enforcement enforcement = () -> mirror.rules(rules.apply());
+    Enforcement enforcement = rules.into(mirror::rules);
     Bindings bindings = Bindings.open(store.objects(), gate, clock);
     var webhooks = new Webhooks(config.webhooks(), clock);
     var streams = new Streams(objects, store.repositories(), webhooks.notices());

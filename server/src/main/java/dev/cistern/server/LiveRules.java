@@ -17,13 +17,15 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Puts the rules, secrets, users and keys of files in force, and again whenever the files change.
+ * Puts the rules, secrets, users and keys of files in force, and again whenever the files change;
+ * with them the mirror sets and secrets that were made through the API.
  */
 final class LiveRules implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LiveRules.class);
@@ -39,6 +41,8 @@ final class LiveRules implements AutoCloseable {
   private final KeyDirectory keys;
   private final InstantSource clock;
   private List<String> complaints = List.of();
+  private boolean isToEnforce;
+  private String failure = "";
   private @Nullable Thread watcher;
 
   /**
@@ -107,6 +111,17 @@ final class LiveRules implements AutoCloseable {
     gate.identities(files.users(), keys.keys(), issuers);
   }
 
+  /**
+   * Returns what puts all in force, the rules of the mirror too; one at a time, the latest last.
+   */
+  Enforcement into(Consumer<MirrorRules> mirror) {
+    return () -> {
+      synchronized (this) {
+        mirror.accept(apply());
+      }
+    };
+  }
+
   /** Looks for changes from now on, and has them put in force. */
   void follow(Enforcement enforcement) {
     watcher = Thread.ofVirtual().name("rules").start(() -> watch(enforcement));
@@ -132,12 +147,18 @@ final class LiveRules implements AutoCloseable {
           .filter(complaint -> !complaints.contains(complaint))
           .forEach(complaint -> LOG.error("refused, what it said before stays: {}", complaint));
       complaints = refused;
-      if (refreshed.isChanged() || isRotated) {
+      isToEnforce |= refreshed.isChanged() || isRotated;
+      if (isToEnforce) {
         enforcement.enforce();
+        isToEnforce = false;
+        failure = "";
         LOG.info("changed rules and secrets are in force");
       }
     } catch (IOException | RuntimeException e) {
-      LOG.atError().setCause(e).log("rules not changed");
+      if (!failure.equals(e.toString())) {
+        LOG.atError().setCause(e).log("rules not changed; tried again until they are");
+      }
+      failure = e.toString();
     }
   }
 

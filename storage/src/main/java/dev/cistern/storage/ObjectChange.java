@@ -1,7 +1,6 @@
 package dev.cistern.storage;
 
 import java.util.List;
-import java.util.Optional;
 
 /** What became of a change of objects. */
 public sealed interface ObjectChange {
@@ -22,7 +21,6 @@ public sealed interface ObjectChange {
    * deleted.
    *
    * @param name of the first such object
-   * @param current what is there instead
    */
-  record Conflict(ObjectName name, Optional<StoredObject> current) implements ObjectChange {}
+  record Conflict(ObjectName name) implements ObjectChange {}
 }

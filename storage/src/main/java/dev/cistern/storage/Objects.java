@@ -187,7 +187,7 @@ public final class Objects {
       Optional<StoredObject> before = stored(edit.name(), batch.get(Keys.object(edit.name())));
       boolean isThere = before.isPresent() || edit instanceof ObjectEdit.Put;
       if (!isThere || !isAsExpected(before, edit.expected())) {
-        return new ObjectChange.Conflict(edit.name(), before);
+        return new ObjectChange.Conflict(edit.name());
       }
     }
     var done = new ArrayList<StoredObject>();

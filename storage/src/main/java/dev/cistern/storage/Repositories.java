@@ -102,6 +102,14 @@ public final class Repositories {
     return false;
   }
 
+  /** Returns the manifests that are here and name {@code digest}, whoever keeps them. */
+  public List<Digest> namers(Digest digest) {
+    byte[] prefix = Keys.namers(digest);
+    var namers = new ArrayList<Digest>();
+    index.scan(prefix, prefix, (key, value) -> namers.add(Keys.digestAfter(prefix.length, key)));
+    return namers;
+  }
+
   /** Returns where the tag points. */
   public Optional<StoredTag> tag(RepositoryName repository, Tag tag) {
     byte[] value = index.get(Keys.tag(repository, tag));

@@ -78,7 +78,7 @@ class ObjectsTest {
             model.remove(name);
           }
         } else {
-          assertThat(change).isEqualTo(new ObjectChange.Conflict(name, before));
+          assertThat(change).isEqualTo(new ObjectChange.Conflict(name));
         }
         if (step % REOPEN_EVERY == 0) {
           store.close();

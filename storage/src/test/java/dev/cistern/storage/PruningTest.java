@@ -81,6 +81,35 @@ class PruningTest {
   }
 
   @Test
+  void whatAPushMayBeAboutToNameStaysWhateverIsAskedFor() throws IOException {
+    Digest child = push(NAME, Pushes.blob(store, NAME, bytes("layer")));
+    clock.advance(Duration.ofMinutes(10).minusSeconds(1));
+
+    assertThat(repositories.prune(NAME, child, clock.instant()))
+        .isEqualTo(new Pruned.Kept("it was used at 2026-11-01T00:00:00Z"));
+    clock.advance(Duration.ofSeconds(1));
+    assertThat(repositories.prune(NAME, child, clock.instant())).isInstanceOf(Pruned.Removed.class);
+  }
+
+  @Test
+  void whatIsCopiedIsAsItIsThere() throws IOException {
+    var other = new RepositoryName("other/app");
+    Digest blob = Pushes.blob(store, NAME, bytes("layer"));
+    Digest image = push(NAME, blob, "v1");
+
+    assertThat(repositories.copy(NAME, other, image)).isTrue();
+
+    assertThat(repositories.manifest(other, image)).isPresent();
+    assertThat(repositories.tags(other, "", 9)).isEmpty();
+    assertThat(store.blobs().isLinked(other, blob)).isTrue();
+    assertThat(repositories.copy(NAME, other, Digest.of(bytes("none")))).isFalse();
+    clock.advance(HOUR);
+    repositories.deleteTag(NAME, new Tag("v1"));
+    assertThat(prune(image)).isEqualTo(new Pruned.Removed(List.of(blob), Map.of()));
+    assertThat(content(blob)).isEqualTo(bytes("layer"));
+  }
+
+  @Test
   void whatWasAskedForLatelyStays() throws IOException {
     Digest image = push(NAME, Pushes.blob(store, NAME, bytes("layer")));
     clock.advance(HOUR);

@@ -10,7 +10,7 @@ import java.util.Map;
  * A repository here that is an image stream, as far as pulls are concerned.
  *
  * @param tags where they point; those of pushes too
- * @param origins where its images came from, the latest first
+ * @param origins where its images came from: by the names of tags, of each the latest first
  */
 public record StreamContent(Map<Tag, Digest> tags, List<Origin> origins) {
   public StreamContent {

@@ -31,9 +31,9 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The bindings that are made by command: RoleBinding and ClusterRoleBinding objects of the store,
- * as {@code oc} would make them. A change is in force, beside the bindings of files, when it
- * returns. Those of files are changed in their files.
+ * The bindings, roles and groups that are objects of the store, made by the API or by the commands
+ * here, which make bindings as {@code oc} would. A change is in force, beside what files say, when
+ * it returns. Those of files are changed in their files.
  *
  * <p>One change at a time; safe for all threads.
  */

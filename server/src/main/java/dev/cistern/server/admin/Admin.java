@@ -101,7 +101,8 @@ public final class Admin {
                   ErrorCode.UNSUPPORTED,
                   "no such question: " + request.method() + " " + request.path(),
                   "GET /admin/why?ref=REF, /admin/preheat?id=ID,"
-                      + " /admin/who-can?verb=VERB&resource=RESOURCE; POST /admin/refresh,"
+                      + " /admin/who-can?verb=VERB&resource=RESOURCE; DELETE /admin/blobs/DIGEST;"
+                      + " POST /admin/refresh,"
                       + " /admin/preheat, /admin/pin, /admin/unpin, /admin/purge, /admin/prune, /admin/add-role,"
                       + " /admin/remove-role, /admin/token")
               .withStatus(404);

@@ -80,21 +80,15 @@ final class Metrics {
         .baseUnit("bytes")
         .description("Body bytes sent to clients")
         .register(registry);
-    FunctionCounter.builder("cistern.aborted", traffic, Traffic::aborted)
-        .description("Replies whose client left before the end")
-        .register(registry);
-    FunctionCounter.builder("cistern.fills.started", mirror, Mirror::fillsStarted)
-        .description("Downloads from upstreams")
-        .register(registry);
-    FunctionCounter.builder("cistern.fills.wrong", mirror, Mirror::fillsWrong)
-        .description("Downloads with another digest than asked for")
-        .register(registry);
-    Gauge.builder("cistern.fills.running", mirror, Mirror::fillsRunning)
-        .description("Downloads that run now")
-        .register(registry);
-    Gauge.builder("cistern.connections", clients, Clients::connections)
-        .description("Connections of clients")
-        .register(registry);
+    count("cistern.aborted", "Replies whose client left before the end", traffic, Traffic::aborted);
+    count("cistern.fills.started", "Downloads from upstreams", mirror, Mirror::fillsStarted);
+    count(
+        "cistern.fills.wrong",
+        "Downloads with another digest than asked for",
+        mirror,
+        Mirror::fillsWrong);
+    gauge("cistern.fills.running", "Downloads that run now", mirror, Mirror::fillsRunning);
+    gauge("cistern.connections", "Connections of clients", clients, Clients::connections);
     for (Refusal why : Refusal.values()) {
       count(
           "cistern.refused",
@@ -111,27 +105,36 @@ final class Metrics {
   }
 
   private void imports(ImportLoop imports) {
-    FunctionCounter.builder("cistern.imports", imports, ImportLoop::imports)
-        .description("Imports into image streams that no client waited for")
-        .register(registry);
-    FunctionCounter.builder("cistern.imports.failed", imports, ImportLoop::failures)
-        .description("Of these, those of which something failed")
-        .register(registry);
-    FunctionCounter.builder("cistern.imports.unchanged", imports, ImportLoop::unchanged)
-        .description("Scheduled tags that were found to be what they were")
-        .register(registry);
-    Gauge.builder("cistern.imports.scheduled", imports, ImportLoop::scheduled)
-        .description("Tags that are imported again and again")
-        .register(registry);
+    count(
+        "cistern.imports",
+        "Imports into image streams that no client waited for",
+        imports,
+        ImportLoop::imports);
+    count(
+        "cistern.imports.failed",
+        "Of these, those of which something failed",
+        imports,
+        ImportLoop::failures);
+    count(
+        "cistern.imports.unchanged",
+        "Scheduled tags that were found to be what they were",
+        imports,
+        ImportLoop::unchanged);
+    gauge(
+        "cistern.imports.scheduled",
+        "Tags that are imported again and again",
+        imports,
+        ImportLoop::scheduled);
   }
 
   private void webhooks(Webhooks webhooks) {
-    FunctionCounter.builder("cistern.webhooks.delivered", webhooks, Webhooks::delivered)
-        .description("Notices that webhooks took")
-        .register(registry);
-    FunctionCounter.builder("cistern.webhooks.failed", webhooks, Webhooks::failed)
-        .description("Attempts to tell a webhook that failed")
-        .register(registry);
+    count(
+        "cistern.webhooks.delivered", "Notices that webhooks took", webhooks, Webhooks::delivered);
+    count(
+        "cistern.webhooks.failed",
+        "Attempts to tell a webhook that failed",
+        webhooks,
+        Webhooks::failed);
   }
 
   synchronized String text() {
@@ -173,9 +176,11 @@ final class Metrics {
           .description("What the store may take, maxSize")
           .register(registry);
     }
-    FunctionCounter.builder("cistern.evicted.images", store, s -> s.usage().evictedImages())
-        .description("Cached images that were evicted")
-        .register(registry);
+    count(
+        "cistern.evicted.images",
+        "Cached images that were evicted",
+        store,
+        s -> s.usage().evictedImages());
     FunctionCounter.builder("cistern.evicted", store, s -> s.usage().evictedBytes())
         .baseUnit("bytes")
         .description("Bytes of blobs and unfinished downloads that were evicted")
@@ -184,6 +189,14 @@ final class Metrics {
         .baseUnit("bytes")
         .description("Bytes of blobs that nothing reached any more")
         .register(registry);
+  }
+
+  private <T> void count(String name, String description, T source, ToDoubleFunction<T> count) {
+    FunctionCounter.builder(name, source, count).description(description).register(registry);
+  }
+
+  private <T> void gauge(String name, String description, T source, ToDoubleFunction<T> value) {
+    Gauge.builder(name, source, value).description(description).register(registry);
   }
 
   private <T> void count(

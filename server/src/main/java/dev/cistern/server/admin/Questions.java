@@ -12,7 +12,9 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.ImageReference;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
+import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.oci.Tag;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import dev.cistern.storage.Purge;
@@ -48,12 +50,13 @@ final class Questions {
   /** Returns where an image is pulled from and what is here of it. */
   Reply why(Request request) throws IOException {
     ImageReference image = asked(request);
-    Why why = mirror.why(locate(image), image.reference());
+    Location location = locate(image);
+    Why why = mirror.why(location, image.reference());
     ObjectNode json = Json.object();
     json.put("reference", image.toString());
     json.put("repository", why.repository().path());
     json.put("rule", why.rule());
-    json.put("pinned", repositories.isPinned(why.repository(), image.reference()));
+    json.put("pinned", repositories.isPinned(why.repository(), meant(location, image.reference())));
     why.here()
         .ifPresent(here -> {
           ObjectNode node = json.putObject("here");
@@ -97,14 +100,24 @@ final class Questions {
   /** Keeps an image from being evicted, whatever a tag points at; it need not be here yet. */
   Reply pin(Request request) throws IOException {
     ImageReference image = ordered(Json.body(request));
-    boolean isNew = repositories.pin(locate(image).repository(), image.reference());
+    Location location = locate(image);
+    boolean isNew = repositories.pin(location.repository(), meant(location, image.reference()));
     return Json.reply(200, Json.object().put("reference", image.toString()).put("changed", isNew));
+  }
+
+  /** A tag that only an image stream has, by an import, means the image that it is now. */
+  private Reference meant(Location location, Reference reference) {
+    return reference instanceof Tag tag && repositories.tag(location.repository(), tag).isPresent()
+        ? tag
+        : location.resolved(reference);
   }
 
   /** Ends what {@link #pin} began. */
   Reply unpin(Request request) throws IOException {
     ImageReference image = ordered(Json.body(request));
-    boolean wasPinned = repositories.unpin(locate(image).repository(), image.reference());
+    Location location = locate(image);
+    boolean wasPinned =
+        repositories.unpin(location.repository(), meant(location, image.reference()));
     return Json.reply(
         200, Json.object().put("reference", image.toString()).put("changed", wasPinned));
   }
@@ -112,9 +125,10 @@ final class Questions {
   /** Removes what is cached of an image; what was pushed or is needed stays. */
   Reply purge(Request request) throws IOException {
     ImageReference image = ordered(Json.body(request));
-    RepositoryName repository = locate(image).repository();
+    Location location = locate(image);
+    RepositoryName repository = location.repository();
     String what = image.reference() + " in repository " + repository;
-    return switch (repositories.purge(repository, image.reference())) {
+    return switch (repositories.purge(repository, meant(location, image.reference()))) {
       case Purge.Purged(long bytes) ->
           Json.reply(200, Json.object().put("reference", image.toString()).put("bytes", bytes));
       case Purge.Absent absent ->

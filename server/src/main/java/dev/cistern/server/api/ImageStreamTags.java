@@ -1,6 +1,5 @@
 package dev.cistern.server.api;
 
-import dev.cistern.auth.access.Verb;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.objects.Ages;
 import dev.cistern.server.objects.ApiException;
@@ -28,9 +27,6 @@ import tools.jackson.databind.node.ObjectNode;
  */
 final class ImageStreamTags
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
-  private static final Access ACCESS =
-      new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.IMPORT, Verb.DELETE);
-
   private final boolean isImageTag;
   private final Streams streams;
   private final StreamEditor editor;
@@ -65,7 +61,7 @@ final class ImageStreamTags
 
   @Override
   public Access access() {
-    return ACCESS;
+    return ImageStreams.ACCESS;
   }
 
   @Override
@@ -131,12 +127,6 @@ final class ImageStreamTags
     return shown(stream, item.item(), call, false);
   }
 
-  private StreamEditor.Context context(Call call) {
-    return new StreamEditor.Context(
-        call.registry(),
-        namespace -> gate.allowsApi(call.caller(), Verb.PULL, Optional.of(namespace)));
-  }
-
   @Override
   public ObjectNode create(Call call, ObjectNode object) throws IOException {
     StreamItem item =
@@ -152,7 +142,7 @@ final class ImageStreamTags
               }
             },
             sent,
-            context(call),
+            ImageStreams.context(gate, call),
             call.isDryRun());
     return shown(stream, item.item(), call, true);
   }
@@ -184,9 +174,8 @@ final class ImageStreamTags
     Optional<ImageStream> there = streams.find(namespace, item.stream());
     ImageStream old = there.orElseGet(() -> ImageStream.empty(namespace, item.stream()));
     boolean isNew = !old.tags().containsKey(item.item());
-    if (old.has(item.item()) && !gate.allowsApi(call.caller(), Verb.OVERWRITE, call.namespace())) {
-      throw ApiException.forbidden(
-          type(), call.requiredName(), "the tag is there, and you may not move one");
+    if (old.has(item.item())) {
+      ImageStreams.requireMoving(gate, type(), call);
     }
     ObjectNode wanted = edit.apply(shown(old, item.item(), call, true));
     String version = Meta.resourceVersion(wanted);
@@ -208,7 +197,7 @@ final class ImageStreamTags
               }
             },
             sent,
-            context(call),
+            ImageStreams.context(gate, call),
             call.isDryRun());
     return new Updated(shown(stream, item.item(), call, true), isNew);
   }

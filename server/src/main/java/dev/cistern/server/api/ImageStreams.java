@@ -3,6 +3,7 @@ package dev.cistern.server.api;
 import dev.cistern.auth.access.Verb;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.objects.Ages;
+import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
@@ -29,7 +30,7 @@ final class ImageStreams
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
   /** Who may do what with streams. */
   static final Access ACCESS =
-      new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.OVERWRITE, Verb.DELETE);
+      new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.IMPORT, Verb.DELETE);
 
   private static final int TAGS_WIDTH = 40;
 
@@ -120,7 +121,17 @@ final class ImageStreams
     return latest.map(time -> Ages.between(time, clock.instant()) + " ago").orElse("");
   }
 
-  private StreamEditor.Context context(Call call) {
+  /** Lets only those change what is there who may have tags point elsewhere. */
+  static void requireMoving(Gate gate, ResourceType type, Call call) {
+    if (!gate.allowsApi(call.caller(), Verb.OVERWRITE, call.namespace())) {
+      throw ApiException.forbidden(
+          type,
+          call.requiredName(),
+          "it is there: one who may only make new tags cannot change it");
+    }
+  }
+
+  static StreamEditor.Context context(Gate gate, Call call) {
     return new StreamEditor.Context(
         call.registry(),
         namespace -> gate.allowsApi(call.caller(), Verb.PULL, Optional.of(namespace)));
@@ -157,7 +168,7 @@ final class ImageStreams
   @Override
   public ObjectNode create(Call call, ObjectNode object) throws IOException {
     return editor
-        .create(call.requiredNamespace(), object, context(call), call.isDryRun())
+        .create(call.requiredNamespace(), object, context(gate, call), call.isDryRun())
         .shown(call.registry());
   }
 
@@ -170,12 +181,13 @@ final class ImageStreams
       Meta.of(empty).put("name", name);
       return new Updated(create(call, edit.apply(empty)), true);
     }
+    requireMoving(gate, type(), call);
     ImageStream stream =
         editor.update(
             namespace,
             name,
             before -> edit.apply(before.shown(call.registry())),
-            context(call),
+            context(gate, call),
             call.isDryRun());
     return new Updated(stream.shown(call.registry()), false);
   }

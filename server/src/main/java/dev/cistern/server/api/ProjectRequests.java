@@ -1,11 +1,9 @@
 package dev.cistern.server.api;
 
-import dev.cistern.auth.access.Verb;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
 import java.io.IOException;
-import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code projectrequests}: {@code oc new-project} makes a namespace by one. */
@@ -28,11 +26,7 @@ final class ProjectRequests implements Resource.Creates, Resource.Answers {
 
   @Override
   public Access access() {
-    return new Access(
-        Optional.of(Verb.ADMINISTER),
-        Optional.of(Verb.ADMINISTER),
-        Verb.ADMINISTER,
-        Verb.ADMINISTER);
+    return Access.ADMINISTRATORS;
   }
 
   /** Says that one may ask for a project, to whom may. */

@@ -37,8 +37,7 @@ final class Projects implements Resource.Gets, Resource.Shows {
 
   @Override
   public Access access() {
-    return new Access(
-        Optional.empty(), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
+    return Access.OWN;
   }
 
   @Override

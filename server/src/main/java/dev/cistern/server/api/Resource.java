@@ -32,6 +32,11 @@ interface Resource {
             Verb.ADMINISTER,
             Verb.ADMINISTER);
 
+    /** For everybody, who is shown what is his own; changes are for those who administer. */
+    static final Access OWN =
+        new Access(
+            Optional.empty(), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
+
     /** For everybody who may see what there is; changes are for those who administer. */
     static final Access SEEN =
         new Access(

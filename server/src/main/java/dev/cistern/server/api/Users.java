@@ -1,10 +1,8 @@
 package dev.cistern.server.api;
 
-import dev.cistern.auth.access.Verb;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
-import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code users/~}: who asks. */
@@ -20,8 +18,7 @@ final class Users implements Resource.Gets {
 
   @Override
   public Access access() {
-    return new Access(
-        Optional.empty(), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
+    return Access.OWN;
   }
 
   @Override

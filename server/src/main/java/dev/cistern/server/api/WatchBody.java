@@ -46,7 +46,8 @@ final class WatchBody implements ReplyBody.PieceSource {
    * Begins.
    *
    * @param isAllowed says whether the caller still may; once he may not, nothing more is shown
-   * @throws ApiException if the changes since that version are not kept any more
+   * @throws ApiException if the changes since that version are not kept any more, or there was no
+   *     such version: the store may be another one
    */
   WatchBody(
       ClusterObjects objects,
@@ -63,6 +64,11 @@ final class WatchBody implements ReplyBody.PieceSource {
     this.format = format;
     this.end = Instant.now().plus(patience(call));
     long version = version(call);
+    if (version > objects.revision()) {
+      throw new ApiException(
+          ApiException.Reason.EXPIRED,
+          "too large resource version: " + version + " (" + objects.revision() + ")");
+    }
     this.isListing = version == 0;
     try {
       this.cursor = objects.feed().after(isListing ? objects.revision() : version);

@@ -1,9 +1,7 @@
 package dev.cistern.server.api;
 
-import dev.cistern.auth.access.Verb;
 import dev.cistern.server.objects.ResourceType;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -40,8 +38,7 @@ record Workloads(ResourceType type) implements Resource.Shows {
 
   @Override
   public Access access() {
-    return new Access(
-        Optional.of(Verb.READ), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
+    return Access.SEEN;
   }
 
   @Override

@@ -30,8 +30,7 @@ public final class ApiException extends RuntimeException {
     UNSUPPORTED_MEDIA_TYPE("UnsupportedMediaType", 415),
     INVALID("Invalid", 422),
     TOO_MANY_REQUESTS("TooManyRequests", 429),
-    INTERNAL("InternalError", 500),
-    UNAVAILABLE("ServiceUnavailable", 503);
+    INTERNAL("InternalError", 500);
 
     private final String word;
     private final int status;

@@ -202,6 +202,22 @@ public final class ClusterObjects {
         };
   }
 
+  /** Returns a stored object of a kind in whose JSON one of these texts is, if there is any. */
+  public Optional<ObjectName> mentioning(ResourceType type, Set<String> texts) {
+    Optional<ObjectName> last = Optional.empty();
+    Objects.Page page;
+    do {
+      page = stored.page(type.kind(), Optional.empty(), last, PAGE);
+      for (StoredObject object : page.objects()) {
+        if (texts.stream().anyMatch(object.json()::contains)) {
+          return Optional.of(object.name());
+        }
+        last = Optional.of(object.name());
+      }
+    } while (page.isMore());
+    return Optional.empty();
+  }
+
   /** Returns the names of all namespaces: made, with an object in them, or there from the start. */
   public Set<String> namespaces() {
     var all = new TreeSet<>(FIRST_NAMESPACES);

@@ -13,8 +13,7 @@ public record FieldError(Kind kind, String field, String value, String detail) {
     REQUIRED("Required value", "FieldValueRequired", false),
     INVALID("Invalid value", "FieldValueInvalid", true),
     FORBIDDEN("Forbidden", "FieldValueForbidden", false),
-    NOT_FOUND("Not found", "FieldValueNotFound", true),
-    INTERNAL("Internal error", "InternalError", false);
+    NOT_FOUND("Not found", "FieldValueNotFound", true);
 
     private final String text;
     private final String reason;

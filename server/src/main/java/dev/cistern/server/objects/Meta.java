@@ -1,6 +1,8 @@
 package dev.cistern.server.objects;
 
+import java.time.DateTimeException;
 import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -97,6 +99,15 @@ public final class Meta {
   /** Returns a time as the API has it: RFC 3339, in seconds. */
   public static String time(Instant time) {
     return time.truncatedTo(ChronoUnit.SECONDS).toString();
+  }
+
+  /** Returns a time of an object; what says none is as old as can be. */
+  public static Instant instant(String text) {
+    try {
+      return OffsetDateTime.parse(text).toInstant();
+    } catch (DateTimeException e) {
+      return Instant.EPOCH;
+    }
   }
 
   /** Returns an object of that type without anything in it. */

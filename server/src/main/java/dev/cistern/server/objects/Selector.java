@@ -14,9 +14,6 @@ import tools.jackson.databind.JsonNode;
 
 /** Which objects of a list are wanted ("Labels and Selectors", "Field Selectors"). */
 public final class Selector implements Predicate<JsonNode> {
-  /** Everything. */
-  public static final Selector ALL = new Selector(List.of());
-
   private static final String KEY = "[A-Za-z0-9][A-Za-z0-9_./-]*+";
   private static final Pattern SET =
       Pattern.compile("(" + KEY + ")\\s++(in|notin)\\s*+\\(([^()]*+)\\)");

@@ -1,9 +1,9 @@
 package dev.cistern.server.registry;
 
 import dev.cistern.mirror.CacheStatus;
-import dev.cistern.mirror.Fetched;
 import dev.cistern.mirror.ManifestAnswer;
 import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.ParsedManifest;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
@@ -101,7 +101,8 @@ final class ManifestEndpoint {
     if (reference instanceof Tag tag) {
       tags.add(tag);
     }
-    var pushed = new Fetched(new StoredManifest(digest, manifest.mediaType(), bytes), manifest);
+    var pushed =
+        new ParsedManifest(new StoredManifest(digest, manifest.mediaType(), bytes), manifest);
     String registry = knownAs.or(() -> request.header("Host")).orElse("localhost");
     streams.pushed(
         repository,

@@ -84,14 +84,11 @@ public final class Completeness {
         Manifest manifest =
             Manifest.parse(stored.get().bytes(), Optional.of(stored.get().mediaType()));
         manifest.blobs().filter(blob -> !blob.mediaType().isNonDistributable()).forEach(this::blob);
-        manifest.children().filter(this::isCounted).forEach(child -> manifest(child.digest()));
+        manifest
+            .children()
+            .filter(child -> child.isFor(platforms))
+            .forEach(child -> manifest(child.digest()));
       }
-    }
-
-    private boolean isCounted(Descriptor child) {
-      return platforms.isEmpty()
-          || child.platform().isEmpty()
-          || platforms.stream().anyMatch(child.platform().get()::is);
     }
 
     private void blob(Descriptor blob) {

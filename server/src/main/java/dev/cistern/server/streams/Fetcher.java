@@ -1,8 +1,8 @@
 package dev.cistern.server.streams;
 
-import dev.cistern.mirror.Fetched;
 import dev.cistern.mirror.Import;
 import dev.cistern.mirror.Mirror;
+import dev.cistern.mirror.ParsedManifest;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Descriptor;
@@ -74,7 +74,7 @@ final class Fetcher {
           reference instanceof Digest digest
               ? wish.from().with(digest)
               : wish.from().with((Tag) reference);
-      Fetched fetched = fetched(location, reference, asked, wish);
+      ParsedManifest fetched = fetched(location, reference, asked, wish);
       var children = new Children(mirror.imports(wish.isKept()), location, wish);
       children.addAll(fetched.manifest(), 0);
       return Imported.of(
@@ -85,13 +85,13 @@ final class Fetcher {
   }
 
   /** Brings the image that is meant: of an index one of its images, if one is wanted. */
-  private Fetched fetched(Location location, Reference reference, PullSpec asked, Wish wish)
+  private ParsedManifest fetched(Location location, Reference reference, PullSpec asked, Wish wish)
       throws IOException {
     Import keeping = mirror.imports(wish.isKept());
     if (wish.policy().mode() != ImportMode.LEGACY) {
       return found(keeping.manifest(location, reference), asked, wish.policy());
     }
-    Fetched first =
+    ParsedManifest first =
         found(mirror.imports(false).manifest(location, reference), asked, wish.policy());
     Optional<Digest> one =
         first.manifest() instanceof Manifest.Index index ? chosen(index, wish) : Optional.empty();
@@ -132,7 +132,8 @@ final class Fetcher {
               wish.from() + " names more than " + MOST_CHILDREN + " images");
         }
         PullSpec spec = wish.from().with(child.digest());
-        Fetched fetched = found(imports.manifest(location, child.digest()), spec, wish.policy());
+        ParsedManifest fetched =
+            found(imports.manifest(location, child.digest()), spec, wish.policy());
         objects.put(child.digest(), described(fetched));
         if (depth < DEEPEST) {
           addAll(fetched.manifest(), depth + 1);
@@ -140,7 +141,7 @@ final class Fetcher {
       }
     }
 
-    ObjectNode described(Fetched fetched) throws IOException {
+    ObjectNode described(ParsedManifest fetched) throws IOException {
       PullSpec spec = wish.from().with(fetched.stored().digest());
       Optional<byte[]> config = Optional.empty();
       if (fetched.manifest() instanceof Manifest.Image image) {

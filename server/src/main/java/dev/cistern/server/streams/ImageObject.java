@@ -2,7 +2,7 @@ package dev.cistern.server.streams;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.cistern.mirror.Fetched;
+import dev.cistern.mirror.ParsedManifest;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
@@ -39,7 +39,8 @@ final class ImageObject {
    * @param reference where the image is
    * @param config its configuration, if it has one
    */
-  static ObjectNode of(Fetched image, String reference, Optional<byte[]> config, Instant now) {
+  static ObjectNode of(
+      ParsedManifest image, String reference, Optional<byte[]> config, Instant now) {
     Digest digest = image.stored().digest();
     ObjectNode json = Meta.empty(Kinds.IMAGE);
     ObjectNode metadata = json.putObject("metadata").put("name", digest.toString());
@@ -66,7 +67,7 @@ final class ImageObject {
         }
       }
       case Manifest.Index index -> {
-        described.put("Created", Times.text(now));
+        described.put("Created", Meta.time(now));
         children(json, index);
       }
     }

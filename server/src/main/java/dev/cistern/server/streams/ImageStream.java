@@ -2,6 +2,7 @@ package dev.cistern.server.streams;
 
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
+import dev.cistern.storage.ObjectName;
 import dev.cistern.storage.Objects;
 import java.time.Instant;
 import java.util.Collections;
@@ -120,6 +121,10 @@ public record ImageStream(
     return metadata.path("name").asString("");
   }
 
+  ObjectName objectName() {
+    return Kinds.IMAGE_STREAM.name(namespace(), name());
+  }
+
   public String resourceVersion() {
     return metadata.path("resourceVersion").asString("");
   }
@@ -133,7 +138,7 @@ public record ImageStream(
   }
 
   Instant created() {
-    return Times.parse(metadata.path("creationTimestamp"));
+    return Meta.instant(metadata.path("creationTimestamp").asString(""));
   }
 
   /** Returns how something of it is imported: over plain HTTP too if all of it may be. */

@@ -2,7 +2,6 @@ package dev.cistern.server.streams;
 
 import dev.cistern.oci.Digest;
 import dev.cistern.server.objects.ApiException;
-import dev.cistern.server.objects.Kinds;
 import dev.cistern.storage.ObjectName;
 import java.io.Closeable;
 import java.io.IOException;
@@ -90,7 +89,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
   public void sees(ImageStream stream) {
     schedule.plan(stream);
     if (isWaiting(stream)) {
-      begin(Kinds.IMAGE_STREAM.name(stream.namespace(), stream.name()));
+      begin(stream.objectName());
     }
   }
 

@@ -304,7 +304,7 @@ public final class Importer {
               stream = imported(stream, wish, result.images().get(i), now);
             }
           }
-          stream = stream.annotated(ImageStream.CHECKED, Times.text(now));
+          stream = stream.annotated(ImageStream.CHECKED, Meta.time(now));
           ImageStream changed = finished(before, start, stream, now);
           return new Streams.Changed(changed, creations(result));
         });

@@ -6,7 +6,6 @@ import dev.cistern.oci.Digest;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
 import dev.cistern.oci.RepositoryName;
-import dev.cistern.server.objects.Kinds;
 import dev.cistern.storage.ObjectName;
 import java.io.Closeable;
 import java.time.Duration;
@@ -79,8 +78,12 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
   public void sees(ImageStream stream) {
     Optional<List<Platform>> wanted = wanted(stream);
     Optional<RepositoryName> repository = Streams.repository(stream.namespace(), stream.name());
-    ObjectName name = Kinds.IMAGE_STREAM.name(stream.namespace(), stream.name());
-    goals.keySet().removeIf(place -> place.stream().equals(name) && wanted.isEmpty());
+    ObjectName name = stream.objectName();
+    goals
+        .keySet()
+        .removeIf(place ->
+            place.stream().equals(name)
+                && (wanted.isEmpty() || !stream.tags().containsKey(place.tag())));
     if (wanted.isEmpty() || repository.isEmpty()) {
       return;
     }

@@ -242,7 +242,8 @@ public final class Pruner {
     private boolean isDoomed(ObjectNode image) {
       String digest = Meta.name(image);
       return !named.contains(digest)
-          && !Times.parse(image.path("metadata").path("creationTimestamp")).isAfter(limit)
+          && !Meta.instant(image.path("metadata").path("creationTimestamp").asString(""))
+              .isAfter(limit)
           && isMeant(digest)
           && keepers(digest).stream()
               .noneMatch(name -> isUsed(name, Streams.digest(digest).orElseThrow()));
@@ -398,13 +399,18 @@ public final class Pruner {
     return namedBy(image).map(stream -> "image stream " + stream + " names it");
   }
 
+  /** Returns a stream that names an image or an index that it belongs to. */
   private Optional<String> namedBy(String image) {
-    for (ObjectNode json : objects.each(Kinds.IMAGE_STREAM, Optional.empty())) {
-      ImageStream stream = ImageStream.of(json);
-      if (images.all(stream).contains(image)) {
-        return Optional.of(stream.namespace() + "/" + stream.name());
-      }
+    var named = new HashSet<String>();
+    Streams.digest(image).ifPresent(digest -> addNamers(digest, named));
+    return objects
+        .mentioning(Kinds.IMAGE_STREAM, named)
+        .map(stream -> stream.namespace() + "/" + stream.name());
+  }
+
+  private void addNamers(Digest digest, Set<String> all) {
+    if (all.add(digest.toString())) {
+      repositories.namers(digest).forEach(namer -> addNamers(namer, all));
     }
-    return Optional.empty();
   }
 }

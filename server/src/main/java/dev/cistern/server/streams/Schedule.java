@@ -1,6 +1,6 @@
 package dev.cistern.server.streams;
 
-import dev.cistern.server.objects.Kinds;
+import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.ObjectName;
 import java.time.Duration;
 import java.time.Instant;
@@ -45,7 +45,7 @@ final class Schedule {
 
   /** Plans the scheduled tags of a stream as it is now; a plan that is there stays. */
   void plan(ImageStream stream) {
-    ObjectName name = Kinds.IMAGE_STREAM.name(stream.namespace(), stream.name());
+    ObjectName name = stream.objectName();
     lock.lock();
     try {
       Map<String, Instant> before = planned.getOrDefault(name, Map.of());
@@ -90,7 +90,7 @@ final class Schedule {
     for (TagCondition condition : was.conditions()) {
       last = condition.since().isAfter(last) ? condition.since() : last;
     }
-    Instant checked = Times.parse(stream.annotation(ImageStream.CHECKED));
+    Instant checked = Meta.instant(stream.annotation(ImageStream.CHECKED));
     return checked.isAfter(last) ? checked : last;
   }
 

@@ -1,6 +1,6 @@
 package dev.cistern.server.streams;
 
-import dev.cistern.mirror.Fetched;
+import dev.cistern.mirror.ParsedManifest;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.Manifest;
@@ -72,7 +72,7 @@ public final class StreamPushes {
    */
   public void pushed(
       RepositoryName repository,
-      Fetched pushed,
+      ParsedManifest pushed,
       Collection<Tag> tags,
       String registry,
       boolean mayOverwrite,
@@ -92,7 +92,7 @@ public final class StreamPushes {
 
   private List<ObjectEdit> edits(
       RepositoryName repository,
-      Fetched pushed,
+      ParsedManifest pushed,
       Collection<Tag> tags,
       String registry,
       boolean mayOverwrite)
@@ -184,8 +184,8 @@ public final class StreamPushes {
     return stream.equals(old) ? old : Retagging.tracked(old.history(), stream.at(generation));
   }
 
-  private Optional<ObjectEdit> image(RepositoryName repository, Fetched pushed, String reference)
-      throws IOException {
+  private Optional<ObjectEdit> image(
+      RepositoryName repository, ParsedManifest pushed, String reference) throws IOException {
     ClusterObjects objects = streams.objects();
     String digest = pushed.stored().digest().toString();
     if (!objects.revisionOf(Kinds.IMAGE.name("", digest)).isEmpty()) {
@@ -241,18 +241,16 @@ public final class StreamPushes {
     if (reference instanceof Tag tag) {
       return stream.without(tag.name());
     }
+    Predicate<TagEvent> isDeleted = event -> event.image().equals(reference.toString());
     ImageStream fewer = stream;
-    for (Map.Entry<String, TagHistory> was : stream.history().entrySet()) {
-      fewer = fewer.with(was.getKey(), was.getValue().with(without(was.getValue(), reference)));
+    for (Map.Entry<String, TagHistory> tag : stream.history().entrySet()) {
+      TagHistory was = tag.getValue();
+      fewer =
+          was.latest().filter(isDeleted).isPresent()
+              ? fewer.without(tag.getKey()) // it is not what it was before, nor imported again
+              : fewer.with(
+                  tag.getKey(), was.with(was.items().stream().filter(isDeleted.negate()).toList()));
     }
     return fewer;
-  }
-
-  /** A tag that pointed to what was deleted is nothing then, and not what it was before. */
-  private static List<TagEvent> without(TagHistory was, Reference reference) {
-    Predicate<TagEvent> isDeleted = event -> event.image().equals(reference.toString());
-    return was.latest().filter(isDeleted).isPresent()
-        ? List.of()
-        : was.items().stream().filter(isDeleted.negate()).toList();
   }
 }

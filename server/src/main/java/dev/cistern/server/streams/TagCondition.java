@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.server.objects.Meta;
 import java.time.Instant;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -14,7 +15,7 @@ public record TagCondition(String reason, String message, long generation, Insta
         json.path("reason").asString(""),
         json.path("message").asString(""),
         json.path("generation").asLong(0),
-        Times.parse(json.path("lastTransitionTime")));
+        Meta.instant(json.path("lastTransitionTime").asString("")));
   }
 
   ObjectNode json() {
@@ -22,7 +23,7 @@ public record TagCondition(String reason, String message, long generation, Insta
         .createObjectNode()
         .put("type", IMPORT_SUCCESS)
         .put("status", "False")
-        .put("lastTransitionTime", Times.text(since))
+        .put("lastTransitionTime", Meta.time(since))
         .put("reason", reason)
         .put("message", message)
         .put("generation", generation);

@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.server.objects.Meta;
 import java.time.Instant;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -15,7 +16,7 @@ import tools.jackson.databind.node.ObjectNode;
 public record TagEvent(Instant created, String reference, String image, long generation) {
   static TagEvent of(JsonNode json) {
     return new TagEvent(
-        Times.parse(json.path("created")),
+        Meta.instant(json.path("created").asString("")),
         json.path("dockerImageReference").asString(""),
         json.path("image").asString(""),
         json.path("generation").asLong(0));
@@ -24,13 +25,9 @@ public record TagEvent(Instant created, String reference, String image, long gen
   ObjectNode json() {
     return JsonMapper.shared()
         .createObjectNode()
-        .put("created", Times.text(created))
+        .put("created", Meta.time(created))
         .put("dockerImageReference", reference)
         .put("image", image)
         .put("generation", generation);
-  }
-
-  TagEvent at(long number) {
-    return new TagEvent(created, reference, image, number);
   }
 }

@@ -66,7 +66,7 @@ public final class Webhooks implements Closeable {
             .executor(threads)
             .build();
     for (WebhookSettings webhook : webhooks) {
-      threads.execute(new Delivery(webhook, objects, http, clock, delivered, failed)::run);
+      threads.execute(new WebhookSender(webhook, objects, http, clock, delivered, failed)::run);
     }
   }
 

@@ -4,6 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -40,6 +42,33 @@ class PatchTest {
     assertThat(Patch.parse(MergePatch.MEDIA_TYPE, bytes(patch)).apply(before))
         .isEqualTo(json(result));
     assertThat(before).as("what is given stays as it was").isEqualTo(json(object));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {MergePatch.MEDIA_TYPE, StrategicPatch.MEDIA_TYPE})
+  void aDeepPatchOfALongObjectCopiesItOnce(String type) {
+    int levels = 390;
+    String open = "{\"x\":".repeat(levels);
+    String close = "}".repeat(levels);
+    JsonNode object = json(open + "[" + "{},".repeat(300_000) + "{}]" + close);
+
+    JsonNode changed = Patch.parse(type, bytes(open + "{\"y\":1}" + close)).apply(object);
+
+    assertThat(changed).isEqualTo(json(open + "{\"y\":1}" + close));
+  }
+
+  @Test
+  void aStrategicPatchOfLongListsLooksAtEachItemOnce() {
+    String texts =
+        IntStream.range(0, 200_000).mapToObj(i -> "\"" + i + "\"").collect(Collectors.joining(","));
+    String tags =
+        IntStream.range(0, 60_000)
+            .mapToObj(i -> "{\"name\":\"" + i + "\"}")
+            .collect(Collectors.joining(","));
+    String object =
+        "{\"metadata\":{\"finalizers\":[" + texts + "]},\"spec\":{\"tags\":[" + tags + "]}}";
+
+    assertThat(strategic(object, object)).isEqualTo(json(object));
   }
 
   @Test

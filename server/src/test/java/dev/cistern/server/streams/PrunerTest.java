@@ -3,7 +3,7 @@ package dev.cistern.server.streams;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.cistern.mirror.Fetched;
+import dev.cistern.mirror.ParsedManifest;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
 import dev.cistern.oci.MediaType;
@@ -496,7 +496,7 @@ class PrunerTest {
 
   /** Pushes as a client does: the manifest, its object and the stream's items together. */
   private Digest push(RepositoryName repository, byte[] bytes, String... tags) throws IOException {
-    Fetched pushed = fetched(bytes);
+    ParsedManifest pushed = fetched(bytes);
     List<Tag> all = Arrays.stream(tags).map(Tag::new).toList();
     pushes.pushed(
         repository,
@@ -520,7 +520,7 @@ class PrunerTest {
 
   /** Stores a manifest with a tag that no stream knows. */
   private void put(RepositoryName repository, byte[] bytes, String tag) throws IOException {
-    Fetched pushed = fetched(bytes);
+    ParsedManifest pushed = fetched(bytes);
     store
         .repositories()
         .put(repository, pushed.stored(), pushed.manifest(), List.of(new Tag(tag)), Origin.PUSHED);
@@ -536,9 +536,10 @@ class PrunerTest {
         .isPresent();
   }
 
-  private static Fetched fetched(byte[] bytes) {
+  private static ParsedManifest fetched(byte[] bytes) {
     Manifest manifest = Manifest.parse(bytes, Optional.empty());
-    return new Fetched(new StoredManifest(Digest.of(bytes), manifest.mediaType(), bytes), manifest);
+    return new ParsedManifest(
+        new StoredManifest(Digest.of(bytes), manifest.mediaType(), bytes), manifest);
   }
 
   private static byte[] image(String annotation, Digest... layers) {

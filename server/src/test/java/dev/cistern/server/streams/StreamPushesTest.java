@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.cistern.mirror.Fetched;
+import dev.cistern.mirror.ParsedManifest;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
 import dev.cistern.oci.OciException;
@@ -19,11 +19,14 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.TreeMap;
+import java.util.function.BiFunction;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -162,6 +165,61 @@ class StreamPushesTest {
     assertThat(pushes.deleted(new RepositoryName("app"), one)).isFalse();
   }
 
+  @Test
+  void aStreamThatIsTooLongForgetsWhatItsTagsWere() throws IOException {
+    push(APP, "one", true, "v1");
+    fill((stream, count) -> stream.with("v1", history(count)));
+
+    Digest two = push(APP, "two", true, "v1");
+
+    assertThat(streams.require("team", "app").history("v1").items())
+        .extracting(TagEvent::image)
+        .containsExactly(two.toString());
+  }
+
+  @Test
+  void aTagForWhichThereIsNoRoomIsTheRegistrysAlone() throws IOException {
+    push(APP, "one", true, "v1");
+    fill((stream, count) -> {
+      var tags = new TreeMap<String, TagHistory>();
+      for (int i = 0; i < count; i++) {
+        tags.put("t" + i, history(1));
+      }
+      return stream.withHistory(tags);
+    });
+    ImageStream full = streams.require("team", "app");
+
+    Digest two = push(APP, "two", true, "new", "newer");
+
+    assertThat(streams.require("team", "app")).isEqualTo(full);
+    assertThat(store.repositories().manifest(APP, two)).isPresent();
+    assertThat(store.repositories().tags(APP, "", 9)).contains("new", "newer");
+  }
+
+  /** Has the stream have as much of something as there is room for. */
+  private void fill(BiFunction<ImageStream, Integer, ImageStream> with) throws IOException {
+    streams.change(
+        "team",
+        "app",
+        before -> {
+          int most = 0;
+          for (int step = 1 << 13; step > 0; step /= 2) {
+            most += with.apply(before.orElseThrow(), most + step).isStorable() ? step : 0;
+          }
+          return Streams.Changed.of(with.apply(before.orElseThrow(), most));
+        });
+  }
+
+  private static TagHistory history(int count) {
+    String repository = "r.example/team/app";
+    var items = new ArrayList<TagEvent>();
+    for (int i = 0; i < count; i++) {
+      String digest = Digest.of(("" + i).getBytes(UTF_8)).toString();
+      items.add(new TagEvent(CLOCK.instant(), repository + "@" + digest, digest, 1));
+    }
+    return TagHistory.NONE.with(items);
+  }
+
   private Digest push(
       RepositoryName repository, String annotation, boolean mayOverwrite, String... tags)
       throws IOException {
@@ -174,7 +232,7 @@ class StreamPushesTest {
     List<Tag> all = Arrays.stream(tags).map(Tag::new).toList();
     pushes.pushed(
         repository,
-        new Fetched(stored, manifest),
+        new ParsedManifest(stored, manifest),
         all,
         "r.example",
         mayOverwrite,

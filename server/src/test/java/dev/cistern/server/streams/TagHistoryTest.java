@@ -2,6 +2,7 @@ package dev.cistern.server.streams;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.cistern.server.objects.Meta;
 import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -31,8 +32,10 @@ class TagHistoryTest {
 
   @Test
   void theSameImageOnlyMovesTheGeneration() {
+    var moved = new TagEvent(FIRST.created(), FIRST.reference(), FIRST.image(), 7);
+
     assertThat(FAILED.and(new TagEvent(LATE, FIRST.reference(), FIRST.image(), 7)))
-        .isEqualTo(new TagHistory(List.of(FIRST.at(7)), List.of()));
+        .isEqualTo(new TagHistory(List.of(moved), List.of()));
   }
 
   @Test
@@ -105,8 +108,8 @@ class TagHistoryTest {
 
   @Test
   void whatSaysNoTimeIsAsOldAsCanBe() {
-    assertThat(Times.parse("yesterday")).isEqualTo(Instant.EPOCH);
-    assertThat(Times.parse("2026-11-01T02:00:00+02:00")).isEqualTo(EARLY);
-    assertThat(Times.text(EARLY.plusMillis(1))).isEqualTo("2026-11-01T00:00:00Z");
+    assertThat(Meta.instant("yesterday")).isEqualTo(Instant.EPOCH);
+    assertThat(Meta.instant("2026-11-01T02:00:00+02:00")).isEqualTo(EARLY);
+    assertThat(Meta.time(EARLY.plusMillis(1))).isEqualTo("2026-11-01T00:00:00Z");
   }
 }

@@ -37,9 +37,9 @@ public final class StreamImport {
    * @throws ObjectException if it is no such thing
    */
   public static StreamImport parse(String target, ImportOptions options) {
-    ImageReference reference;
+    DockerImageReference reference;
     try {
-      reference = ImageReference.parse(target);
+      reference = DockerImageReference.parse(target);
     } catch (ObjectException e) {
       throw new ObjectException(
           "the image name must be a valid container image pull spec or reference to an image stream"

@@ -13,7 +13,8 @@ import tools.jackson.databind.node.ObjectNode;
  * @param kind of the source: DockerImage, ImageStreamTag or ImageStreamImage
  * @param namespace that the command is about
  */
-public record TagRequest(String kind, ImageReference source, String namespace, TagOptions options) {
+public record TagRequest(
+    String kind, DockerImageReference source, String namespace, TagOptions options) {
   private static final String DOCKER_IMAGE = "DockerImage";
   private static final String STREAM_TAG = "ImageStreamTag";
   private static final String STREAM_IMAGE = "ImageStreamImage";
@@ -29,9 +30,9 @@ public record TagRequest(String kind, ImageReference source, String namespace, T
    */
   public static TagRequest parse(String source, String hint, String namespace, TagOptions options) {
     String kind = kind(hint);
-    ImageReference reference;
+    DockerImageReference reference;
     try {
-      reference = ImageReference.parse(source);
+      reference = DockerImageReference.parse(source);
     } catch (ObjectException e) {
       throw new ObjectException("invalid SOURCE: " + e.getMessage());
     }
@@ -69,7 +70,7 @@ public record TagRequest(String kind, ImageReference source, String namespace, T
     };
   }
 
-  private static String looks(ImageReference reference) {
+  private static String looks(DockerImageReference reference) {
     if (!reference.registry().isEmpty()) {
       return DOCKER_IMAGE;
     }
@@ -105,7 +106,7 @@ public record TagRequest(String kind, ImageReference source, String namespace, T
     return image.isEmpty()
         ? new TagRequest(
             DOCKER_IMAGE,
-            ImageReference.parse(item.path("dockerImageReference").asString("")),
+            DockerImageReference.parse(item.path("dockerImageReference").asString("")),
             namespace,
             options)
         : new TagRequest(STREAM_IMAGE, source.withDigest(image), namespace, options);

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class ImageReferenceTest {
+class DockerImageReferenceTest {
   private static final String DIGEST = "sha256:" + "a".repeat(64);
 
   @ParameterizedTest
@@ -25,17 +25,17 @@ class ImageReferenceTest {
       })
   void theFirstComponentIsARegistryIfItLooksLikeAHost(
       String text, String registry, String namespace, String name, String tag) {
-    ImageReference reference = ImageReference.parse(text);
-    assertThat(reference).isEqualTo(new ImageReference(registry, namespace, name, tag, ""));
+    DockerImageReference reference = DockerImageReference.parse(text);
+    assertThat(reference).isEqualTo(new DockerImageReference(registry, namespace, name, tag, ""));
     assertThat(reference.exact()).isEqualTo(text);
   }
 
   @Test
   void aDigestCountsMoreThanATag() {
-    ImageReference reference = ImageReference.parse("ns/a:b@" + DIGEST);
+    DockerImageReference reference = DockerImageReference.parse("ns/a:b@" + DIGEST);
     assertThat(reference.digest()).isEqualTo(DIGEST);
     assertThat(reference.exact()).isEqualTo("ns/a@" + DIGEST);
-    assertThat(ImageReference.parse("ns/a:b").withDigest(DIGEST).nameString())
+    assertThat(DockerImageReference.parse("ns/a:b").withDigest(DIGEST).nameString())
         .isEqualTo("a@" + DIGEST);
   }
 
@@ -48,7 +48,7 @@ class ImageReferenceTest {
     "-a,invalid reference format",
   })
   void othersAreRefused(String text, String complaint) {
-    assertThatThrownBy(() -> ImageReference.parse(text))
+    assertThatThrownBy(() -> DockerImageReference.parse(text))
         .isInstanceOf(ObjectException.class)
         .hasMessage(complaint);
   }

@@ -22,9 +22,9 @@ import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Tells one webhook what is written down for it, on a thread of its own. */
-final class Delivery {
-  private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
+final class WebhookSender {
+  private static final Logger LOG = LoggerFactory.getLogger(WebhookSender.class);
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
   private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
   private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
@@ -40,7 +40,7 @@ final class Delivery {
   private final LongAdder failed;
   private Duration pause = FIRST_PAUSE;
 
-  Delivery(
+  WebhookSender(
       WebhookSettings webhook,
       ClusterObjects objects,
       HttpClient http,

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name with all that follows the namespace
  */
-public record ImageReference(
+public record DockerImageReference(
     String registry, String namespace, String name, String tag, String digest) {
   private static final String COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-*)[a-z0-9]+)*";
   private static final String LABEL = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
@@ -34,7 +34,7 @@ public record ImageReference(
    *
    * @throws ObjectException if it is none
    */
-  public static ImageReference parse(String text) {
+  public static DockerImageReference parse(String text) {
     Matcher parts = REFERENCE.matcher(text);
     if (text.length() > LONGEST || !parts.matches()) {
       throw new ObjectException(complaint(text));
@@ -43,11 +43,11 @@ public record ImageReference(
     int slash = path.indexOf('/');
     boolean hasRegistry = slash >= 0 && REGISTRY.matcher(path.substring(0, slash)).matches();
     if (slash < 0 && (path.contains(".") || path.startsWith("localhost"))) {
-      return new ImageReference(text, "", "", "", "");
+      return new DockerImageReference(text, "", "", "", "");
     }
     String rest = hasRegistry ? path.substring(slash + 1) : path;
     int second = rest.indexOf('/');
-    return new ImageReference(
+    return new DockerImageReference(
         hasRegistry ? path.substring(0, slash) : "",
         second < 0 ? "" : rest.substring(0, second),
         rest.substring(second + 1),
@@ -69,13 +69,13 @@ public record ImageReference(
   }
 
   /** Returns the same with a digest, and no tag. */
-  public ImageReference withDigest(String other) {
-    return new ImageReference(registry, namespace, name, "", other);
+  public DockerImageReference withDigest(String other) {
+    return new DockerImageReference(registry, namespace, name, "", other);
   }
 
   /** Returns the same in a namespace. */
-  ImageReference in(String other) {
-    return new ImageReference(registry, other, name, tag, digest);
+  DockerImageReference in(String other) {
+    return new DockerImageReference(registry, other, name, tag, digest);
   }
 
   /** Returns the name with its digest, or else its tag. */

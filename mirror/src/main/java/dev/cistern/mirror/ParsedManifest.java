@@ -8,10 +8,10 @@ import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.storage.StoredManifest;
 
-/** A manifest of an upstream, known to be what was asked for, and what it says. */
-public record Fetched(StoredManifest stored, Manifest manifest) {
+/** A manifest that is known to have its digest, of an upstream or of a push, and what it says. */
+public record ParsedManifest(StoredManifest stored, Manifest manifest) {
   /** Looks at what an upstream sent; unreachable is one that sends something else. */
-  static Answer<Fetched> verified(RemoteManifest remote, Reference reference) {
+  static Answer<ParsedManifest> verified(RemoteManifest remote, Reference reference) {
     Digest wanted =
         reference instanceof Digest digest
             ? digest
@@ -22,7 +22,8 @@ public record Fetched(StoredManifest stored, Manifest manifest) {
     try {
       Manifest manifest = Manifest.parse(remote.bytes(), remote.mediaType());
       return new Answer.Found<>(
-          new Fetched(new StoredManifest(wanted, manifest.mediaType(), remote.bytes()), manifest));
+          new ParsedManifest(
+              new StoredManifest(wanted, manifest.mediaType(), remote.bytes()), manifest));
     } catch (OciException e) {
       return new Answer.Unreachable<>("it sent no valid manifest: " + e.message());
     }
