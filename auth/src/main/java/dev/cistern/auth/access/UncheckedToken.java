@@ -3,6 +3,7 @@ package dev.cistern.auth.access;
 import com.nimbusds.jose.JOSEException;
 import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jose.JWSVerifier;
+import com.nimbusds.jose.util.Base64URL;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
 import dev.cistern.oci.Texts;
@@ -29,7 +30,8 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
   /**
    * Reads a token.
    *
-   * @throws Refusal if it is too long, no signed JWT, or asks for extensions ({@code crit})
+   * @throws Refusal if it is too long, no signed JWT, another spelling of one, or asks for
+   *     extensions ({@code crit})
    */
   static UncheckedToken parse(String token) throws Refusal {
     if (token.length() > LONGEST) {
@@ -37,6 +39,11 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
     }
     try {
       SignedJWT jwt = SignedJWT.parse(token);
+      for (Base64URL part : jwt.getParsedParts()) {
+        if (!Base64URL.encode(part.decode()).equals(part)) {
+          throw new Refusal("a part of the token is not base64url as it is written (RFC 7515)");
+        }
+      }
       if (jwt.getHeader().getCriticalParams() != null) {
         throw new Refusal(
             "the token has critical header parameters (crit), and none is known here");
