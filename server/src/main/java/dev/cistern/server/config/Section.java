@@ -87,7 +87,7 @@ final class Section {
   static List<Section> parseAll(String text, String file) {
     try {
       var documents = new ArrayList<Section>();
-      LoadSettings settings = LoadSettings.builder().setLabel(file).build();
+      LoadSettings settings = YamlSettings.of(text, file).build();
       checkDepth(new Parse(settings).parseString(text), file);
       for (Node root : new Compose(settings).composeAllFromString(text)) {
         checkWeight(root, file);

@@ -54,6 +54,16 @@ class ResourcesTest {
             new MirrorSet.Entry("*.example.org", List.of("mirror.example.com/all"), false));
   }
 
+  /** The library reads in pieces of 1,025 characters, unless it is told. */
+  @Test
+  void readsCharactersOfTwoUnitsWhereverTheyLie() {
+    for (int i = 900; i < 1_100; i++) {
+      String text = "# " + "x".repeat(i) + "\uD83D\uDC33\n" + DIGESTS;
+
+      assertThat(Resources.parse(text, "a").mirrorSets()).hasSize(1);
+    }
+  }
+
   @Test
   void readsJsonAndLists() {
     String json =

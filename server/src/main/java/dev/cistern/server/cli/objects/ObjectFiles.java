@@ -2,6 +2,7 @@ package dev.cistern.server.cli.objects;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.server.config.YamlSettings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -65,9 +66,10 @@ public final class ObjectFiles {
 
   private static List<Item> parsed(byte[] bytes, String file) {
     var items = new ArrayList<Item>();
-    var settings = LoadSettings.builder().setLabel(file).setAllowDuplicateKeys(false).build();
+    String text = new String(bytes, UTF_8);
+    LoadSettings settings = YamlSettings.of(text, file).setAllowDuplicateKeys(false).build();
     try {
-      for (Object document : new Load(settings).loadAllFromString(new String(bytes, UTF_8))) {
+      for (Object document : new Load(settings).loadAllFromString(text)) {
         if (document != null) {
           add(items, JsonMapper.shared().valueToTree(document), file);
         }

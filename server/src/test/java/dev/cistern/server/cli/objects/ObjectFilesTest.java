@@ -36,6 +36,14 @@ class ObjectFilesTest {
   }
 
   @Test
+  void charactersOfTwoUnitsAreReadWhereverTheyLie() throws IOException {
+    for (int i = 900; i < 1_100; i++) {
+      String text = "# " + "x".repeat(i) + "\uD83D\uDC33\n" + object("a");
+      assertThat(names(ObjectFiles.read("-", in(text)))).containsExactly("a");
+    }
+  }
+
+  @Test
   void ofADirectoryItsFilesAreRead() throws IOException {
     Files.writeString(directory.resolve("b.yml"), object("b"));
     Files.writeString(
