@@ -3,7 +3,6 @@ package dev.cistern.server.streams;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.ObjectName;
-import dev.cistern.storage.Objects;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.Map;
@@ -203,11 +202,6 @@ public record ImageStream(
     var fewer = new TreeMap<>(tags);
     fewer.remove(tag);
     return withTags(fewer).with(tag, TagHistory.NONE);
-  }
-
-  /** Says whether it is short enough to be stored. */
-  boolean isStorable() {
-    return Objects.isStorable(json().toString());
   }
 
   ImageStream withMetadata(ObjectNode other) {

@@ -31,6 +31,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
   /** How many imports of what was set are under way, and how many looks at scheduled tags. */
   private static final int AT_ONCE = 4;
 
+  /** After it what broke is tried again: a store that is full, say. */
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(10);
 
   private final Streams streams;

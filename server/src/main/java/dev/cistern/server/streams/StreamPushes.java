@@ -14,6 +14,7 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Blobs;
 import dev.cistern.storage.ObjectEdit;
+import dev.cistern.storage.Objects;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -114,40 +115,44 @@ public final class StreamPushes {
       }
       ImageStream stream = tagged(old, tags, reference, digest.toString());
       if (!stream.equals(old)) {
-        storable(stream, tags).ifPresent(one -> edits.addAll(streams.edits(before, one)));
+        edits.addAll(stored(before, stream, tags));
       }
     }
     return edits;
   }
 
   /**
-   * Returns a stream that is short enough to be stored: one that is too long without what its tags
-   * were before; none if that is too long too and has none of the pushed tags so far. Those are the
-   * registry's alone then.
+   * Returns what is to be done so that the stream is stored. One that is too long forgets what its
+   * tags were before; if it is too long even so and has none of the pushed tags so far, nothing is
+   * to be done: those are the registry's alone then.
    */
-  private static Optional<ImageStream> storable(ImageStream stream, Collection<Tag> pushed) {
-    if (stream.isStorable()) {
-      return Optional.of(stream);
+  private List<ObjectEdit> stored(
+      Optional<ImageStream> before, ImageStream stream, Collection<Tag> pushed) {
+    List<ObjectEdit> edits = streams.edits(before, stream);
+    if (areStorable(edits)) {
+      return edits;
     }
     String name = stream.namespace() + "/" + stream.name();
     var latest = new TreeMap<String, TagHistory>();
     stream
         .history()
         .forEach((tag, was) -> latest.put(tag, was.with(was.items().stream().limit(1).toList())));
-    ImageStream shorter = stream.withHistory(latest);
-    if (shorter.isStorable()) {
-      LOG.atWarn().addKeyValue("stream", name).log("too long: it forgets what its tags were");
-      return Optional.of(shorter);
-    }
+    List<ObjectEdit> shorter = streams.edits(before, stream.withHistory(latest));
     boolean isKnown =
         pushed.stream().anyMatch(tag -> stream.history(tag.name()).items().size() > 1);
-    if (isKnown) {
-      return Optional.of(shorter);
+    if (areStorable(shorter) || isKnown) {
+      LOG.atWarn().addKeyValue("stream", name).log("too long: it forgets what its tags were");
+      return shorter;
     }
     LOG.atWarn()
         .addKeyValue("stream", name)
         .log("too long: it does not get the tag that is pushed");
-    return Optional.empty();
+    return List.of();
+  }
+
+  private static boolean areStorable(List<ObjectEdit> edits) {
+    return edits.stream()
+        .allMatch(edit -> !(edit instanceof ObjectEdit.Put put) || Objects.isStorable(put.json()));
   }
 
   private static void requireNew(ImageStream stream, Tag tag, Digest digest) {

@@ -12,6 +12,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
+import dev.cistern.storage.Objects;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
 import dev.cistern.storage.StoredManifest;
@@ -204,10 +205,14 @@ class StreamPushesTest {
         before -> {
           int most = 0;
           for (int step = 1 << 13; step > 0; step /= 2) {
-            most += with.apply(before.orElseThrow(), most + step).isStorable() ? step : 0;
+            most += isStorable(with.apply(before.orElseThrow(), most + step)) ? step : 0;
           }
           return Streams.Changed.of(with.apply(before.orElseThrow(), most));
         });
+  }
+
+  private static boolean isStorable(ImageStream stream) {
+    return Objects.isStorable(stream.json().toString());
   }
 
   private static TagHistory history(int count) {
