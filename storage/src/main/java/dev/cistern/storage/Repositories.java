@@ -249,14 +249,7 @@ public final class Repositories {
   /** Removes a tag; returns false if there was none. The manifest stays. */
   public boolean deleteTag(RepositoryName repository, Tag tag) throws IOException {
     boolean deleted =
-        index.write(
-            Index.Durability.SYNCED,
-            batch -> {
-              byte[] key = Keys.tag(repository, tag);
-              boolean there = batch.get(key) != null;
-              batch.delete(key);
-              return there;
-            });
+        index.write(Index.Durability.SYNCED, batch -> deleteTag(batch, repository, tag));
     versions.changed(repository);
     return deleted;
   }
@@ -354,6 +347,40 @@ public final class Repositories {
     return Optional.ofNullable(index.get(Keys.manifestLink(repository, manifest)))
         .map(LinkFact::decode)
         .map(fact -> uses.last(new Uses.Link(repository, manifest), fact.lastUsed()));
+  }
+
+  /**
+   * Deletes a tag as {@link #deleteTag} does, or a manifest as {@link #deleteManifest}, and changes
+   * objects together with that.
+   *
+   * @return whether it was there; empty if an object was not as expected: then nothing is changed
+   */
+  public Optional<Boolean> delete(
+      RepositoryName repository, Reference reference, List<ObjectEdit> edits) throws IOException {
+    Objects.requireSizes(edits);
+    Optional<Boolean> deleted =
+        index.write(
+            Index.Durability.SYNCED,
+            batch -> {
+              if (objects.apply(batch, edits) instanceof ObjectChange.Conflict) {
+                return Optional.empty();
+              }
+              return Optional.of(
+                  switch (reference) {
+                    case Tag tag -> deleteTag(batch, repository, tag);
+                    case Digest digest -> deleteManifest(batch, repository, digest);
+                  });
+            });
+    versions.changed(repository);
+    return deleted;
+  }
+
+  private static boolean deleteTag(Index.Batch batch, RepositoryName repository, Tag tag)
+      throws RocksDBException {
+    byte[] key = Keys.tag(repository, tag);
+    boolean isThere = batch.get(key) != null;
+    batch.delete(key);
+    return isThere;
   }
 
   /** Removes tags, and changes objects together with that, or nothing. The manifests stay. */

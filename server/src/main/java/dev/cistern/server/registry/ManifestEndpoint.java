@@ -123,13 +123,7 @@ final class ManifestEndpoint {
   }
 
   Reply delete(RepositoryName repository, Reference reference) throws IOException {
-    boolean deleted =
-        switch (reference) {
-          case Tag tag -> repositories.deleteTag(repository, tag);
-          case Digest digest -> repositories.deleteManifest(repository, digest);
-        };
-    boolean forgotten = streams.deleted(repository, reference);
-    if (!deleted && !forgotten) {
+    if (!streams.delete(repository, reference)) {
       throw new OciException(
           ErrorCode.MANIFEST_UNKNOWN, "no manifest " + reference + " in repository " + repository);
     }

@@ -220,26 +220,27 @@ public final class StreamPushes {
   }
 
   /**
-   * Has a stream forget a tag, or an image whatever tags have it, that was deleted; with an index
-   * go its children as far as nobody uses them.
+   * Deletes a tag, or an image whatever tags have it, of a repository and of its stream in one
+   * change; with an index go its children as far as nobody uses them.
    *
-   * @return whether it knew of it
+   * @return whether one of the two had it
    */
-  public boolean deleted(RepositoryName repository, Reference reference) throws IOException {
+  public boolean delete(RepositoryName repository, Reference reference) throws IOException {
     Optional<Name> name = Name.of(repository);
-    Optional<ImageStream> stream = name.flatMap(one -> streams.find(one.namespace(), one.stream()));
-    if (stream.isEmpty()) {
-      return false;
+    while (true) { // somebody else may change the stream meanwhile
+      Optional<ImageStream> before =
+          name.flatMap(one -> streams.find(one.namespace(), one.stream()));
+      Optional<ImageStream> after =
+          before.map(stream -> without(stream, reference)).filter(one -> !before.get().equals(one));
+      List<ObjectEdit> edits = after.map(stream -> streams.edits(before, stream)).orElse(List.of());
+      Optional<Boolean> deleted = streams.repositories().delete(repository, reference, edits);
+      if (deleted.isPresent()) {
+        if (reference instanceof Digest digest && before.isPresent()) {
+          pruner.orphans(repository, digest);
+        }
+        return deleted.get() || after.isPresent();
+      }
     }
-    boolean isKnown = !without(stream.get(), reference).equals(stream.get());
-    if (isKnown) {
-      streams.changeIfThere(
-          name.get().namespace(), name.get().stream(), one -> without(one, reference));
-    }
-    if (reference instanceof Digest digest) {
-      pruner.orphans(repository, digest);
-    }
-    return isKnown;
   }
 
   private static ImageStream without(ImageStream stream, Reference reference) {

@@ -92,6 +92,10 @@ public final class Streams {
     return objects;
   }
 
+  Repositories repositories() {
+    return repositories;
+  }
+
   /** Returns a stream as it is now. */
   public Optional<ImageStream> find(String namespace, String name) {
     return objects.get(Kinds.IMAGE_STREAM, namespace, name).map(ImageStream::of);

@@ -153,17 +153,17 @@ class StreamPushesTest {
     Digest one = push(APP, "one", true, "v1", "v2");
     Digest two = push(APP, "two", true, "v1");
 
-    assertThat(pushes.deleted(APP, one)).isTrue();
-    assertThat(pushes.deleted(APP, one)).isFalse();
+    assertThat(pushes.delete(APP, one)).isTrue();
+    assertThat(pushes.delete(APP, one)).isFalse();
     ImageStream stream = streams.require("team", "app");
     assertThat(stream.history()).containsOnlyKeys("v1");
     assertThat(stream.latest("v1")).map(TagEvent::image).contains(two.toString());
 
-    assertThat(pushes.deleted(APP, new Tag("v1"))).isTrue();
+    assertThat(pushes.delete(APP, new Tag("v1"))).isTrue();
     assertThat(streams.require("team", "app").history()).isEmpty();
-    assertThat(pushes.deleted(APP, new Tag("v1"))).isFalse();
-    assertThat(pushes.deleted(new RepositoryName("team/none"), one)).isFalse();
-    assertThat(pushes.deleted(new RepositoryName("app"), one)).isFalse();
+    assertThat(pushes.delete(APP, new Tag("v1"))).isFalse();
+    assertThat(pushes.delete(new RepositoryName("team/none"), one)).isFalse();
+    assertThat(pushes.delete(new RepositoryName("app"), one)).isFalse();
   }
 
   @Test
