@@ -29,6 +29,7 @@ public final class CisternServer implements AutoCloseable {
   private static final Pattern COMPLAINT =
       Pattern.compile("^\\S+ (WARN|ERROR) |^(WARNING|\\tat |\\[)");
   private static final long START_SECONDS = 30;
+  private static final int LAST_LINES = 20;
 
   private final Process process;
   private final int port;
@@ -141,6 +142,14 @@ public final class CisternServer implements AutoCloseable {
   /** Returns the lines that say something went wrong, on our side or on an upstream's. */
   public List<String> complaints() {
     return log.stream().filter(line -> COMPLAINT.matcher(line).find()).toList();
+  }
+
+  /** Says whether it runs or how it ended, and the last lines that it logged. */
+  public String state() {
+    String state = process.isAlive() ? "runs" : "ended with " + process.exitValue();
+    List<String> lines = log();
+    List<String> last = lines.subList(Math.max(0, lines.size() - LAST_LINES), lines.size());
+    return "the server " + state + ", its last lines:\n" + String.join("\n", last);
   }
 
   /** Returns the id of the process. */

@@ -62,6 +62,10 @@ final class TestClient implements AutoCloseable {
     return send(request(path).GET());
   }
 
+  Answered get(String path, String... headers) {
+    return send(request(path).headers(headers).GET());
+  }
+
   Answered head(String path) {
     return send(request(path).HEAD());
   }
@@ -123,7 +127,7 @@ final class TestClient implements AutoCloseable {
           http.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
       return new Answered(response.statusCode(), response);
     } catch (IOException e) {
-      throw new AssertionError("no answer", e);
+      throw new AssertionError("no answer, " + server.state(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new AssertionError("interrupted", e);

@@ -96,6 +96,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private boolean isCounted;
     private boolean isReplied;
     private @Nullable Reply refusal;
+    private @Nullable ChannelPromise done;
 
     Exchange(Request request, boolean isKeptAlive) {
       this.request = request;
@@ -247,6 +248,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     boolean isKeptAlive =
         exchange.isKeptAlive && !isTooMuchToCome(exchange.request) && exchange.refusal == null;
     ChannelPromise done = context.newPromise();
+    exchange.done = done;
     done.addListener(ended -> {
       long sent = ended.isSuccess() ? length(reply, exchange.request.isHead()) : -1;
       if (exchange.isCounted) {
@@ -264,10 +266,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
     });
     if (!context.channel().isActive()) {
       ReplyWriter.release(reply);
-      done.setFailure(new IOException("the client has left"));
+      done.setFailure(left());
       return;
     }
     writer.write(context, reply, isKeptAlive, exchange.request.isHead(), done);
+  }
+
+  private static IOException left() {
+    return new IOException("the client has left");
   }
 
   /** Says whether the rest of a body that nobody wants is not worth reading, or may never come. */
@@ -411,6 +417,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
     if (current != null) {
       current.request.body().fail();
+      if (current.done != null) {
+        current.done.tryFailure(left());
+      }
     }
     early.forEach(ReferenceCountUtil::release);
     early.clear();

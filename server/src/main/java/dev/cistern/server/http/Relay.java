@@ -97,28 +97,25 @@ final class Relay {
   }
 
   /**
-   * @param done is fulfilled when all is sent
+   * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
    */
   static Relay of(ChannelHandlerContext context, DirectBlob blob, ChannelPromise done) {
     return new Relay(context, new Download(blob, new byte[BUFFER_BYTES]), done);
   }
 
   /**
-   * @param done is fulfilled when all is sent
+   * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
    */
   static Relay of(ChannelHandlerContext context, ReplyBody.Pieces pieces, ChannelPromise done) {
     return new Relay(context, new Made(pieces.source(), pieces.sent()), done);
   }
 
   void begin(Executor threads) {
-    context
-        .channel()
-        .closeFuture()
-        .addListener(closed -> {
-          if (done.tryFailure(left())) {
-            source.wake();
-          }
-        });
+    done.addListener(ended -> {
+      if (!ended.isSuccess()) {
+        source.wake();
+      }
+    });
     threads.execute(this::run);
   }
 
@@ -126,8 +123,8 @@ final class Relay {
   private void run() {
     try {
       for (ByteBuf next = source.next(); next != null; next = source.next()) {
-        context.writeAndFlush(new DefaultHttpContent(next)).await();
-        if (done.isDone()) {
+        if (!context.writeAndFlush(new DefaultHttpContent(next)).await().isSuccess()) {
+          context.close();
           return;
         }
       }
@@ -147,9 +144,5 @@ final class Relay {
     } finally {
       source.close();
     }
-  }
-
-  private static IOException left() {
-    return new IOException("the connection was closed before the end");
   }
 }

@@ -54,7 +54,8 @@ final class ReplyWriter {
   /**
    * Writes a reply.
    *
-   * @param done is fulfilled when the last byte is with the kernel, or the connection is gone
+   * @param done is fulfilled when the last byte is with the kernel; the caller lets it fail when
+   *     the client leaves before
    */
   void write(
       ChannelHandlerContext context,

@@ -35,7 +35,7 @@ final class Tail {
   /**
    * @param end where it ends, exclusive; -1 for the end of the blob
    * @param threads for what has to wait
-   * @param done is fulfilled when all is sent
+   * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
    */
   Tail(
       ChannelHandlerContext context,
@@ -57,7 +57,6 @@ final class Tail {
       fill.unfollow(wake);
       fill.release();
     });
-    context.channel().closeFuture().addListener(closed -> done.tryFailure(left()));
     fill.follow(wake);
     send();
   }
@@ -121,10 +120,6 @@ final class Tail {
             context.close();
           }
         });
-  }
-
-  private static IOException left() {
-    return new IOException("the connection was closed before the end");
   }
 
   /** A part of a file that others read too: sending it does not close it. */
