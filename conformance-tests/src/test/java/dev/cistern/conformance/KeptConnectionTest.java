@@ -52,7 +52,10 @@ class KeptConnectionTest {
     }
   }
 
-  /** Pulls images that are not here, parts of large blobs (relayed), and a list of objects. */
+  /**
+   * Pulls images that are not here, parts of large blobs (relayed) and a list of objects, and
+   * begins uploads.
+   */
   private static void pull(TestClient client, UpstreamRegistry upstream, int from) {
     for (int number = from; number < from + ROUNDS; number++) {
       var image = new ColdImage(number);
@@ -65,6 +68,8 @@ class KeptConnectionTest {
       assertThat(client.get(blob, "Range", "bytes=-1024").bytes())
           .isEqualTo(large.part(LARGE - 1024, 1024));
       assertThat(client.get("/api/v1/namespaces").status()).isEqualTo(200);
+      assertThat(client.post("/v2/pushed/blobs/uploads/", "application/octet-stream", "").status())
+          .isEqualTo(202);
     }
   }
 

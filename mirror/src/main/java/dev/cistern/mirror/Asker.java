@@ -152,10 +152,9 @@ final class Asker {
   private void count(PullSource source, Answer<?> answer) {
     lasts.put(source, new Why.Last(clock.instant(), Failures.reason(answer)));
     String outcome = answer.getClass().getSimpleName().toLowerCase(Locale.ROOT);
-    if (answers.size() < MOST_COUNTED) {
-      answers
-          .computeIfAbsent(source.upstream() + " " + outcome, key -> new LongAdder())
-          .increment();
+    String key = source.upstream() + " " + outcome;
+    if (answers.size() < MOST_COUNTED || answers.containsKey(key)) {
+      answers.computeIfAbsent(key, absent -> new LongAdder()).increment();
     }
   }
 

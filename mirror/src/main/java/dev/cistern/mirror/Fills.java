@@ -39,7 +39,10 @@ final class Fills {
   private final Upstreams upstreams;
   private final Executor executor;
   private final ConcurrentHashMap<Digest, Fill> running = new ConcurrentHashMap<>();
-  private final ConcurrentHashMap<String, Semaphore> turns = new ConcurrentHashMap<>();
+
+  /** By upstream, each for as long as somebody has it. */
+  private final Cache<String, Semaphore> turns = Caffeine.newBuilder().weakValues().build();
+
   private final ConcurrentLinkedQueue<byte[]> buffers = new ConcurrentLinkedQueue<>();
   private final Cache<Suspect, Boolean> suspects =
       Caffeine.newBuilder().maximumSize(MOST_SUSPECTS).expireAfterWrite(SUSPICION).build();
@@ -143,8 +146,7 @@ final class Fills {
 
   private void runInTurn(Fill fill) {
     try {
-      Semaphore turn =
-          turns.computeIfAbsent(fill.sources().getFirst().upstream(), name -> turns(fill));
+      Semaphore turn = turns.get(fill.sources().getFirst().upstream(), name -> turns(fill));
       turn.acquire();
       try {
         run(fill);

@@ -1,5 +1,7 @@
 package dev.cistern.mirror;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.RepositoryName;
@@ -8,9 +10,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Which upstreams did not answer lately, and why. It only ever shortens waiting for what is here,
@@ -23,8 +23,14 @@ final class Outages {
   private static final Duration USUAL = Duration.ofSeconds(10);
   private static final Duration LONGEST = Duration.ofMinutes(5);
 
+  /**
+   * Clients may ask for any number of repositories that are refused; forgetting one is harmless.
+   */
+  private static final int MOST = 10_000;
+
   private final InstantSource clock;
-  private final Map<Place, Outage> outages = new ConcurrentHashMap<>();
+  private final Cache<Place, Outage> outages =
+      Caffeine.newBuilder().maximumSize(MOST).executor(Runnable::run).build();
 
   Outages(InstantSource clock) {
     this.clock = clock;
@@ -87,8 +93,8 @@ final class Outages {
   }
 
   private void end(PullSource source) {
-    outages.remove(Place.whole(source));
-    outages.remove(Place.part(source));
+    outages.invalidate(Place.whole(source));
+    outages.invalidate(Place.part(source));
   }
 
   /**
@@ -125,7 +131,7 @@ final class Outages {
   }
 
   private Optional<Outage> outage(PullSource source) {
-    return Optional.ofNullable(outages.get(Place.whole(source)))
-        .or(() -> Optional.ofNullable(outages.get(Place.part(source))));
+    return Optional.ofNullable(outages.getIfPresent(Place.whole(source)))
+        .or(() -> Optional.ofNullable(outages.getIfPresent(Place.part(source))));
   }
 }

@@ -1,5 +1,7 @@
 package dev.cistern.mirror;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.rules.MirrorRules;
@@ -17,16 +19,28 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The upstreams, each opened when it is first needed: the configured ones by their names, and the
  * registries that only rules name by their hosts.
  */
 public final class Upstreams implements AutoCloseable {
+  private static final int MOST_OTHERS = 1000;
+
   private final Map<String, UpstreamSettings> settings = new LinkedHashMap<>();
   private final BiFunction<String, Boolean, UpstreamSettings> unlisted;
   private final NamespaceKeyrings namespaces;
-  private final Map<Endpoint, Upstream> open = new HashMap<>();
+  private final Map<Endpoint, Upstream> listed = new HashMap<>();
+
+  /** Those that only rules name or that are asked with a namespace's secrets: any number. */
+  private final Cache<Endpoint, Upstream> others =
+      Caffeine.newBuilder()
+          .maximumSize(MOST_OTHERS)
+          .executor(Runnable::run)
+          .<Endpoint, Upstream>removalListener((endpoint, upstream, cause) -> closeIdle(upstream))
+          .build();
+
   private final InstantSource clock;
 
   /**
@@ -87,6 +101,7 @@ public final class Upstreams implements AutoCloseable {
 
   synchronized Upstream get(PullSource source) {
     var endpoint = Endpoint.of(source);
+    Map<Endpoint, Upstream> open = isListed(source) ? listed : others.asMap();
     Upstream found = open.get(endpoint);
     if (found == null) {
       found =
@@ -98,18 +113,33 @@ public final class Upstreams implements AutoCloseable {
     return found;
   }
 
+  private boolean isListed(PullSource source) {
+    return source.secrets().isEmpty() && settings.containsKey(source.upstream());
+  }
+
+  /** What is on its way over its other connections comes to its end. */
+  private static void closeIdle(@Nullable Upstream upstream) {
+    if (upstream != null) {
+      upstream.closeIdle();
+    }
+  }
+
   /** Returns what those that were asked say of their limits, by name. */
   synchronized Map<String, RateLimit> rateLimits() {
     var limits = new TreeMap<String, RateLimit>();
-    open.forEach((endpoint, upstream) ->
-        upstream.rateLimit().ifPresent(limit -> limits.putIfAbsent(endpoint.upstream(), limit)));
+    for (Map<Endpoint, Upstream> open : List.of(listed, others.asMap())) {
+      open.forEach((endpoint, upstream) ->
+          upstream.rateLimit().ifPresent(limit -> limits.putIfAbsent(endpoint.upstream(), limit)));
+    }
     return limits;
   }
 
   @Override
   public synchronized void close() throws IOException {
-    for (Upstream upstream : open.values()) {
-      upstream.close();
+    for (Map<Endpoint, Upstream> open : List.of(listed, others.asMap())) {
+      for (Upstream upstream : open.values()) {
+        upstream.close();
+      }
     }
   }
 }

@@ -258,8 +258,10 @@ class FillScheduleTest {
                 store
                     .uploads()
                     .start(new RepositoryName("filler"), "somebody", Digest.Algorithm.SHA256));
-        for (int i = random.nextInt(PIECES); i >= 0; i--) {
-          upload.get().append(ByteBuffer.allocate((int) LIMIT / PIECES));
+        try (Upload.Hold hold = upload.get().hold()) {
+          for (int i = random.nextInt(PIECES); i >= 0; i--) {
+            hold.append(ByteBuffer.allocate((int) LIMIT / PIECES));
+          }
         }
       } catch (StoreFullException e) {
         full.increment();

@@ -4,11 +4,13 @@ import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Facts.UploadFact;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A blob that a client is pushing, over one or more requests. A request that changes it holds it
@@ -17,23 +19,73 @@ import java.util.concurrent.Semaphore;
 public final class Upload {
   private final Uploads uploads;
   private final String id;
-  private final RepositoryName repository;
-  private final String owner;
-  private final GrowingFile file;
+  private final UploadFact fact;
   private final Semaphore turn = new Semaphore(1);
 
-  Upload(Uploads uploads, String id, RepositoryName repository, String owner, GrowingFile file) {
+  /** Of who holds it; guarded by this. */
+  private @Nullable GrowingFile file;
+
+  private boolean isEnded;
+
+  Upload(Uploads uploads, String id, UploadFact fact) {
     this.uploads = uploads;
     this.id = id;
-    this.repository = repository;
-    this.owner = owner;
-    this.file = file;
+    this.fact = fact;
   }
 
-  /** The right to change an upload, until it is closed. */
-  public interface Hold extends AutoCloseable {
+  /** The right to change an upload, until it is closed. Used by one thread. */
+  public final class Hold implements AutoCloseable {
+    private final GrowingFile file;
+
+    private Hold(GrowingFile file) {
+      this.file = file;
+    }
+
+    /** Returns how many bytes have come. */
+    public long length() {
+      return file.length();
+    }
+
+    /**
+     * Appends all of {@code bytes}. If it throws, the upload is as long as before.
+     *
+     * @throws StoreFullException if the disk has no room
+     * @throws OciException with BLOB_UPLOAD_UNKNOWN, if it was cancelled meanwhile
+     */
+    public void append(ByteBuffer bytes) throws IOException {
+      try {
+        file.append(bytes);
+      } catch (ClosedChannelException e) {
+        throw cancelled();
+      }
+    }
+
+    /**
+     * Stores the content as a blob of the upload's repository, durably, and ends the upload.
+     *
+     * @throws OciException with DIGEST_INVALID, if the content has another digest; the upload is
+     *     then removed, since no byte of it can be relied on
+     */
+    public void finish(Digest digest) throws IOException {
+      if (!file.channel().isOpen()) {
+        throw cancelled();
+      }
+      Digest actual = file.digest(digest.algorithm());
+      if (!actual.equals(digest)) {
+        cancel();
+        throw new OciException(
+            ErrorCode.DIGEST_INVALID,
+            "the content is " + actual + ", not " + digest,
+            "push the blob again from its first byte");
+      }
+      uploads.blobs().commit(file, digest, Optional.of(fact.repository()));
+      cancel();
+    }
+
     @Override
-    void close();
+    public void close() {
+      release();
+    }
   }
 
   /** Returns 32 hexadecimal digits that cannot be guessed. */
@@ -43,20 +95,21 @@ public final class Upload {
 
   /** Returns the repository it was started in. */
   public RepositoryName repository() {
-    return repository;
+    return fact.repository();
   }
 
   /** Returns how many bytes have come. */
-  public long length() {
-    return file.length();
+  public synchronized long length() throws IOException {
+    return file == null ? uploads.lengthOf(id) : file.length();
   }
 
   /**
    * Takes the right to change this upload.
    *
-   * @throws OciException with BLOB_UPLOAD_INVALID and status 409, if another request has it
+   * @throws OciException with BLOB_UPLOAD_INVALID and status 409, if another request has it; with
+   *     BLOB_UPLOAD_UNKNOWN, if it has ended
    */
-  public Hold hold() {
+  public Hold hold() throws IOException {
     if (!turn.tryAcquire()) {
       throw new OciException(
               ErrorCode.BLOB_UPLOAD_INVALID,
@@ -64,43 +117,12 @@ public final class Upload {
               "send one request at a time; ask for the upload's status and go on from there")
           .withStatus(409);
     }
-    return turn::release;
-  }
-
-  /**
-   * Appends all of {@code bytes}. If it throws, the upload is as long as before.
-   *
-   * @throws StoreFullException if the disk has no room
-   * @throws OciException with BLOB_UPLOAD_UNKNOWN, if it was cancelled meanwhile
-   */
-  public void append(ByteBuffer bytes) throws IOException {
     try {
-      file.append(bytes);
-    } catch (ClosedChannelException e) {
-      throw cancelled();
+      return new Hold(open());
+    } catch (IOException | RuntimeException e) {
+      turn.release();
+      throw e;
     }
-  }
-
-  /**
-   * Stores the content as a blob of the upload's repository, durably, and ends the upload.
-   *
-   * @throws OciException with DIGEST_INVALID, if the content has another digest; the upload is then
-   *     removed, since no byte of it can be relied on
-   */
-  public void finish(Digest digest) throws IOException {
-    if (!file.channel().isOpen()) {
-      throw cancelled();
-    }
-    Digest actual = file.digest(digest.algorithm());
-    if (!actual.equals(digest)) {
-      uploads.forget(id);
-      throw new OciException(
-          ErrorCode.DIGEST_INVALID,
-          "the content is " + actual + ", not " + digest,
-          "push the blob again from its first byte");
-    }
-    uploads.blobs().commit(file, digest, Optional.of(repository));
-    uploads.forget(id);
   }
 
   /** Ends the upload and removes what has come. */
@@ -108,27 +130,39 @@ public final class Upload {
     uploads.forget(id);
   }
 
+  private synchronized GrowingFile open() throws IOException {
+    if (isEnded) {
+      throw cancelled();
+    }
+    file = uploads.open(id, fact.algorithm());
+    return file;
+  }
+
+  private synchronized void release() {
+    if (file != null && !isEnded) {
+      uploads.rest(id, file);
+    }
+    file = null;
+    turn.release();
+  }
+
   private static OciException cancelled() {
     return new OciException(
         ErrorCode.BLOB_UPLOAD_UNKNOWN, "the upload was cancelled", "start another");
-  }
-
-  boolean belongsTo(RepositoryName wanted, String who) {
-    return repository.equals(wanted) && owner.equals(who);
   }
 
   boolean isBusy() {
     return turn.availablePermits() == 0;
   }
 
-  /** Closes the file; it stays. */
-  void close() throws IOException {
-    file.close();
-  }
-
-  /** Closes the file and removes it. */
-  void remove() throws IOException {
-    file.close();
-    file.remove();
+  /** Closes the file and removes it; who holds it is told that it was cancelled. */
+  synchronized void end() throws IOException {
+    isEnded = true;
+    if (file == null) {
+      uploads.remove(id);
+    } else {
+      file.close();
+      file.remove();
+    }
   }
 }

@@ -1,5 +1,7 @@
 package dev.cistern.storage;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.UploadFact;
@@ -16,7 +18,9 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The uploads in progress. They survive a restart, and expire when nothing came for a while.
@@ -25,7 +29,14 @@ import java.util.concurrent.ConcurrentHashMap;
  * a file without a fact is a leftover.
  */
 public final class Uploads {
+  private static final Logger LOG = LoggerFactory.getLogger(Uploads.class);
   private static final int ID_BYTES = 16;
+
+  /**
+   * Of any number of uploads in progress so many files stay open between two requests; that of
+   * another one is opened, and its content hashed, when it is gone on with.
+   */
+  private static final int MOST_RESTING = 500;
 
   private final Layout layout;
   private final Index index;
@@ -33,7 +44,17 @@ public final class Uploads {
   private final Blobs blobs;
   private final InstantSource clock;
   private final SecureRandom random = new SecureRandom();
-  private final ConcurrentHashMap<String, Upload> open = new ConcurrentHashMap<>();
+
+  /** One object for each, for as long as somebody has it. */
+  private final Cache<String, Upload> known = Caffeine.newBuilder().weakValues().build();
+
+  /** Files that nobody holds, kept open: their hashes are as far as they are. */
+  private final Cache<String, GrowingFile> resting =
+      Caffeine.newBuilder()
+          .maximumSize(MOST_RESTING)
+          .executor(Runnable::run)
+          .<String, GrowingFile>evictionListener((id, file, cause) -> close(file))
+          .build();
 
   Uploads(Layout layout, Index index, Space space, Blobs blobs, InstantSource clock) {
     this.layout = layout;
@@ -62,23 +83,19 @@ public final class Uploads {
           batch.put(Keys.upload(id), fact.encoded());
           return true;
         });
-    return opened(id, fact);
+    return known(id, fact);
   }
 
   /** Returns the upload that {@link #start} gave this id, if it belongs to both. */
   public Optional<Upload> find(RepositoryName repository, String owner, String id)
       throws IOException {
-    Upload known = open.get(id);
-    if (known != null) {
-      return Optional.of(known).filter(upload -> upload.belongsTo(repository, owner));
-    }
     byte[] value = index.get(Keys.upload(id));
     if (value == null) {
       return Optional.empty();
     }
     UploadFact fact = UploadFact.decode(value);
     boolean isTheirs = fact.repository().equals(repository) && fact.owner().equals(owner);
-    return isTheirs ? Optional.of(opened(id, fact)) : Optional.empty();
+    return isTheirs ? Optional.of(known(id, fact)) : Optional.empty();
   }
 
   /** Removes the uploads to which nothing was added for {@code idle}; returns how many. */
@@ -112,11 +129,11 @@ public final class Uploads {
 
   /** Ends an upload, whatever became of its content. */
   void forget(String id) throws IOException {
-    Upload upload = open.remove(id);
+    Upload upload = known.getIfPresent(id);
     if (upload != null) {
-      upload.remove();
+      upload.end();
     } else {
-      remove(layout.upload(id));
+      remove(id);
     }
     index.write(
         Index.Durability.VISIBLE,
@@ -128,25 +145,52 @@ public final class Uploads {
 
   /** Closes the files; the uploads stay. */
   void close() throws IOException {
-    for (Upload upload : open.values()) {
-      upload.close();
+    for (GrowingFile file : resting.asMap().values()) {
+      file.close();
     }
   }
 
-  private Upload opened(String id, UploadFact fact) throws IOException {
-    GrowingFile file = GrowingFile.open(layout.upload(id), space, fact.algorithm());
-    file.resume();
-    Upload upload = new Upload(this, id, fact.repository(), fact.owner(), file);
-    Upload earlier = open.putIfAbsent(id, upload);
-    if (earlier != null) {
-      file.close();
-      return earlier;
+  /** Opens the file of an upload for the one who holds it. */
+  GrowingFile open(String id, Digest.Algorithm algorithm) throws IOException {
+    GrowingFile rested = resting.asMap().remove(id);
+    if (rested != null) {
+      return rested;
     }
-    return upload;
+    GrowingFile file = GrowingFile.open(layout.upload(id), space, algorithm);
+    try {
+      file.resume();
+    } catch (IOException e) {
+      file.close();
+      throw e;
+    }
+    return file;
+  }
+
+  /** Takes back a file from who held it. */
+  void rest(String id, GrowingFile file) {
+    resting.put(id, file);
+  }
+
+  /** Returns how long the file of an upload is that nobody holds, in bytes. */
+  long lengthOf(String id) throws IOException {
+    return Layout.sizeOf(layout.upload(id));
+  }
+
+  /** Removes the file of an upload that nobody holds. */
+  void remove(String id) throws IOException {
+    GrowingFile rested = resting.asMap().remove(id);
+    if (rested != null) {
+      rested.close();
+    }
+    remove(layout.upload(id));
+  }
+
+  private Upload known(String id, UploadFact fact) {
+    return known.get(id, absent -> new Upload(this, id, fact));
   }
 
   private boolean isBusy(String id) {
-    Upload upload = open.get(id);
+    Upload upload = known.getIfPresent(id);
     return upload != null && upload.isBusy();
   }
 
@@ -158,12 +202,22 @@ public final class Uploads {
     }
   }
 
+  private static void close(@Nullable GrowingFile file) {
+    try {
+      if (file != null) {
+        file.close();
+      }
+    } catch (IOException e) {
+      LOG.atWarn().addKeyValue("file", file.path()).setCause(e).log("an upload was not closed");
+    }
+  }
+
   private void removeLeftovers() throws IOException {
     List<Path> leftovers = new ArrayList<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.uploads())) {
       for (Path file : files) {
         String id = file.getFileName().toString();
-        if (!open.containsKey(id) && index.get(Keys.upload(id)) == null) {
+        if (index.get(Keys.upload(id)) == null) {
           leftovers.add(file);
         }
       }

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -427,11 +428,11 @@ class PruningModelTest {
     Upload begun = uploads.remove(blob);
     if (begun == null) {
       Upload upload = store.uploads().start(name, "somebody", Digest.Algorithm.SHA256);
-      upload.append(ByteBuffer.wrap(content, 0, 4));
+      Pushes.append(upload, Arrays.copyOf(content, 4));
       uploads.put(blob, upload);
     } else {
-      begun.append(ByteBuffer.wrap(content, 4, content.length - 4));
-      begun.finish(Digest.of(content));
+      Pushes.append(begun, Arrays.copyOfRange(content, 4, content.length));
+      Pushes.finish(begun, Digest.of(content));
       contents.putIfAbsent(Digest.of(content), clock.instant());
       model(name).links.put(Digest.of(content), clock.instant());
     }

@@ -22,11 +22,24 @@ final class Pushes {
     return text.getBytes(UTF_8);
   }
 
+  /** Appends as one request does. */
+  static void append(Upload upload, byte[] content) throws IOException {
+    try (Upload.Hold hold = upload.hold()) {
+      hold.append(ByteBuffer.wrap(content));
+    }
+  }
+
+  static void finish(Upload upload, Digest digest) throws IOException {
+    try (Upload.Hold hold = upload.hold()) {
+      hold.finish(digest);
+    }
+  }
+
   static Digest blob(Store store, RepositoryName repository, byte[] content) throws IOException {
     Digest digest = Digest.of(content);
     Upload upload = store.uploads().start(repository, "somebody", digest.algorithm());
-    upload.append(ByteBuffer.wrap(content));
-    upload.finish(digest);
+    append(upload, content);
+    finish(upload, digest);
     return digest;
   }
 

@@ -258,9 +258,9 @@ class SpaceModelTest {
   private static void pushBlob(Store store, RepositoryName name, byte[] content)
       throws IOException {
     Upload upload = store.uploads().start(name, "somebody", Digest.Algorithm.SHA256);
-    try {
-      upload.append(ByteBuffer.wrap(content));
-      upload.finish(Digest.of(content));
+    try (Upload.Hold hold = upload.hold()) {
+      hold.append(ByteBuffer.wrap(content));
+      hold.finish(Digest.of(content));
     } catch (StoreFullException e) {
       upload.cancel();
       throw e;

@@ -154,11 +154,11 @@ class SpaceRaceTest {
 
     private void upload(byte[] content) throws IOException {
       Upload upload = store.uploads().start(name, "somebody", Digest.Algorithm.SHA256);
-      try {
+      try (Upload.Hold hold = upload.hold()) {
         int half = content.length / 2;
-        upload.append(ByteBuffer.wrap(content, 0, half));
-        upload.append(ByteBuffer.wrap(content, half, content.length - half));
-        upload.finish(Digest.of(content));
+        hold.append(ByteBuffer.wrap(content, 0, half));
+        hold.append(ByteBuffer.wrap(content, half, content.length - half));
+        hold.finish(Digest.of(content));
       } catch (StoreFullException e) {
         upload.cancel();
         throw e;

@@ -248,6 +248,11 @@ final class Transport implements AutoCloseable {
     return sendOnce("POST", uri, Map.of(), null, form);
   }
 
+  /** Closes the connections that are not in use; those that are can be used on. */
+  void closeIdle() {
+    connections.closeIdle(TimeValue.ZERO_MILLISECONDS);
+  }
+
   @Override
   public void close() throws IOException {
     client.close();
@@ -269,7 +274,7 @@ final class Transport implements AutoCloseable {
     } catch (ConnectException e) {
       throw e;
     } catch (NoHttpResponseException | SocketException e) {
-      connections.closeIdle(TimeValue.ZERO_MILLISECONDS);
+      closeIdle();
       return attempt(method, uri, headers, authorization, form);
     }
   }

@@ -224,6 +224,11 @@ public final class Upstream implements AutoCloseable {
     return list(repository, PagedList.ofReferrers(tag), Set.of());
   }
 
+  /** Closes the connections that are not in use; it can be asked on. */
+  public void closeIdle() {
+    transport.closeIdle();
+  }
+
   @Override
   public void close() throws IOException {
     transport.close();

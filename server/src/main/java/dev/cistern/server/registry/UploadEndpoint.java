@@ -53,8 +53,8 @@ final class UploadEndpoint {
       return progress(Reply.status(202), upload);
     }
     try (Upload.Hold hold = upload.hold()) {
-      appendBody(upload, request);
-      upload.finish(whole.get());
+      appendBody(hold, request);
+      hold.finish(whole.get());
     } catch (IOException | RuntimeException e) {
       upload.cancel();
       throw e;
@@ -74,13 +74,13 @@ final class UploadEndpoint {
                 "it was closed, cancelled or has expired; start another"));
   }
 
-  static Reply status(Upload upload) {
+  static Reply status(Upload upload) throws IOException {
     return progress(Reply.status(204), upload);
   }
 
   static Reply append(Upload upload, Request request) throws IOException {
     try (Upload.Hold hold = upload.hold()) {
-      appendBody(upload, request);
+      appendBody(hold, request);
       return progress(Reply.status(202), upload);
     }
   }
@@ -97,8 +97,8 @@ final class UploadEndpoint {
                     "the parameter digest is missing",
                     "close an upload with PUT LOCATION?digest=DIGEST"));
     try (Upload.Hold hold = upload.hold()) {
-      appendBody(upload, request);
-      upload.finish(digest);
+      appendBody(hold, request);
+      hold.finish(digest);
     }
     return created(upload.repository(), digest);
   }
@@ -126,7 +126,7 @@ final class UploadEndpoint {
   }
 
   /** Appends the request's body, which must begin where the upload ends. */
-  private static void appendBody(Upload upload, Request request) throws IOException {
+  private static void appendBody(Upload.Hold upload, Request request) throws IOException {
     long expected = expectedLength(upload, request);
     long before = upload.length();
     for (ByteBuffer part = request.body().next(); part != null; part = request.body().next()) {
@@ -148,7 +148,7 @@ final class UploadEndpoint {
   }
 
   /** Returns the length that Content-Range says, or -1 if there is none. */
-  private static long expectedLength(Upload upload, Request request) {
+  private static long expectedLength(Upload.Hold upload, Request request) {
     Optional<String> header = request.header("Content-Range");
     if (header.isEmpty()) {
       return -1;
@@ -179,7 +179,7 @@ final class UploadEndpoint {
         .header("Docker-Content-Digest", digest.toString());
   }
 
-  private static Reply progress(Reply reply, Upload upload) {
+  private static Reply progress(Reply reply, Upload upload) throws IOException {
     return reply
         .header("Location", "/v2/" + upload.repository() + "/blobs/uploads/" + upload.id())
         .header("Range", "0-" + Math.max(0, upload.length() - 1))

@@ -14,6 +14,7 @@ import dev.cistern.server.objects.Kinds;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
 import dev.cistern.storage.StoredManifest;
+import dev.cistern.storage.Upload;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -488,9 +489,11 @@ class PrunerTest {
   private Digest blob(RepositoryName repository, String content) throws IOException {
     byte[] bytes = content.getBytes(UTF_8);
     Digest digest = Digest.of(bytes);
-    var upload = store.uploads().start(repository, "somebody", digest.algorithm());
-    upload.append(ByteBuffer.wrap(bytes));
-    upload.finish(digest);
+    Upload upload = store.uploads().start(repository, "somebody", digest.algorithm());
+    try (Upload.Hold hold = upload.hold()) {
+      hold.append(ByteBuffer.wrap(bytes));
+      hold.finish(digest);
+    }
     return digest;
   }
 
