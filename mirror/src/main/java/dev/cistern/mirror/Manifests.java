@@ -308,7 +308,7 @@ final class Manifests {
       absences.note(location, old.tag);
       return stale(old, new Answer.Missing<>(), GONE);
     }
-    repositories.deleteTag(location.repository(), old.tag);
+    repositories.delete(location.repository(), old.tag);
     throw Failures.manifestUnknown(location.repository(), old.tag);
   }
 

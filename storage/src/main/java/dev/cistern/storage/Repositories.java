@@ -246,23 +246,12 @@ public final class Repositories {
     versions.changed(repository);
   }
 
-  /** Removes a tag; returns false if there was none. The manifest stays. */
-  public boolean deleteTag(RepositoryName repository, Tag tag) throws IOException {
-    boolean deleted =
-        index.write(Index.Durability.SYNCED, batch -> deleteTag(batch, repository, tag));
-    versions.changed(repository);
-    return deleted;
-  }
-
   /**
-   * Takes a manifest from the repository, with the tags that point at it and its place among the
-   * referrers; returns false if there was none.
+   * Removes a tag, whose manifest stays; or takes a manifest from the repository, with the tags
+   * that point at it and its place among the referrers. Returns false if there was none.
    */
-  public boolean deleteManifest(RepositoryName repository, Digest digest) throws IOException {
-    boolean deleted =
-        index.write(Index.Durability.SYNCED, batch -> deleteManifest(batch, repository, digest));
-    versions.changed(repository);
-    return deleted;
+  public boolean delete(RepositoryName repository, Reference reference) throws IOException {
+    return delete(repository, reference, List.of()).orElseThrow();
   }
 
   /** Notes that {@code repository} was asked for the manifest. Does not block. */
@@ -350,8 +339,8 @@ public final class Repositories {
   }
 
   /**
-   * Deletes a tag as {@link #deleteTag} does, or a manifest as {@link #deleteManifest}, and changes
-   * objects together with that.
+   * Deletes as {@link #delete(RepositoryName, Reference)} does, and changes objects together with
+   * that.
    *
    * @return whether it was there; empty if an object was not as expected: then nothing is changed
    */

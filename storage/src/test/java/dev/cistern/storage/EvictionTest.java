@@ -125,7 +125,7 @@ class EvictionTest {
   @Test
   void aPinnedImageStaysWithAllItNamesUntilItIsUnpinned() throws IOException {
     Digest child = pull(NAME, "child", mebibytes(1, 4));
-    repositories.deleteTag(NAME, new Tag("child"));
+    repositories.delete(NAME, new Tag("child"));
     Digest index =
         Pushes.manifest(
             store, NAME, Pushes.index("i", Optional.empty(), child), Origin.CACHED, "multi");
@@ -193,7 +193,7 @@ class EvictionTest {
     assertThatThrownBy(() -> Pushes.blob(store, NAME, mebibytes(2, 8)))
         .isInstanceOf(StoreFullException.class);
 
-    repositories.deleteManifest(NAME, image);
+    repositories.delete(NAME, image);
     store.blobs().unlink(NAME, blob);
 
     Digest next = Pushes.blob(store, NAME, mebibytes(2, 8));
@@ -221,7 +221,7 @@ class EvictionTest {
   @Test
   void aChildOfAPushedIndexStays() throws IOException {
     Digest child = pull(NAME, "child", mebibytes(1, 4));
-    repositories.deleteTag(NAME, new Tag("child"));
+    repositories.delete(NAME, new Tag("child"));
     Pushes.manifest(
         store, NAME, Pushes.index("i", Optional.empty(), child), Origin.PUSHED, "multi");
 
@@ -235,7 +235,7 @@ class EvictionTest {
   @Test
   void anImageUsedThroughItsChildIsUsed() throws IOException {
     Digest child = pull(NAME, "child", mebibytes(1, 2));
-    repositories.deleteTag(NAME, new Tag("child"));
+    repositories.delete(NAME, new Tag("child"));
     Digest index =
         Pushes.manifest(
             store, NAME, Pushes.index("i", Optional.empty(), child), Origin.CACHED, "multi");

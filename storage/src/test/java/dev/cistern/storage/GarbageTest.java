@@ -44,7 +44,7 @@ class GarbageTest {
   void aDeletedImageIsCollectedWithItsBlobs() throws IOException {
     Digest blob = Pushes.blob(store, NAME, bytes("layer"));
     Digest image = push("v1", blob);
-    store.repositories().deleteManifest(NAME, image);
+    store.repositories().delete(NAME, image);
     clock.advance(GRACE);
 
     assertThat(store.collect()).isEqualTo(new Collected(1, 1, 1, 5));
@@ -61,7 +61,7 @@ class GarbageTest {
   void whatIsNeededStays() throws IOException {
     Digest blob = Pushes.blob(store, NAME, bytes("layer"));
     Digest image = push("v1", blob);
-    store.repositories().deleteTag(NAME, new Tag("v1"));
+    store.repositories().delete(NAME, new Tag("v1"));
     clock.advance(GRACE.multipliedBy(9));
 
     assertThat(store.collect()).isEqualTo(NOTHING);

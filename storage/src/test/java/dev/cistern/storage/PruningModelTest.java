@@ -367,7 +367,7 @@ class PruningModelTest {
         model.manifests.computeIfPresent(sample, (each, time) -> clock.instant());
       }
       case 12 -> {
-        repositories.deleteManifest(name, sample.digest());
+        repositories.delete(name, sample.digest());
         model.manifests.remove(sample);
         model.tags.values().removeIf(sample.digest()::equals);
       }

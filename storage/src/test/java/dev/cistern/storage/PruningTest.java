@@ -64,7 +64,7 @@ class PruningTest {
   @Test
   void whatWasPulledGoesLikeWhatWasPushed() throws IOException {
     Digest image = Pushes.pulled(store, NAME, "v1", bytes("layer"));
-    repositories.deleteTag(NAME, new Tag("v1"));
+    repositories.delete(NAME, new Tag("v1"));
     Digest layer = Digest.of(bytes("layer"));
     clock.advance(HOUR);
 
@@ -104,7 +104,7 @@ class PruningTest {
     assertThat(store.blobs().isLinked(other, blob)).isTrue();
     assertThat(repositories.copy(NAME, other, Digest.of(bytes("none")))).isFalse();
     clock.advance(HOUR);
-    repositories.deleteTag(NAME, new Tag("v1"));
+    repositories.delete(NAME, new Tag("v1"));
     assertThat(prune(image)).isEqualTo(new Pruned.Removed(List.of(blob), Map.of()));
     assertThat(content(blob)).isEqualTo(bytes("layer"));
   }
@@ -128,7 +128,7 @@ class PruningTest {
     clock.advance(HOUR);
 
     assertThat(prune(image)).isEqualTo(new Pruned.Kept("the tag v1 points to it"));
-    repositories.deleteTag(NAME, new Tag("v1"));
+    repositories.delete(NAME, new Tag("v1"));
     assertThat(prune(image)).isInstanceOf(Pruned.Removed.class);
   }
 
@@ -153,7 +153,7 @@ class PruningTest {
     clock.advance(HOUR);
 
     assertThat(prune(child)).isEqualTo(new Pruned.Kept("it belongs to " + index));
-    repositories.deleteTag(NAME, new Tag("multi"));
+    repositories.delete(NAME, new Tag("multi"));
     assertThat(prune(index)).isEqualTo(new Pruned.Removed(List.of(), Map.of()));
     assertThat(prune(child)).isInstanceOf(Pruned.Removed.class);
   }
@@ -272,7 +272,7 @@ class PruningTest {
     clock.advance(HOUR);
 
     assertThat(prune(signature)).isEqualTo(new Pruned.Kept("it refers to " + image));
-    repositories.deleteTag(NAME, new Tag("v1"));
+    repositories.delete(NAME, new Tag("v1"));
     assertThat(prune(image)).isInstanceOf(Pruned.Removed.class);
     assertThat(prune(signature)).isInstanceOf(Pruned.Removed.class);
     assertThat(repositories.referrers(NAME, image, Optional.empty(), 9)).isEmpty();
@@ -351,7 +351,7 @@ class PruningTest {
     store.blobs().unlink(NAME, blob);
 
     assertThat(store.discard(blob)).as("a kept manifest names it").isFalse();
-    repositories.deleteManifest(NAME, image);
+    repositories.delete(NAME, image);
     assertThat(store.discard(blob)).isTrue();
 
     assertThat(store.collect()).isEqualTo(new Collected(0, 0, 0, 0));

@@ -114,10 +114,10 @@ class RepositoriesModelTest {
         }
       }
       case 3 ->
-          assertThat(repositories.deleteTag(name, tag))
+          assertThat(repositories.delete(name, tag))
               .isEqualTo(model.tags.remove(tag.name()) != null);
       case 4 -> {
-        assertThat(repositories.deleteManifest(name, sample.digest()))
+        assertThat(repositories.delete(name, sample.digest()))
             .isEqualTo(model.manifests.remove(sample));
         model.tags.values().removeIf(stored -> stored.digest().equals(sample.digest()));
       }

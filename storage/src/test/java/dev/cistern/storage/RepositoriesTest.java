@@ -110,7 +110,7 @@ class RepositoriesTest {
     repositories.confirm(NAME, TAG, first);
     assertThat(repositories.tag(NAME, TAG).map(StoredTag::digest)).contains(second);
 
-    repositories.deleteManifest(NAME, second);
+    repositories.delete(NAME, second);
     repositories.confirm(NAME, TAG, second);
     assertThat(repositories.tag(NAME, TAG)).isEmpty();
   }
@@ -145,7 +145,7 @@ class RepositoriesTest {
 
         assertThat(store.blobs().isLinked(name, digest)).as("%s", name).isTrue();
         assertThat(repositories.manifest(name, digest)).as("%s", name).isPresent();
-        repositories.deleteManifest(name, digest);
+        repositories.delete(name, digest);
         assertThat(store.blobs().isLinked(name, digest)).as("%s", name).isTrue();
       }
     }
@@ -155,8 +155,8 @@ class RepositoriesTest {
   void aTagIsDeletedAndItsManifestStays() throws IOException {
     Digest digest = push("1", "v1", "v2");
 
-    assertThat(repositories.deleteTag(NAME, TAG)).isTrue();
-    assertThat(repositories.deleteTag(NAME, TAG)).isFalse();
+    assertThat(repositories.delete(NAME, TAG)).isTrue();
+    assertThat(repositories.delete(NAME, TAG)).isFalse();
 
     assertThat(repositories.tags(NAME, "", 9)).containsExactly("v2");
     assertThat(repositories.manifest(NAME, digest)).isPresent();
@@ -169,8 +169,8 @@ class RepositoriesTest {
     Digest digest = Pushes.manifest(store, NAME, referrer, Origin.PUSHED, "r1", "r2");
     Pushes.manifest(store, OTHER, referrer, Origin.PUSHED, "r1");
 
-    assertThat(repositories.deleteManifest(NAME, digest)).isTrue();
-    assertThat(repositories.deleteManifest(NAME, digest)).isFalse();
+    assertThat(repositories.delete(NAME, digest)).isTrue();
+    assertThat(repositories.delete(NAME, digest)).isFalse();
 
     assertThat(repositories.manifest(NAME, digest)).isEmpty();
     assertThat(repositories.tags(NAME, "", 9)).containsExactly("v1");
@@ -186,9 +186,9 @@ class RepositoriesTest {
     Digest first = push("1", "v1");
     Digest second = push("2", "v2");
 
-    repositories.deleteManifest(NAME, first);
+    repositories.delete(NAME, first);
     assertThat(repositories.repositories("", 9, name -> true)).containsExactly("a/b");
-    repositories.deleteManifest(NAME, second);
+    repositories.delete(NAME, second);
     assertThat(repositories.repositories("", 9, name -> true)).isEmpty();
     assertThat(store.blobs().isLinked(NAME, blob)).isTrue();
   }
@@ -270,9 +270,9 @@ class RepositoriesTest {
     long first = repositories.version(NAME);
     repositories.confirm(NAME, TAG, digest);
     long second = repositories.version(NAME);
-    repositories.deleteTag(NAME, TAG);
+    repositories.delete(NAME, TAG);
     long third = repositories.version(NAME);
-    repositories.deleteManifest(NAME, digest);
+    repositories.delete(NAME, digest);
 
     assertThat(Stream.of(first, second, third, repositories.version(NAME))).doesNotHaveDuplicates();
   }

@@ -136,13 +136,13 @@ class SpaceModelTest {
       case 0, 1 -> push(store, name, sample, tag, when);
       case 2, 3, 4, 5, 6, 7 -> pull(store, name, sample, tag, when);
       case 8 -> {
-        if (repositories.deleteTag(name, tag)) {
+        if (repositories.delete(name, tag)) {
           return;
         }
         any(random, samples).blobs().forEach(blob -> tryUnlink(store, name, blob));
       }
       case 9 -> {
-        assertThat(repositories.deleteManifest(name, sample.digest()) || !isPushed(name, sample))
+        assertThat(repositories.delete(name, sample.digest()) || !isPushed(name, sample))
             .as(when)
             .isTrue();
         of(pushed, name).remove(sample.digest());

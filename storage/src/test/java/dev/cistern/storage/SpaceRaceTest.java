@@ -168,7 +168,7 @@ class SpaceRaceTest {
     private void deleteOldest() throws IOException {
       if (!images.isEmpty()) {
         Image image = images.remove();
-        assertThat(store.repositories().deleteManifest(name, image.manifest())).isTrue();
+        assertThat(store.repositories().delete(name, image.manifest())).isTrue();
         for (Digest blob : image.blobs()) {
           if (images.stream().noneMatch(other -> other.blobs().contains(blob))) {
             store.blobs().unlink(name, blob);

@@ -273,7 +273,7 @@ class PrunerTest {
 
     assertThat(prune(ONE).isEmpty()).isTrue();
     assertThat(hasImage(image)).isTrue();
-    store.repositories().deleteTag(APP, new Tag("v1"));
+    store.repositories().delete(APP, new Tag("v1"));
     assertThat(prune(ONE).images()).isEqualTo(1);
   }
 
