@@ -24,13 +24,9 @@ class FreshnessTest {
   private static final byte[] OLD = Samples.manifest("old");
   private static final byte[] NEW = Samples.manifest("new");
 
-  /** Several, since a question that hangs ends in an outage long after its test. */
-  private static final int UPSTREAMS = 8;
-
-  private static List<UpstreamRegistry> upstreams;
+  private static TestUpstreams upstreams;
   private static CisternServer server;
   private static TestClient client;
-  private static int next;
 
   private UpstreamRegistry upstream;
   private String repository;
@@ -38,12 +34,9 @@ class FreshnessTest {
 
   @BeforeAll
   static void start(@TempDir Path directory) {
-    upstreams = IntStream.range(0, UPSTREAMS).mapToObj(i -> UpstreamRegistry.start()).toList();
+    upstreams = TestUpstreams.start(8);
     var config = new TestConfig(directory).line("patience: 500ms");
-    for (int i = 0; i < UPSTREAMS; i++) {
-      config.upstream("up" + i, upstreams.get(i), "insecure: true", "freshness: 1ms");
-    }
-    server = config.start();
+    server = upstreams.addTo(config, "insecure: true", "freshness: 1ms").start();
     client = new TestClient(server);
   }
 
@@ -51,17 +44,15 @@ class FreshnessTest {
   static void stop() {
     client.close();
     server.close();
-    upstreams.forEach(UpstreamRegistry::close);
+    upstreams.close();
   }
 
   @BeforeEach
   void takeAnUpstream() {
-    upstream = upstreams.get(next % UPSTREAMS);
-    repository = "team/app" + next;
-    v1 = "/v2/up" + next % UPSTREAMS + "/" + repository + "/manifests/v1";
-    next++;
-    upstream.heal();
-    upstream.forget();
+    TestUpstreams.Turn turn = upstreams.take("team/app");
+    upstream = turn.upstream();
+    repository = turn.repository();
+    v1 = turn.here() + "/manifests/v1";
   }
 
   @Test

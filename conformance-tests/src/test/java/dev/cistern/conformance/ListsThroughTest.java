@@ -31,10 +31,7 @@ import tools.jackson.databind.json.JsonMapper;
 class ListsThroughTest {
   private static final byte[] MANIFEST = Samples.manifest("listed");
 
-  /** Several, since a question that hangs ends in a failure long after its test. */
-  private static final int UPSTREAMS = 8;
-
-  private static List<UpstreamRegistry> upstreams;
+  private static TestUpstreams upstreams;
   private static CisternServer server;
   private static TestClient client;
 
@@ -42,7 +39,6 @@ class ListsThroughTest {
   private static CisternServer hastyServer;
 
   private static TestClient hasty;
-  private static int next;
 
   private UpstreamRegistry upstream;
   private String repository;
@@ -51,7 +47,7 @@ class ListsThroughTest {
 
   @BeforeAll
   static void start(@TempDir Path directory) throws IOException {
-    upstreams = IntStream.range(0, UPSTREAMS).mapToObj(i -> UpstreamRegistry.start()).toList();
+    upstreams = TestUpstreams.start(8);
     server = start(directory.resolve("patient"), "1m");
     client = new TestClient(server);
     hastyServer = start(directory.resolve("hasty"), "500ms");
@@ -60,10 +56,7 @@ class ListsThroughTest {
 
   private static CisternServer start(Path directory, String patience) throws IOException {
     var config = new TestConfig(Files.createDirectory(directory)).line("patience: " + patience);
-    for (int i = 0; i < UPSTREAMS; i++) {
-      config.upstream("up" + i, upstreams.get(i), "insecure: true", "freshness: 1ms");
-    }
-    return config.start();
+    return upstreams.addTo(config, "insecure: true", "freshness: 1ms").start();
   }
 
   @AfterAll
@@ -72,19 +65,17 @@ class ListsThroughTest {
     server.close();
     hasty.close();
     hastyServer.close();
-    upstreams.forEach(UpstreamRegistry::close);
+    upstreams.close();
   }
 
   @BeforeEach
   void takeAnUpstream() {
-    upstream = upstreams.get(next % UPSTREAMS);
-    repository = "team/listed" + next;
-    here = "/v2/up" + next % UPSTREAMS + "/" + repository;
+    TestUpstreams.Turn turn = upstreams.take("team/listed");
+    upstream = turn.upstream();
+    repository = turn.repository();
+    here = turn.here();
     list = here + "/tags/list";
-    next++;
-    upstream.heal();
     upstream.limitPages(1000);
-    upstream.forget();
   }
 
   @Test

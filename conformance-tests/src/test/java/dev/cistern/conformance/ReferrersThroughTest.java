@@ -16,7 +16,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -35,10 +34,7 @@ class ReferrersThroughTest {
   private static final String SBOM = "application/vnd.example.sbom";
   private static final String SIGNATURE = "application/vnd.example.signature";
 
-  /** Several, since a question that hangs ends in a failure long after its test. */
-  private static final int UPSTREAMS = 8;
-
-  private static List<UpstreamRegistry> upstreams;
+  private static TestUpstreams upstreams;
   private static CisternServer server;
   private static TestClient client;
 
@@ -46,7 +42,6 @@ class ReferrersThroughTest {
   private static CisternServer hastyServer;
 
   private static TestClient hasty;
-  private static int next;
 
   private UpstreamRegistry upstream;
   private String repository;
@@ -56,7 +51,7 @@ class ReferrersThroughTest {
 
   @BeforeAll
   static void start(@TempDir Path directory) throws IOException {
-    upstreams = IntStream.range(0, UPSTREAMS).mapToObj(i -> UpstreamRegistry.start()).toList();
+    upstreams = TestUpstreams.start(8);
     server = start(directory.resolve("patient"), "1m");
     client = new TestClient(server);
     hastyServer = start(directory.resolve("hasty"), "500ms");
@@ -65,10 +60,7 @@ class ReferrersThroughTest {
 
   private static CisternServer start(Path directory, String patience) throws IOException {
     var config = new TestConfig(Files.createDirectory(directory)).line("patience: " + patience);
-    for (int i = 0; i < UPSTREAMS; i++) {
-      config.upstream("up" + i, upstreams.get(i), "insecure: true", "freshness: 1ms");
-    }
-    return config.start();
+    return upstreams.addTo(config, "insecure: true", "freshness: 1ms").start();
   }
 
   @AfterAll
@@ -77,19 +69,17 @@ class ReferrersThroughTest {
     server.close();
     hasty.close();
     hastyServer.close();
-    upstreams.forEach(UpstreamRegistry::close);
+    upstreams.close();
   }
 
   @BeforeEach
   void takeAnUpstream() {
-    upstream = upstreams.get(next % UPSTREAMS);
-    repository = "team/signed" + next;
-    here = "/v2/up" + next % UPSTREAMS + "/" + repository;
-    next++;
-    upstream.heal();
+    TestUpstreams.Turn turn = upstreams.take("team/signed");
+    upstream = turn.upstream();
+    repository = turn.repository();
+    here = turn.here();
     subject = upstream.addManifest(repository, Samples.manifest("subject of " + repository), "v1");
     list = here + "/referrers/" + subject;
-    upstream.forget();
   }
 
   @Test
@@ -155,7 +145,7 @@ class ReferrersThroughTest {
 
   @Test
   void aSignatureIsFoundPulledAndServedAgainWhenTheUpstreamIsGone() {
-    byte[] content = Samples.bytes(5000, next);
+    byte[] content = Samples.bytes(5000, 1);
     String layer = upstream.addBlob(repository, content);
     String layers = "[" + descriptor("application/octet-stream", layer, content.length) + "]";
     byte[] signature = artifact(SIGNATURE, "with a layer", layers);
@@ -182,7 +172,7 @@ class ReferrersThroughTest {
 
   @Test
   void aSignatureUnderATagIsPulledAndServedAgainWhenTheUpstreamIsGone() {
-    byte[] content = Samples.bytes(3000, next);
+    byte[] content = Samples.bytes(3000, 2);
     String layer = upstream.addBlob(repository, content);
     byte[] signature = Samples.manifestOf(layer, content.length);
     String tag = subject.replace(':', '-') + ".sig";
