@@ -37,7 +37,11 @@ final class Tokens {
   private static final int MOST_TOKEN_BYTES = 1 << 20;
   private static final Duration DEFAULT_LIFE = Duration.ofSeconds(60);
   private static final Duration LONGEST_LIFE = Duration.ofDays(1);
-  private static final int MOST_ENTRIES = 10_000;
+
+  /** How many characters of tokens are kept, and of challenges. */
+  private static final int MOST_CHARACTERS = 4 << 20;
+
+  private static final int MOST_REFUSED = 10_000;
   private static final Duration REFUSAL_KEPT = Duration.ofMinutes(1);
   private static final int MOST_PROBLEMS = 3;
   private static final JsonMapper JSON = new JsonMapper();
@@ -45,13 +49,21 @@ final class Tokens {
   private final UpstreamSettings settings;
   private final Transport transport;
   private final InstantSource clock;
-  private final Cache<Key, Token> tokens = Caffeine.newBuilder().maximumSize(MOST_ENTRIES).build();
+  private final Cache<Key, Token> tokens =
+      Caffeine.newBuilder()
+          .maximumWeight(MOST_CHARACTERS)
+          .weigher((Key key, Token token) -> key.scope().length() + token.value().length())
+          .build();
   private final Cache<RepositoryName, Challenge> challenges =
-      Caffeine.newBuilder().maximumSize(MOST_ENTRIES).build();
+      Caffeine.newBuilder()
+          .maximumWeight(MOST_CHARACTERS)
+          .weigher((RepositoryName name, Challenge challenge) ->
+              name.path().length() + challenge.toString().length())
+          .build();
 
   /** Credentials that were refused lately for what anonymous requests get. */
   private final Cache<RepositoryName, Credentials> refused =
-      Caffeine.newBuilder().maximumSize(MOST_ENTRIES).expireAfterWrite(REFUSAL_KEPT).build();
+      Caffeine.newBuilder().maximumSize(MOST_REFUSED).expireAfterWrite(REFUSAL_KEPT).build();
 
   Tokens(UpstreamSettings settings, Transport transport, InstantSource clock) {
     this.settings = settings;

@@ -22,6 +22,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,6 +46,8 @@ class DelegatedLoginTest {
 
   /** The credentials that get tokens; empty for all. */
   private volatile Set<String> known = Set.of();
+
+  private volatile String padding = "";
 
   @AfterEach
   void close() throws IOException {
@@ -77,7 +80,7 @@ class DelegatedLoginTest {
     if (!known.isEmpty() && !known.contains(asked.authorization().orElse(""))) {
       return Said.of(401);
     }
-    String token = "token-" + given.incrementAndGet();
+    String token = "token-" + given.incrementAndGet() + padding;
     accepted.add("Bearer " + token);
     return Said.token(token, LIFE_SECONDS);
   }
@@ -125,6 +128,24 @@ class DelegatedLoginTest {
     assertThat(tokens.asked())
         .extracting(Asked::target)
         .containsExactly("/token?service=registry&scope=repository%3Ateam%2Fapp%3Apull");
+  }
+
+  @Test
+  void ofLongTokensOnlyTheLastAreKept() {
+    padding = "x".repeat(200 << 10);
+    List<RepositoryName> repositories =
+        IntStream.range(0, 40).mapToObj(i -> new RepositoryName("team/app-" + i)).toList();
+    for (int round = 0; round < 2; round++) {
+      for (RepositoryName repository : repositories) {
+        assertThat(upstream.headManifest(repository, V1)).isInstanceOf(Answer.Found.class);
+      }
+    }
+    RepositoryName last = repositories.getLast();
+    assertThat(given.get()).isGreaterThanOrEqualTo(40 + 19);
+    int before = given.get();
+    upstream.headManifest(last, V1);
+    upstream.headManifest(last, V1);
+    assertThat(given.get()).isLessThanOrEqualTo(before + 1);
   }
 
   @Test

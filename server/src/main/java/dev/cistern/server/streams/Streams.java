@@ -35,14 +35,20 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class Streams {
   private static final int MOST_TRIES = 20;
-  private static final int MOST_PARSED = 2_000;
+
+  /** How many tags and origins of streams are kept parsed, together: of each some 300 bytes. */
+  private static final int MOST_PARSED = 100_000;
 
   private final ClusterObjects objects;
   private final Repositories repositories;
   private final Notices notices;
   private final ImageGuard guard = new ImageGuard();
   private final Cache<ObjectName, Parsed> parsed =
-      Caffeine.newBuilder().maximumSize(MOST_PARSED).executor(Runnable::run).build();
+      Caffeine.newBuilder()
+          .maximumWeight(MOST_PARSED)
+          .weigher((ObjectName name, Parsed stream) -> weight(stream.content()))
+          .executor(Runnable::run)
+          .build();
 
   /**
    * @param notices has others be told of what happens to streams
@@ -55,6 +61,10 @@ public final class Streams {
 
   /** A stream as it was at a revision, and what it is to pulls. */
   private record Parsed(String revision, StreamContent content) {}
+
+  private static int weight(StreamContent content) {
+    return 1 + content.tags().size() + content.origins().size();
+  }
 
   /** Decides what a stream is to be. May be asked several times. */
   public interface Change {
