@@ -51,9 +51,12 @@ public final class Import {
             sources,
             (upstream, source) -> {
               Answer<RemoteManifest> answer = upstream.manifest(source.repository(), reference);
-              return answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote)
-                  ? kept(location, ParsedManifest.verified(remote, reference))
-                  : Answer.failure(answer);
+              if (!(answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote))) {
+                return Answer.failure(answer);
+              }
+              try (remote) {
+                return kept(location, ParsedManifest.verified(remote, reference));
+              }
             })
         .answer();
   }

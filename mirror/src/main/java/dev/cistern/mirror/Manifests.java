@@ -384,9 +384,12 @@ final class Manifests {
       Upstream upstream, PullSource source, RepositoryName repository, Reference reference)
       throws IOException {
     Answer<RemoteManifest> answer = upstream.manifest(source.repository(), reference);
-    return answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote)
-        ? store(remote, repository, reference)
-        : Answer.failure(answer);
+    if (!(answer instanceof Answer.Found<RemoteManifest>(RemoteManifest remote))) {
+      return Answer.failure(answer);
+    }
+    try (remote) {
+      return store(remote, repository, reference);
+    }
   }
 
   private Answer<StoredManifest> store(

@@ -10,9 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
-import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -33,18 +31,20 @@ final class ManifestParser {
           "manifests",
           "subject",
           "annotations");
+
+  /** As many as 4 MiB of the shortest descriptors have, and half as many again. */
+  private static final int MAX_TOKENS = 500_000;
+
   private static final JsonMapper JSON =
-      JsonMapper.builder(
-              JsonFactory.builder()
-                  .streamReadConstraints(
-                      StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH).build())
-                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                  .build())
-          .build();
+      HostileJson.mapper(MAX_TOKENS, MAX_DEPTH, StreamReadFeature.STRICT_DUPLICATE_DETECTION);
 
   private ManifestParser() {}
 
   static Manifest parse(byte[] bytes, Optional<MediaType> declared) {
+    return LargeTexts.parse(bytes.length, () -> parsed(bytes, declared));
+  }
+
+  private static Manifest parsed(byte[] bytes, Optional<MediaType> declared) {
     JsonNode root = read(bytes);
     MediaType type = mediaType(root, declared);
     Optional<Digest> subject =

@@ -7,6 +7,7 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.auth.credentials.Credentials;
 import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.auth.credentials.Keyring;
+import dev.cistern.oci.HostileJson;
 import dev.cistern.oci.RepositoryName;
 import java.io.IOException;
 import java.net.URI;
@@ -44,7 +45,7 @@ final class Tokens {
   private static final int MOST_REFUSED = 10_000;
   private static final Duration REFUSAL_KEPT = Duration.ofMinutes(1);
   private static final int MOST_PROBLEMS = 3;
-  private static final JsonMapper JSON = new JsonMapper();
+  private static final JsonMapper JSON = HostileJson.mapper(1_000, HostileJson.MOST_DEPTH);
 
   private final UpstreamSettings settings;
   private final Transport transport;

@@ -1,5 +1,7 @@
 package dev.cistern.mirror.upstream;
 
+import dev.cistern.oci.LargeTexts;
+import dev.cistern.oci.OciException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -137,6 +139,15 @@ final class Transport implements AutoCloseable {
     }
   }
 
+  /** There is no place for a long answer. */
+  static final class BusyException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    BusyException(OciException cause) {
+      super(cause.message(), cause);
+    }
+  }
+
   /** One response; the caller closes it. */
   static final class Response implements RemoteBlob.Body {
     private final HttpUriRequestBase request;
@@ -180,15 +191,36 @@ final class Transport implements AutoCloseable {
 
     /** Reads the body if it is at most {@code most} bytes long; empty if it is longer. */
     Optional<byte[]> body(int most) throws IOException {
+      try (var place = new LargeTexts.Place()) {
+        return body(most, place);
+      }
+    }
+
+    /**
+     * Reads the body if it is at most {@code most} bytes long; empty if it is longer.
+     *
+     * @param place for it, which the caller closes when it is done with the body
+     * @throws IOException if it does not come, or is long and there is no place for it
+     */
+    Optional<byte[]> body(int most, LargeTexts.Place place) throws IOException {
       var body = new ByteArrayOutputStream();
       byte[] buffer = new byte[DRAIN_BYTES];
       for (int n = read(buffer); n >= 0; n = read(buffer)) {
         if (body.size() + n > most) {
           return Optional.empty();
         }
+        grow(place, body.size() + n);
         body.write(buffer, 0, n);
       }
       return Optional.of(body.toByteArray());
+    }
+
+    private static void grow(LargeTexts.Place place, int bytes) throws IOException {
+      try {
+        place.grow(bytes);
+      } catch (OciException e) {
+        throw new BusyException(e);
+      }
     }
 
     /** Gives the connection back; one with much unread is dropped rather than read. */

@@ -3,6 +3,7 @@ package dev.cistern.mirror.upstream;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.LargeTexts;
 import dev.cistern.oci.Manifest;
 import dev.cistern.oci.MediaType;
 import dev.cistern.oci.OciException;
@@ -129,16 +130,25 @@ public final class Upstream implements AutoCloseable {
         repository,
         "/manifests/" + reference,
         Map.of("Accept", MANIFEST_TYPES),
-        response -> {
-          byte[] bytes =
-              response
-                  .body(Manifest.MAX_BYTES)
-                  .orElseThrow(() -> new IOException("its manifest is larger than 4 MiB"));
-          return new RemoteManifest(
-              response.header("Content-Type").flatMap(Upstream::mediaType),
-              contentDigest(response),
-              bytes);
-        });
+        Upstream::manifest);
+  }
+
+  private static RemoteManifest manifest(Transport.Response response) throws IOException {
+    var place = new LargeTexts.Place();
+    try {
+      byte[] bytes =
+          response
+              .body(Manifest.MAX_BYTES, place)
+              .orElseThrow(() -> new IOException("its manifest is larger than 4 MiB"));
+      return new RemoteManifest(
+          response.header("Content-Type").flatMap(Upstream::mediaType),
+          contentDigest(response),
+          bytes,
+          place);
+    } catch (IOException | RuntimeException e) {
+      place.close();
+      throw e;
+    }
   }
 
   /** Asks for the size of a blob in bytes; -1 if the upstream has it but does not say. */
@@ -395,6 +405,9 @@ public final class Upstream implements AutoCloseable {
     }
     if (e instanceof TokenThrottledException throttled) {
       return new Answer.Throttled<>(throttled.retryAfter().flatMap(this::delay));
+    }
+    if (e instanceof Transport.BusyException) {
+      return new Answer.Throttled<>(Optional.of(LargeTexts.PATIENCE));
     }
     if (e instanceof SSLException && NO_TLS.equals(e.getMessage())) {
       return new Answer.Unreachable<>(Answer.PLAIN_HTTP);

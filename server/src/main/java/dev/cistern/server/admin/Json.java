@@ -3,6 +3,7 @@ package dev.cistern.server.admin;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.HostileJson;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
@@ -17,6 +18,8 @@ import tools.jackson.databind.node.ObjectNode;
 /** Bodies of questions, orders and answers. */
 final class Json {
   private static final int MOST_BODY_BYTES = 1 << 20;
+  private static final JsonMapper JSON =
+      HostileJson.mapper(HostileJson.MOST_TOKENS, HostileJson.MOST_DEPTH);
 
   private Json() {}
 
@@ -28,7 +31,7 @@ final class Json {
   static JsonNode body(Request request) {
     try {
       byte[] bytes = request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
-      return JsonMapper.shared().readTree(new String(bytes, UTF_8));
+      return JSON.readTree(new String(bytes, UTF_8));
     } catch (JacksonException e) {
       throw wrong("the body is not JSON: " + e.getOriginalMessage());
     } catch (IOException e) {

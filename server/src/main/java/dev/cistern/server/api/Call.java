@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.auth.access.Outcome.Caller;
 import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.HostileJson;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.http.Request;
 import dev.cistern.server.objects.ApiException;
@@ -12,7 +13,6 @@ import java.io.IOException;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
-import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -33,9 +33,10 @@ record Call(
     boolean isDryRun) {
   /** Refuses what says something twice: nobody knows which of the two is meant. */
   private static final JsonMapper STRICT =
-      JsonMapper.builder(
-              JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build())
-          .build();
+      HostileJson.mapper(
+          HostileJson.MOST_TOKENS,
+          HostileJson.MOST_DEPTH,
+          StreamReadFeature.STRICT_DUPLICATE_DETECTION);
 
   private static final String JSON = "application/json";
   private static final int MOST_BODY_BYTES = 3 << 20;
@@ -87,6 +88,9 @@ record Call(
     try {
       return request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
     } catch (OciException e) {
+      if (e.code() == ErrorCode.TOOMANYREQUESTS) {
+        throw new ApiException(ApiException.Reason.TOO_MANY_REQUESTS, e.message());
+      }
       throw new ApiException(
           ApiException.Reason.TOO_LARGE,
           "Request entity too large: limit is " + MOST_BODY_BYTES + " bytes");

@@ -128,6 +128,7 @@ public final class Request {
   }
 
   void end() {
+    body.end();
     if (ending != null) {
       ending.run();
     }

@@ -1,6 +1,7 @@
 package dev.cistern.server.http;
 
 import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.LargeTexts;
 import dev.cistern.oci.OciException;
 import io.netty.buffer.ByteBuf;
 import java.io.ByteArrayOutputStream;
@@ -9,17 +10,24 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The content of a request, handed from the event loop, which adds what has come, to the virtual
- * thread that reads it. At most {@link #FULL_BYTES} wait here; then the loop stops reading the
- * connection until half of it is taken.
+ * thread that reads it. At most {@link #FULL_BYTES} wait here, fewer when there are many such
+ * requests; then the loop stops reading the connection until half of it is taken.
  */
 public final class RequestBody {
   private static final int FULL_BYTES = 2 << 20;
+
+  /** Once so many bytes wait in all bodies together, fewer wait in each. */
+  private static final long MOST_WAITING_BYTES = 96L << 20;
+
+  private static final int LEAST_FULL_BYTES = 64 << 10;
+  private static final AtomicLong ALL_WAITING = new AtomicLong();
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -27,6 +35,7 @@ public final class RequestBody {
   private final OptionalLong length;
   private final Runnable wanted;
   private final Runnable drained;
+  private final LargeTexts.Place place = new LargeTexts.Place();
   private int waitingBytes;
   private boolean ended;
   private boolean discarded;
@@ -74,8 +83,8 @@ public final class RequestBody {
         return null;
       }
       ByteBuf next = waiting.remove();
-      waitingBytes -= next.readableBytes();
-      if (full && waitingBytes <= FULL_BYTES / 2) {
+      count(-next.readableBytes());
+      if (full && waitingBytes <= fullBytes() / 2) {
         full = false;
         drained.run();
       }
@@ -90,19 +99,22 @@ public final class RequestBody {
   }
 
   /**
-   * Reads all of it.
+   * Reads all of it; a long one has a place until the request is over.
    *
-   * @throws OciException with {@code tooLarge} and status 413, if it is longer than {@code most}
+   * @throws OciException with {@code tooLarge} and status 413, if it is longer than {@code most};
+   *     with TOOMANYREQUESTS, if it is long and others are so too
    */
   public byte[] readAll(int most, ErrorCode tooLarge) throws IOException {
     if (length.orElse(0) > most) {
       throw tooLarge(most, tooLarge);
     }
-    var all = new ByteArrayOutputStream((int) length.orElse(8192));
+    int expected = (int) Math.min(length.orElse(8192), LargeTexts.SMALL_BYTES);
+    var all = new ByteArrayOutputStream(expected);
     for (ByteBuffer part = next(); part != null; part = next()) {
       if (all.size() + part.remaining() > most) {
         throw tooLarge(most, tooLarge);
       }
+      place.grow(all.size() + part.remaining());
       byte[] bytes = new byte[part.remaining()];
       part.get(bytes);
       all.writeBytes(bytes);
@@ -123,8 +135,8 @@ public final class RequestBody {
         content.release();
       } else {
         waiting.add(content);
-        waitingBytes += content.readableBytes();
-        full = waitingBytes >= FULL_BYTES;
+        count(content.readableBytes());
+        full = waitingBytes >= fullBytes();
       }
       changed.signalAll();
     } finally {
@@ -151,11 +163,16 @@ public final class RequestBody {
       releaseTaken();
       waiting.forEach(ByteBuf::release);
       waiting.clear();
-      waitingBytes = 0;
+      count(-waitingBytes);
       full = false;
     } finally {
       lock.unlock();
     }
+  }
+
+  /** The request is over. */
+  void end() {
+    place.close();
   }
 
   boolean isFull() {
@@ -174,6 +191,15 @@ public final class RequestBody {
     } finally {
       lock.unlock();
     }
+  }
+
+  private void count(int bytes) {
+    waitingBytes += bytes;
+    ALL_WAITING.addAndGet(bytes);
+  }
+
+  private static int fullBytes() {
+    return ALL_WAITING.get() < MOST_WAITING_BYTES ? FULL_BYTES : LEAST_FULL_BYTES;
   }
 
   private void releaseTaken() {

@@ -2,6 +2,7 @@ package dev.cistern.server.objects;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.oci.HostileJson;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -9,6 +10,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** A change of an object that leaves what it does not name as it is. */
 public sealed interface Patch permits JsonPatch, MergePatch, StrategicPatch {
+  JsonMapper JSON = HostileJson.mapper(HostileJson.MOST_TOKENS, HostileJson.MOST_DEPTH);
+
   /** The media types of patches, as clients send them. */
   Set<String> MEDIA_TYPES =
       Set.of(
@@ -32,7 +35,7 @@ public sealed interface Patch permits JsonPatch, MergePatch, StrategicPatch {
   static Patch parse(String mediaType, byte[] body) {
     JsonNode json;
     try {
-      json = JsonMapper.shared().readTree(new String(body, UTF_8));
+      json = JSON.readTree(new String(body, UTF_8));
     } catch (JacksonException e) {
       throw ApiException.badRequest("the patch is not JSON: " + e.getOriginalMessage());
     }

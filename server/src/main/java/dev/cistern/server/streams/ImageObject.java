@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.cistern.mirror.ParsedManifest;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.HostileJson;
 import dev.cistern.oci.Manifest;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
@@ -22,11 +23,17 @@ import tools.jackson.databind.node.ObjectNode;
  * and of its configuration (image specification, "Image Configuration").
  */
 final class ImageObject {
+  private static final JsonMapper CONFIGS =
+      HostileJson.mapper(HostileJson.MOST_TOKENS, HostileJson.MOST_DEPTH);
+
   /** How long a configuration may be that is read, in bytes. */
   static final int MOST_CONFIG_BYTES = 4 << 20;
 
   /** How long a configuration may be that is shown: the object has to be short enough to store. */
   private static final int MOST_SHOWN_BYTES = 512 << 10;
+
+  /** How many layers are shown, for the same reason; a runtime takes 127 at the most. */
+  private static final int MOST_LAYERS = 1_000;
 
   /** The platform of an index's child that says none. */
   private static final String UNKNOWN = "unknown";
@@ -58,13 +65,14 @@ final class ImageObject {
             described,
             config.filter(bytes -> bytes.length <= MOST_SHOWN_BYTES).flatMap(ImageObject::parsed));
         described.put("Size", size(single));
-        for (Descriptor layer : single.layers()) {
-          layers
-              .addObject()
-              .put("name", layer.digest().toString())
-              .put("size", layer.size())
-              .put("mediaType", layer.mediaType().name());
-        }
+        single.layers().stream()
+            .limit(MOST_LAYERS)
+            .forEach(layer ->
+                layers
+                    .addObject()
+                    .put("name", layer.digest().toString())
+                    .put("size", layer.size())
+                    .put("mediaType", layer.mediaType().name()));
       }
       case Manifest.Index index -> {
         described.put("Created", Meta.time(now));
@@ -76,7 +84,7 @@ final class ImageObject {
 
   private static Optional<JsonNode> parsed(byte[] config) {
     try {
-      JsonNode json = JsonMapper.shared().readTree(new String(config, UTF_8));
+      JsonNode json = CONFIGS.readTree(new String(config, UTF_8));
       return json.isObject() ? Optional.of(json) : Optional.empty();
     } catch (JacksonException e) {
       return Optional.empty(); // that of an artifact may be anything

@@ -60,9 +60,9 @@ class PatchTest {
   @Test
   void aStrategicPatchOfLongListsLooksAtEachItemOnce() {
     String texts =
-        IntStream.range(0, 200_000).mapToObj(i -> "\"" + i + "\"").collect(Collectors.joining(","));
+        IntStream.range(0, 80_000).mapToObj(i -> "\"" + i + "\"").collect(Collectors.joining(","));
     String tags =
-        IntStream.range(0, 60_000)
+        IntStream.range(0, 25_000)
             .mapToObj(i -> "{\"name\":\"" + i + "\"}")
             .collect(Collectors.joining(","));
     String object =
