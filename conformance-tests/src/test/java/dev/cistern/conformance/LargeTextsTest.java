@@ -2,10 +2,15 @@ package dev.cistern.conformance;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.cistern.conformance.TestClient.Answered;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -13,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntFunction;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -28,6 +34,11 @@ class LargeTextsTest {
   private static final int STALLED = 80;
   private static final int MANIFEST_BYTES = 4 << 20;
   private static final int OBJECT_BYTES = 3 << 20;
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  /** Of the metrics: that some were refused. */
+  private static final Pattern REFUSED =
+      Pattern.compile("cistern_refused_total\\{reason=\"long-replies\"} [1-9]");
 
   @TempDir Path directory;
 
@@ -62,8 +73,11 @@ class LargeTextsTest {
 
   /** Returns one of many layers, which is as good as any. */
   private static byte[] honest(int number) {
+    return honest(number, (MANIFEST_BYTES - 1000) / 150);
+  }
+
+  private static byte[] honest(int number, int count) {
     String layer = ManifestText.descriptor("a/b", Samples.digest(new byte[] {(byte) number}), 1);
-    int count = (MANIFEST_BYTES - 1000) / (layer.length() + 1);
     return "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":%s,\"layers\":[%s]}"
         .formatted(Samples.IMAGE, layer, String.join(",", Collections.nCopies(count, layer)))
         .getBytes(UTF_8);
@@ -112,6 +126,35 @@ class LargeTextsTest {
     assertThat(statuses(i -> client.post(ApiClient.streams("team"), "application/json", hostile)))
         .isSubsetOf(400, 429)
         .contains(400);
+  }
+
+  @Test
+  void repliesThatNobodyTakes() throws IOException {
+    assertThat(client.putManifest("/v2/team/long/manifests/v1", honest(1)).status()).isEqualTo(201);
+    assertThat(client.putManifest("/v2/team/short/manifests/v1", honest(1, 2)).status())
+        .isEqualTo(201);
+    var sockets = new ArrayList<Socket>();
+    try {
+      for (int i = 0; i < STALLED; i++) {
+        var socket = new Socket();
+        sockets.add(socket);
+        socket.setReceiveBufferSize(4096);
+        socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()));
+        String head = "GET /v2/team/long/manifests/v1?" + i + "=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+        socket.getOutputStream().write(head.getBytes(UTF_8));
+      }
+      await().atMost(PATIENCE).until(() -> REFUSED.matcher(client.get("/metrics").text()).find());
+      assertThat(client.get("/v2/team/short/manifests/v1").bytes()).isEqualTo(honest(1, 2));
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(client.get("/v2/team/long/manifests/v1?again=1").bytes())
+                .isEqualTo(honest(1)));
   }
 
   @Test

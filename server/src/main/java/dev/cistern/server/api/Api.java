@@ -86,7 +86,10 @@ public final class Api {
     } catch (ApiException e) {
       return reply(e.reason().status(), e.status());
     } catch (OciException e) {
-      return reply(refusal(e));
+      Reply reply = reply(refusal(e));
+      e.retryAfter()
+          .ifPresent(delay -> reply.header("Retry-After", Long.toString(delay.toSeconds())));
+      return reply;
     } catch (IOException | RuntimeException e) {
       LOG.atError().addKeyValue("path", request.path()).setCause(e).log("no answer");
       return reply(

@@ -83,13 +83,14 @@ record Call(
    * Returns the body.
    *
    * @throws ApiException if it is longer than 3 MiB, or does not come
+   * @throws OciException with TOOMANYREQUESTS, if it is long and others are so too
    */
   byte[] body() {
     try {
       return request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
     } catch (OciException e) {
       if (e.code() == ErrorCode.TOOMANYREQUESTS) {
-        throw new ApiException(ApiException.Reason.TOO_MANY_REQUESTS, e.message());
+        throw e;
       }
       throw new ApiException(
           ApiException.Reason.TOO_LARGE,

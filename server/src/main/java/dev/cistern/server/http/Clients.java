@@ -1,9 +1,11 @@
 package dev.cistern.server.http;
 
+import dev.cistern.oci.LargeTexts;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -14,10 +16,13 @@ import org.jspecify.annotations.Nullable;
  * principals, where one is known: by whoever decides on the virtual thread that answers.
  */
 public final class Clients {
+  private static final long MOST_LONG_REPLY_BYTES = 64L << 20;
+
   private final HttpLimits limits;
   private final AtomicInteger connections = new AtomicInteger();
   private final Map<String, Client> byAddress = new ConcurrentHashMap<>();
   private final Map<Refusal, LongAdder> refused = new EnumMap<>(Refusal.class);
+  private final AtomicLong longReplies = new AtomicLong();
 
   public Clients(HttpLimits limits) {
     this.limits = limits;
@@ -88,6 +93,24 @@ public final class Clients {
     connections.decrementAndGet();
     byAddress.computeIfPresent(
         client.address, (same, one) -> one.connections.decrementAndGet() == 0 ? null : one);
+  }
+
+  /**
+   * Takes room for a reply that is in memory until it is taken, to be given back by {@link
+   * #giveRoom}; false if there is none. Short ones need none.
+   */
+  boolean takeRoom(int bytes) {
+    if (bytes <= LargeTexts.SMALL_BYTES || longReplies.addAndGet(bytes) <= MOST_LONG_REPLY_BYTES) {
+      return true;
+    }
+    longReplies.addAndGet(-bytes);
+    return false;
+  }
+
+  void giveRoom(int bytes) {
+    if (bytes > LargeTexts.SMALL_BYTES) {
+      longReplies.addAndGet(-bytes);
+    }
   }
 
   void count(Refusal why) {

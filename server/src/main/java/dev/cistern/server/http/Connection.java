@@ -97,6 +97,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private boolean isReplied;
     private @Nullable Reply refusal;
     private @Nullable ChannelPromise done;
+    private int room;
 
     Exchange(Request request, boolean isKeptAlive) {
       this.request = request;
@@ -222,7 +223,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Runs on a virtual thread. */
   private void decide(ChannelHandlerContext context, Exchange exchange) {
     try {
-      Reply reply = handler.handle(exchange.request);
+      Reply reply = bounded(exchange, handler.handle(exchange.request));
       context.executor().execute(() -> reply(context, exchange, reply));
     } catch (RuntimeException | Error e) {
       LOG.atError().addKeyValue("target", exchange.request.target()).setCause(e).log("no reply");
@@ -230,6 +231,20 @@ final class Connection extends ChannelInboundHandlerAdapter {
       exchange.request.end();
       context.close();
     }
+  }
+
+  /** What has changed something is told whatever it takes. */
+  private Reply bounded(Exchange exchange, Reply reply) {
+    if (!exchange.request.method().equals("GET")
+        || !(reply.body() instanceof ReplyBody.Bytes(byte[] bytes))) {
+      return reply;
+    }
+    if (clients.takeRoom(bytes.length)) {
+      exchange.room = bytes.length;
+      return reply;
+    }
+    clients.count(Refusal.LONG_REPLIES);
+    return handler.refused(Refusal.LONG_REPLIES);
   }
 
   private void reply(ChannelHandlerContext context, Exchange exchange, Reply decided) {
@@ -254,6 +269,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       if (exchange.isCounted) {
         client.end();
       }
+      clients.giveRoom(exchange.room);
       exchange.request.end();
       handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
       if (isKeptAlive && ended.isSuccess()) {

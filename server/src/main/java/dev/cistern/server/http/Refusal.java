@@ -14,6 +14,11 @@ public enum Refusal {
       429,
       "this address has as many requests under way as it may",
       "wait for some of them"),
+  LONG_REPLIES(
+      "long-replies",
+      429,
+      "there are as many long replies in memory as may be, for clients that are slow to take them",
+      "try again in a moment"),
   PLAIN_HTTP(
       "plain-http",
       400,

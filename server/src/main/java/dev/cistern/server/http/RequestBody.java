@@ -35,7 +35,6 @@ public final class RequestBody {
   private final OptionalLong length;
   private final Runnable wanted;
   private final Runnable drained;
-  private final LargeTexts.Place place = new LargeTexts.Place();
   private int waitingBytes;
   private boolean ended;
   private boolean discarded;
@@ -43,6 +42,7 @@ public final class RequestBody {
   private boolean full;
   private @Nullable IOException failure;
   private @Nullable ByteBuf taken;
+  private LargeTexts.@Nullable Place place;
 
   /**
    * @param length what Content-Length said
@@ -110,11 +110,13 @@ public final class RequestBody {
     }
     int expected = (int) Math.min(length.orElse(8192), LargeTexts.SMALL_BYTES);
     var all = new ByteArrayOutputStream(expected);
+    var own = new LargeTexts.Place();
+    place = own;
     for (ByteBuffer part = next(); part != null; part = next()) {
       if (all.size() + part.remaining() > most) {
         throw tooLarge(most, tooLarge);
       }
-      place.grow(all.size() + part.remaining());
+      own.grow(all.size() + part.remaining());
       byte[] bytes = new byte[part.remaining()];
       part.get(bytes);
       all.writeBytes(bytes);
@@ -172,7 +174,9 @@ public final class RequestBody {
 
   /** The request is over. */
   void end() {
-    place.close();
+    if (place != null) {
+      place.close();
+    }
   }
 
   boolean isFull() {
