@@ -29,7 +29,7 @@ public final class CisternServer implements AutoCloseable {
   private static final Pattern COMPLAINT =
       Pattern.compile("^\\S+ (WARN|ERROR) |^(WARNING|\\tat |\\[)");
   private static final long START_SECONDS = 30;
-  private static final int LAST_LINES = 20;
+  private static final int LAST_LINES = 30;
 
   private final Process process;
   private final int port;

@@ -447,10 +447,6 @@ class SoakTest {
   }
 
   private String report(CisternServer server) {
-    List<String> log = server.log();
-    return "with -Dcistern.seed="
-        + seed
-        + "; the end of the log:\n"
-        + String.join("\n", log.subList(Math.max(0, log.size() - 30), log.size()));
+    return "with -Dcistern.seed=" + seed + "; " + server.state();
   }
 }

@@ -12,7 +12,6 @@ import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.io.IOException;
 import java.time.InstantSource;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,12 +30,12 @@ public final class Upstreams implements AutoCloseable {
   private final Map<String, UpstreamSettings> settings = new LinkedHashMap<>();
   private final BiFunction<String, Boolean, UpstreamSettings> unlisted;
   private final NamespaceKeyrings namespaces;
-  private final Map<Endpoint, Upstream> listed = new HashMap<>();
 
-  /** Those that only rules name or that are asked with a namespace's secrets: any number. */
-  private final Cache<Endpoint, Upstream> others =
+  /** Of those that only rules name, or that are asked with a namespace's secrets, not all. */
+  private final Cache<Endpoint, Upstream> open =
       Caffeine.newBuilder()
-          .maximumSize(MOST_OTHERS)
+          .maximumWeight(MOST_OTHERS)
+          .weigher((Endpoint endpoint, Upstream upstream) -> isListed(endpoint) ? 0 : 1)
           .executor(Runnable::run)
           .<Endpoint, Upstream>removalListener((endpoint, upstream, cause) -> closeIdle(upstream))
           .build();
@@ -101,8 +100,7 @@ public final class Upstreams implements AutoCloseable {
 
   synchronized Upstream get(PullSource source) {
     var endpoint = Endpoint.of(source);
-    Map<Endpoint, Upstream> open = isListed(source) ? listed : others.asMap();
-    Upstream found = open.get(endpoint);
+    Upstream found = open.getIfPresent(endpoint);
     if (found == null) {
       found =
           source.secrets().isEmpty()
@@ -113,8 +111,8 @@ public final class Upstreams implements AutoCloseable {
     return found;
   }
 
-  private boolean isListed(PullSource source) {
-    return source.secrets().isEmpty() && settings.containsKey(source.upstream());
+  private boolean isListed(Endpoint endpoint) {
+    return endpoint.secrets().isEmpty() && settings.containsKey(endpoint.upstream());
   }
 
   /** What is on its way over its other connections comes to its end. */
@@ -127,19 +125,18 @@ public final class Upstreams implements AutoCloseable {
   /** Returns what those that were asked say of their limits, by name. */
   synchronized Map<String, RateLimit> rateLimits() {
     var limits = new TreeMap<String, RateLimit>();
-    for (Map<Endpoint, Upstream> open : List.of(listed, others.asMap())) {
-      open.forEach((endpoint, upstream) ->
-          upstream.rateLimit().ifPresent(limit -> limits.putIfAbsent(endpoint.upstream(), limit)));
-    }
+    open.asMap()
+        .forEach((endpoint, upstream) ->
+            upstream
+                .rateLimit()
+                .ifPresent(limit -> limits.putIfAbsent(endpoint.upstream(), limit)));
     return limits;
   }
 
   @Override
   public synchronized void close() throws IOException {
-    for (Map<Endpoint, Upstream> open : List.of(listed, others.asMap())) {
-      for (Upstream upstream : open.values()) {
-        upstream.close();
-      }
+    for (Upstream upstream : open.asMap().values()) {
+      upstream.close();
     }
   }
 }

@@ -3,13 +3,9 @@ package dev.cistern.mirror;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
-import dev.cistern.mirror.upstream.ConnectionSettings;
-import dev.cistern.mirror.upstream.Freshness;
-import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
@@ -21,14 +17,12 @@ import dev.cistern.storage.StoreFullException;
 import dev.cistern.storage.Upload;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -101,8 +95,8 @@ class FillScheduleTest {
     InstantSource clock = InstantSource.system();
     var upstreams =
         new Upstreams(
-            List.of(settings("one", 1), settings("two", 0)),
-            (host, isInsecure) -> settings(host, 0),
+            List.of(TestSettings.of("one", 1), TestSettings.of("two", 0)),
+            (host, isInsecure) -> TestSettings.of(host, 0),
             new NamespaceKeyrings(),
             clock);
     try (Store store = Store.open(directory, limits, clock);
@@ -160,24 +154,6 @@ class FillScheduleTest {
     assertThat(ENDS).contains(End.values());
     assertThat(ALL_PASSED.sum()).as("passed through").isPositive();
     assertThat(ALL_WRONG.sum()).as("wrong content").isPositive();
-  }
-
-  private static UpstreamSettings settings(String name, int alternatives) {
-    URI nowhere = URI.create("http://127.0.0.1:1");
-    return new UpstreamSettings(
-        name,
-        name + ".example",
-        nowhere,
-        Keyring.EMPTY,
-        Optional.empty(),
-        true,
-        Set.of(),
-        Set.of(),
-        Freshness.USUAL,
-        Collections.nCopies(alternatives, nowhere),
-        false,
-        Optional.empty(),
-        ConnectionSettings.DEFAULT);
   }
 
   /** One blob, and the clients that want it. */

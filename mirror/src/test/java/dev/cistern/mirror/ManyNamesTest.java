@@ -2,21 +2,15 @@ package dev.cistern.mirror;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.rules.PullFrom;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
-import dev.cistern.mirror.upstream.ConnectionSettings;
-import dev.cistern.mirror.upstream.Freshness;
 import dev.cistern.mirror.upstream.Upstream;
-import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.oci.RepositoryName;
-import java.net.URI;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -28,8 +22,8 @@ class ManyNamesTest {
         IntStream.range(0, 3_000).mapToObj(i -> source("host-" + i + ".example", "app")).toList();
     try (var upstreams =
         new Upstreams(
-            List.of(settings("listed.example")),
-            (host, isInsecure) -> settings(host),
+            List.of(TestSettings.of("listed.example", 0)),
+            (host, isInsecure) -> TestSettings.of(host, 0),
             new NamespaceKeyrings(),
             InstantSource.system())) {
       Upstream listed = upstreams.get(source("listed.example", "app"));
@@ -57,22 +51,5 @@ class ManyNamesTest {
   private static PullSource source(String host, String repository) {
     return new PullSource(
         host, 0, new RepositoryName(repository), PullFrom.ALL, false, false, Optional.empty());
-  }
-
-  private static UpstreamSettings settings(String host) {
-    return new UpstreamSettings(
-        host,
-        host,
-        URI.create("https://" + host),
-        Keyring.EMPTY,
-        Optional.empty(),
-        false,
-        Set.of(),
-        Set.of(),
-        Freshness.USUAL,
-        List.of(),
-        false,
-        Optional.empty(),
-        ConnectionSettings.DEFAULT);
   }
 }

@@ -13,6 +13,9 @@ public final class HostileJson {
   /** How deep an object may be nested. */
   public static final int MOST_DEPTH = 500;
 
+  /** Reads objects of a cluster, and what is as long as they may be. */
+  public static final JsonMapper OBJECTS = mapper(MOST_TOKENS, MOST_DEPTH);
+
   private HostileJson() {}
 
   /**

@@ -15,6 +15,7 @@ import dev.cistern.server.http.Request;
 import dev.cistern.server.registry.Errors;
 import dev.cistern.server.registry.Registry;
 import java.io.IOException;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,7 +24,7 @@ import org.slf4j.spi.LoggingEventBuilder;
 /** Sends each request to who answers it, and tells the log and the counts what came of it. */
 final class Service implements Handler {
   private static final Logger ACCESS = LoggerFactory.getLogger("access");
-  private static final String RETRY_SECONDS = "1";
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
   private final Registry registry;
   private final TokenEndpoint tokens;
@@ -83,7 +84,7 @@ final class Service implements Handler {
     ErrorCode code = why.isForNow() ? ErrorCode.TOOMANYREQUESTS : ErrorCode.UNSUPPORTED;
     Reply reply =
         Errors.reply(new OciException(code, why.message(), why.advice()).withStatus(why.status()));
-    return why.isForNow() ? reply.header("Retry-After", RETRY_SECONDS) : reply;
+    return why.isForNow() ? reply.retryAfter(RETRY_AFTER) : reply;
   }
 
   @Override

@@ -18,8 +18,6 @@ import tools.jackson.databind.node.ObjectNode;
 /** Bodies of questions, orders and answers. */
 final class Json {
   private static final int MOST_BODY_BYTES = 1 << 20;
-  private static final JsonMapper JSON =
-      HostileJson.mapper(HostileJson.MOST_TOKENS, HostileJson.MOST_DEPTH);
 
   private Json() {}
 
@@ -31,7 +29,7 @@ final class Json {
   static JsonNode body(Request request) {
     try {
       byte[] bytes = request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
-      return JSON.readTree(new String(bytes, UTF_8));
+      return HostileJson.OBJECTS.readTree(new String(bytes, UTF_8));
     } catch (JacksonException e) {
       throw wrong("the body is not JSON: " + e.getOriginalMessage());
     } catch (IOException e) {

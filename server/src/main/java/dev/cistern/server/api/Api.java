@@ -87,8 +87,7 @@ public final class Api {
       return reply(e.reason().status(), e.status());
     } catch (OciException e) {
       Reply reply = reply(refusal(e));
-      e.retryAfter()
-          .ifPresent(delay -> reply.header("Retry-After", Long.toString(delay.toSeconds())));
+      e.retryAfter().ifPresent(reply::retryAfter);
       return reply;
     } catch (IOException | RuntimeException e) {
       LOG.atError().addKeyValue("path", request.path()).setCause(e).log("no answer");

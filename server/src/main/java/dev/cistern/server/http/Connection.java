@@ -227,8 +227,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       context.executor().execute(() -> reply(context, exchange, reply));
     } catch (RuntimeException | Error e) {
       LOG.atError().addKeyValue("target", exchange.request.target()).setCause(e).log("no reply");
-      client.end();
-      exchange.request.end();
+      end(exchange);
       context.close();
     }
   }
@@ -266,11 +265,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     exchange.done = done;
     done.addListener(ended -> {
       long sent = ended.isSuccess() ? length(reply, exchange.request.isHead()) : -1;
-      if (exchange.isCounted) {
-        client.end();
-      }
-      clients.giveRoom(exchange.room);
-      exchange.request.end();
+      end(exchange);
       handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
       if (isKeptAlive && ended.isSuccess()) {
         next(context, exchange);
@@ -286,6 +281,15 @@ final class Connection extends ChannelInboundHandlerAdapter {
       return;
     }
     writer.write(context, reply, isKeptAlive, exchange.request.isHead(), done);
+  }
+
+  /** Gives back what it took of what is limited. */
+  private void end(Exchange exchange) {
+    if (exchange.isCounted) {
+      client.end();
+    }
+    clients.giveRoom(exchange.room);
+    exchange.request.end();
   }
 
   private static IOException left() {

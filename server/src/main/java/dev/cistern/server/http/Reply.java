@@ -3,6 +3,7 @@ package dev.cistern.server.http;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.mirror.CacheStatus;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -28,6 +29,11 @@ public final class Reply {
   public Reply header(String name, String value) {
     headers.add(new Header(name, value));
     return this;
+  }
+
+  /** Advises to ask again after {@code delay}, at least a second (RFC 9110 section 10.2.3). */
+  public Reply retryAfter(Duration delay) {
+    return header("Retry-After", Long.toString(Math.max(1, delay.toSeconds())));
   }
 
   public Reply body(ReplyBody content) {

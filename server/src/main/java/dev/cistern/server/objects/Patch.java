@@ -6,12 +6,9 @@ import dev.cistern.oci.HostileJson;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** A change of an object that leaves what it does not name as it is. */
 public sealed interface Patch permits JsonPatch, MergePatch, StrategicPatch {
-  JsonMapper JSON = HostileJson.mapper(HostileJson.MOST_TOKENS, HostileJson.MOST_DEPTH);
-
   /** The media types of patches, as clients send them. */
   Set<String> MEDIA_TYPES =
       Set.of(
@@ -35,7 +32,7 @@ public sealed interface Patch permits JsonPatch, MergePatch, StrategicPatch {
   static Patch parse(String mediaType, byte[] body) {
     JsonNode json;
     try {
-      json = JSON.readTree(new String(body, UTF_8));
+      json = HostileJson.OBJECTS.readTree(new String(body, UTF_8));
     } catch (JacksonException e) {
       throw ApiException.badRequest("the patch is not JSON: " + e.getOriginalMessage());
     }

@@ -49,9 +49,7 @@ public final class Errors {
     Reply reply =
         Reply.status(e.status()).body("application/json", body + "\n").because(e.message());
     e.challenge().ifPresent(challenge -> reply.header("WWW-Authenticate", challenge));
-    e.retryAfter()
-        .ifPresent(
-            delay -> reply.header("Retry-After", Long.toString(Math.max(1, delay.toSeconds()))));
+    e.retryAfter().ifPresent(reply::retryAfter);
     return reply;
   }
 }

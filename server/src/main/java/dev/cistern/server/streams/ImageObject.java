@@ -23,9 +23,6 @@ import tools.jackson.databind.node.ObjectNode;
  * and of its configuration (image specification, "Image Configuration").
  */
 final class ImageObject {
-  private static final JsonMapper CONFIGS =
-      HostileJson.mapper(HostileJson.MOST_TOKENS, HostileJson.MOST_DEPTH);
-
   /** How long a configuration may be that is read, in bytes. */
   static final int MOST_CONFIG_BYTES = 4 << 20;
 
@@ -84,7 +81,7 @@ final class ImageObject {
 
   private static Optional<JsonNode> parsed(byte[] config) {
     try {
-      JsonNode json = CONFIGS.readTree(new String(config, UTF_8));
+      JsonNode json = HostileJson.OBJECTS.readTree(new String(config, UTF_8));
       return json.isObject() ? Optional.of(json) : Optional.empty();
     } catch (JacksonException e) {
       return Optional.empty(); // that of an artifact may be anything
