@@ -35,7 +35,6 @@ import dev.cistern.storage.Store;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,8 +46,6 @@ import org.slf4j.LoggerFactory;
 /** A running server: all its objects, made in {@link #start}. */
 public final class Cistern implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Cistern.class);
-  private static final Duration LEFTOVERS_EXPIRE = Duration.ofDays(1);
-  private static final Duration HOUSEKEEPING = Duration.ofMinutes(10);
   private static final int GRACE_SECONDS = 2;
 
   private final Store store;
@@ -57,7 +54,7 @@ public final class Cistern implements AutoCloseable {
   private final Registry registry;
   private final List<Closeable> work;
   private final HttpServer http;
-  private final Thread housekeeping;
+  private final Housekeeping housekeeping;
 
   private Cistern(
       Store store,
@@ -72,7 +69,7 @@ public final class Cistern implements AutoCloseable {
     this.registry = registry;
     this.work = List.copyOf(work);
     this.http = http;
-    this.housekeeping = Thread.ofVirtual().name("housekeeping").unstarted(this::keepHouse);
+    this.housekeeping = new Housekeeping(store, mirror);
   }
 
   /**
@@ -213,7 +210,7 @@ public final class Cistern implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    housekeeping.interrupt();
+    housekeeping.close();
     rules.close();
     for (Closeable one : work) {
       one.close();
@@ -222,60 +219,5 @@ public final class Cistern implements AutoCloseable {
     registry.close();
     mirror.close();
     store.close();
-  }
-
-  private void keepHouse() {
-    try {
-      sweep();
-      while (true) {
-        Thread.sleep(HOUSEKEEPING);
-        removeLeftovers();
-        makeRoom();
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  private void removeLeftovers() {
-    try {
-      int uploads = store.uploads().expire(LEFTOVERS_EXPIRE);
-      int fills = mirror.expireFills(LEFTOVERS_EXPIRE);
-      if (uploads + fills > 0) {
-        LOG.atInfo()
-            .addKeyValue("uploads", uploads)
-            .addKeyValue("fills", fills)
-            .log("expired leftovers removed");
-      }
-    } catch (IOException e) {
-      complain("leftovers not removed", e);
-    }
-  }
-
-  /** A failure because the server stops is none. */
-  private static void complain(String what, Exception e) {
-    if (!Thread.currentThread().isInterrupted()) {
-      LOG.atError().setCause(e).log(what);
-    }
-  }
-
-  private void makeRoom() {
-    try {
-      store.collect();
-      store.relieve();
-    } catch (IOException | RuntimeException e) {
-      complain("no room made", e);
-    }
-  }
-
-  private void sweep() {
-    try {
-      int files = store.sweep();
-      if (files > 0) {
-        LOG.atInfo().addKeyValue("files", files).log("what a kill had left was removed");
-      }
-    } catch (IOException | RuntimeException e) {
-      complain("what a kill had left was not removed", e);
-    }
   }
 }

@@ -1,0 +1,93 @@
+package dev.cistern.server;
+
+import dev.cistern.mirror.Mirror;
+import dev.cistern.storage.Store;
+import java.io.IOException;
+import java.time.Duration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The work that a server schedules for itself: removes leftover files once after the start, then
+ * expires abandoned uploads and downloads and frees space every ten minutes. Runs on one virtual
+ * thread of its own.
+ */
+final class Housekeeping implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Housekeeping.class);
+  private static final Duration LEFTOVERS_EXPIRE = Duration.ofDays(1);
+  private static final Duration INTERVAL = Duration.ofMinutes(10);
+
+  private final Store store;
+  private final Mirror mirror;
+  private final Thread thread = Thread.ofVirtual().name("housekeeping").unstarted(this::run);
+
+  Housekeeping(Store store, Mirror mirror) {
+    this.store = store;
+    this.mirror = mirror;
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /** Interrupts the work in progress and begins no more. Does not wait for its end. */
+  @Override
+  public void close() {
+    thread.interrupt();
+  }
+
+  private void run() {
+    try {
+      sweep();
+      while (true) {
+        Thread.sleep(INTERVAL);
+        removeLeftovers();
+        makeRoom();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void removeLeftovers() {
+    try {
+      int uploads = store.uploads().expire(LEFTOVERS_EXPIRE);
+      int fills = mirror.expireFills(LEFTOVERS_EXPIRE);
+      if (uploads + fills > 0) {
+        LOG.atInfo()
+            .addKeyValue("uploads", uploads)
+            .addKeyValue("fills", fills)
+            .log("expired leftovers removed");
+      }
+    } catch (IOException e) {
+      complain("leftovers not removed", e);
+    }
+  }
+
+  /** Logs a failure, unless it comes of the server's end. */
+  private static void complain(String what, Exception e) {
+    if (!Thread.currentThread().isInterrupted()) {
+      LOG.atError().setCause(e).log(what);
+    }
+  }
+
+  private void makeRoom() {
+    try {
+      store.collect();
+      store.relieve();
+    } catch (IOException | RuntimeException e) {
+      complain("no room made", e);
+    }
+  }
+
+  private void sweep() {
+    try {
+      int files = store.sweep();
+      if (files > 0) {
+        LOG.atInfo().addKeyValue("files", files).log("what a kill had left was removed");
+      }
+    } catch (IOException | RuntimeException e) {
+      complain("what a kill had left was not removed", e);
+    }
+  }
+}
