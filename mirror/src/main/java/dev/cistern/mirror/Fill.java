@@ -235,9 +235,7 @@ public final class Fill {
   Outcome run(byte[] buffer) {
     Outcome outcome = Outcome.FAILED;
     try (delivery) {
-      blob.resume();
-      if (blob.length() > 0 && blob.isVerified()) {
-        blob.commit();
+      if (isStored()) {
         start.complete(new Start.AlreadyHere());
         return Outcome.STORED;
       }
@@ -261,6 +259,21 @@ public final class Fill {
       removeIfEmpty();
     }
     return outcome;
+  }
+
+  /**
+   * Stores the blob without its sources: from the quarantine, or because an earlier try had all.
+   */
+  private boolean isStored() throws IOException {
+    if (blob.takeBack()) {
+      return true;
+    }
+    blob.resume();
+    if (blob.length() == 0 || !blob.isVerified()) {
+      return false;
+    }
+    blob.commit();
+    return true;
   }
 
   /** Finds a source, and room; returns false if there is no source. */

@@ -53,10 +53,12 @@ final class Housekeeping implements AutoCloseable {
     try {
       int uploads = store.uploads().expire(LEFTOVERS_EXPIRE);
       int fills = mirror.expireFills(LEFTOVERS_EXPIRE);
-      if (uploads + fills > 0) {
+      int setAside = store.expireQuarantine();
+      if (uploads + fills + setAside > 0) {
         LOG.atInfo()
             .addKeyValue("uploads", uploads)
             .addKeyValue("fills", fills)
+            .addKeyValue("quarantine", setAside)
             .log("expired leftovers removed");
       }
     } catch (IOException e) {
@@ -84,10 +86,10 @@ final class Housekeeping implements AutoCloseable {
     try {
       int files = store.sweep();
       if (files > 0) {
-        LOG.atInfo().addKeyValue("files", files).log("what a kill had left was removed");
+        LOG.atInfo().addKeyValue("files", files).log("set aside leftover files");
       }
     } catch (IOException | RuntimeException e) {
-      complain("what a kill had left was not removed", e);
+      complain("leftover files not set aside", e);
     }
   }
 }

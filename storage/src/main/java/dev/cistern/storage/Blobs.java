@@ -1,7 +1,6 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.LinkFact;
@@ -34,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * <p>A blob's file comes before its fact and goes after it, each under a lock of the digest: {@link
  * #commit} holds it from the rename to the fact, {@link #removeFile} looks under it whether the
  * fact has come back. So no order of the two leaves a fact without its file; a kill between them
- * leaves a file without a fact, which {@link #sweep} removes.
+ * leaves a file without a fact, which {@link Sweep} sets aside.
  *
  * <p>Safe for all threads; reads of facts take microseconds, the rest may wait for the disk.
  */
@@ -48,6 +47,7 @@ public final class Blobs {
   private final Layout layout;
   private final Index index;
   private final Space space;
+  private final Quarantine quarantine;
   private final InstantSource clock;
   private final Versions versions;
   private final Duration grace;
@@ -63,12 +63,14 @@ public final class Blobs {
       Layout layout,
       Index index,
       Space space,
+      Quarantine quarantine,
       InstantSource clock,
       Versions versions,
       Duration grace) {
     this.layout = layout;
     this.index = index;
     this.space = space;
+    this.quarantine = quarantine;
     this.clock = clock;
     this.versions = versions;
     this.grace = grace;
@@ -282,19 +284,39 @@ public final class Blobs {
     }
   }
 
-  /** Removes the files of blobs that have no fact, as a kill may leave them; returns how many. */
-  int sweep() throws IOException {
-    int removed = 0;
-    for (Digest.Algorithm algorithm : Digest.Algorithm.values()) {
-      for (Path directory : Layout.list(layout.blobs(algorithm))) {
-        if (Files.isDirectory(directory)) {
-          for (Path file : Layout.list(directory)) {
-            removed += sweep(algorithm, file) ? 1 : 0;
-          }
-        }
-      }
+  /**
+   * Stores the content of a digest as a blob if it lies whole in the quarantine; reads it to know.
+   * Durable when it returns true; no repository links it by that.
+   */
+  boolean takeBack(Digest digest) throws IOException {
+    Optional<Path> found = quarantine.find(digest);
+    if (found.isEmpty()) {
+      return false;
     }
-    return removed;
+    synchronized (lock(digest)) {
+      if (size(digest).isPresent()) {
+        return true;
+      }
+      Path directory = layout.createBlobDirectory(digest);
+      if (!quarantine.takeBack(found.get(), layout.blob(digest))) {
+        return false;
+      }
+      Layout.sync(directory);
+      long size = Files.size(layout.blob(digest));
+      if (putFact(digest, size, true, Optional.empty()) == Stored.NEW) {
+        space.found(size);
+      }
+      return true;
+    }
+  }
+
+  /** Sets the file of a blob aside unless a fact names it; returns whether it did. */
+  boolean setAsideUnknown(Digest digest, String why) throws IOException {
+    synchronized (lock(digest)) {
+      return index.get(Keys.blob(digest)) == null
+          && quarantine.setAside(
+              layout.blob(digest), Quarantine.nameOf(digest), why, Quarantine.Retention.EXPIRES);
+    }
   }
 
   /** Removes a blob's fact; its file goes after the batch is synced. */
@@ -403,21 +425,6 @@ public final class Blobs {
       if (isForgotten) {
         removeFile(digest, size.getAsLong());
       }
-    }
-  }
-
-  private boolean sweep(Digest.Algorithm algorithm, Path file) throws IOException {
-    Digest digest;
-    try {
-      digest = new Digest(algorithm, String.valueOf(file.getFileName()));
-    } catch (OciException e) {
-      return false;
-    }
-    if (index.get(Keys.blob(digest)) != null) {
-      return false;
-    }
-    synchronized (lock(digest)) {
-      return index.get(Keys.blob(digest)) == null && Files.deleteIfExists(file);
     }
   }
 

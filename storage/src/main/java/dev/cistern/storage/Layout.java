@@ -23,12 +23,13 @@ import java.util.Optional;
  * fills/sha256-abcd...      being downloaded
  * uploads/ID                being pushed
  * index/                    RocksDB
+ * quarantine/DATE/...       set aside, see {@link Quarantine}
  * lock                      held by the process that has the store open
  * </pre>
  */
 record Layout(Path root) {
   void create() throws IOException {
-    for (Path directory : new Path[] {fills(), uploads(), index()}) {
+    for (Path directory : new Path[] {fills(), uploads(), index(), quarantine()}) {
       Files.createDirectories(directory);
     }
     for (Digest.Algorithm algorithm : Digest.Algorithm.values()) {
@@ -108,6 +109,10 @@ record Layout(Path root) {
     return root.resolve("index");
   }
 
+  Path quarantine() {
+    return root.resolve("quarantine");
+  }
+
   Path lock() {
     return root.resolve("lock");
   }
@@ -126,18 +131,25 @@ record Layout(Path root) {
 
   private void place(Path written, FileChannel channel, Digest digest) throws IOException {
     channel.force(false);
-    Path directory = blobDirectory(digest);
-    if (!Files.isDirectory(directory)) {
-      Files.createDirectories(directory);
-      sync(blobs(digest.algorithm()));
-    }
+    Path directory = createBlobDirectory(digest);
     if (Files.exists(written) || !Files.exists(blob(digest))) {
       Files.move(written, blob(digest), StandardCopyOption.ATOMIC_MOVE);
     }
     sync(directory);
   }
 
-  private static void sync(Path directory) throws IOException {
+  /** Creates the directory of a blob, durably, if it is missing; returns it. */
+  Path createBlobDirectory(Digest digest) throws IOException {
+    Path directory = blobDirectory(digest);
+    if (!Files.isDirectory(directory)) {
+      Files.createDirectories(directory);
+      sync(blobs(digest.algorithm()));
+    }
+    return directory;
+  }
+
+  /** Makes the names in a directory durable. */
+  static void sync(Path directory) throws IOException {
     try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
       channel.force(true);
     }

@@ -32,6 +32,14 @@ public final class PartialBlob implements AutoCloseable {
     return digest;
   }
 
+  /**
+   * Stores the blob from the quarantine, durably, if it lies there whole; this download is then not
+   * needed. Reads all of it.
+   */
+  public boolean takeBack() throws IOException {
+    return blobs.takeBack(digest);
+  }
+
   /** Takes what an earlier download left as the beginning; reads all of it to hash it. */
   public void resume() throws IOException {
     file.resume();

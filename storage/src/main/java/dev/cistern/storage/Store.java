@@ -25,8 +25,8 @@ import org.slf4j.LoggerFactory;
  * synced; never a fact before its content. So after a kill at any instant all that was acknowledged
  * is there and whole, and what was not leaves at most a file in {@code fills} or {@code uploads},
  * which is gone on with or expires, or a blob's file that no fact names, which is replaced when the
- * blob comes again or removed by {@link #sweep}. Opening reads none of the content and looks
- * through no facts.
+ * blob comes again or set aside by {@link #sweep}. Opening reads none of the content and looks
+ * through no facts. Nothing stored is deleted because no fact knows it: see {@link Quarantine}.
  */
 public final class Store implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Store.class);
@@ -34,6 +34,7 @@ public final class Store implements AutoCloseable {
   private final Layout layout;
   private final FileChannel lock;
   private final Index index;
+  private final Quarantine quarantine;
   private final Blobs blobs;
   private final Repositories repositories;
   private final Uploads uploads;
@@ -43,6 +44,7 @@ public final class Store implements AutoCloseable {
   private final Uses uses;
   private final Eviction eviction;
   private final Garbage garbage;
+  private final Sweep sweep;
   private final InstantSource clock;
 
   private Store(
@@ -51,22 +53,25 @@ public final class Store implements AutoCloseable {
       Index index,
       StorageLimits limits,
       Space space,
+      Quarantine quarantine,
       InstantSource clock) {
     this.layout = layout;
     this.lock = lock;
     this.index = index;
     this.limits = limits;
     this.space = space;
+    this.quarantine = quarantine;
     this.clock = clock;
     var versions = new Versions();
     this.uses = new Uses(index, clock);
-    this.blobs = new Blobs(layout, index, space, clock, versions, limits.grace());
+    this.blobs = new Blobs(layout, index, space, quarantine, clock, versions, limits.grace());
     this.garbage = new Garbage(index, blobs, versions, clock);
     this.eviction =
         new Eviction(layout, index, space, blobs, garbage, limits.grace(), clock, versions, uses);
     this.objects = new Objects(index);
     this.repositories = new Repositories(index, clock, versions, uses, eviction, objects);
     this.uploads = new Uploads(layout, index, space, blobs, clock);
+    this.sweep = new Sweep(layout, index, space, blobs, quarantine);
     space.relieveWith(eviction);
   }
 
@@ -98,7 +103,8 @@ public final class Store implements AutoCloseable {
       space.found(Blobs.bytes(index.get(Keys.family(Keys.BLOB_BYTES))));
       space.found(Layout.bytesIn(layout.fills()) + Layout.bytesIn(layout.uploads()));
       space.indexMeasured(Layout.bytesIn(layout.index()));
-      return new Store(layout, lock, index, limits, space, clock);
+      Quarantine quarantine = Quarantine.open(layout, space, clock, limits.quarantine());
+      return new Store(layout, lock, index, limits, space, quarantine, clock);
     } catch (IOException | RuntimeException e) {
       index.close();
       lock.close();
@@ -131,14 +137,42 @@ public final class Store implements AutoCloseable {
     int expired = 0;
     try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.fills())) {
       for (Path file : files) {
-        if (!running.test(file.getFileName().toString())
+        Optional<Digest> digest = Layout.fillOf(file);
+        if (digest.isPresent()
+            && !running.test(file.getFileName().toString())
             && Files.getLastModifiedTime(file).toInstant().isBefore(limit)
-            && remove(file)) {
+            && blobs.removeDownload(digest.get())) {
           expired++;
         }
       }
     }
     return expired;
+  }
+
+  /**
+   * Removes files that were set aside longer ago than the limits say, except damaged pushed
+   * content; returns how many.
+   */
+  public int expireQuarantine() throws IOException {
+    return quarantine.expire();
+  }
+
+  /** Removes all files that were set aside, damaged pushed content too; returns how many. */
+  public int emptyQuarantine() throws IOException {
+    return quarantine.empty();
+  }
+
+  /** Returns how many bytes the files have that were set aside. */
+  public long quarantineBytes() {
+    return quarantine.bytes();
+  }
+
+  /**
+   * Returns whether more content is unknown to the index than a kill could have left. Nothing is
+   * set aside then; {@code cistern fsck} tells more.
+   */
+  public boolean isDoubtful() {
+    return sweep.isDoubtful();
   }
 
   /** Returns how many bytes of files are counted. */
@@ -182,11 +216,11 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Removes the files of blobs that no fact names, which a kill may have left; returns how many.
-   * Lists all files, so it is for after the start.
+   * Sets aside the files that no fact names, which a kill may have left, unless they are too many;
+   * returns how many. Lists all files, so it is for after the start.
    */
   public int sweep() throws IOException {
-    return blobs.sweep();
+    return sweep.blobs() + sweep.uploads() + sweep.fills();
   }
 
   @Override
@@ -200,12 +234,6 @@ public final class Store implements AutoCloseable {
     }
     index.close();
     lock.close();
-  }
-
-  /** Removes the file of a download that has none open, or of which the name is not ours. */
-  private boolean remove(Path file) throws IOException {
-    Optional<Digest> digest = Layout.fillOf(file);
-    return digest.isPresent() ? blobs.removeDownload(digest.get()) : Files.deleteIfExists(file);
   }
 
   private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {

@@ -6,7 +6,6 @@ import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.UploadFact;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -16,7 +15,6 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,8 +23,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The uploads in progress. They survive a restart, and expire when nothing came for a while.
  *
- * <p>An upload is known here by its fact; its file is made after the fact and removed before it, so
- * a file without a fact is a leftover.
+ * <p>An upload is known by its fact; its file is made after the fact and removed before it, so a
+ * file without a fact is a leftover, which {@link Sweep} sets aside.
  */
 public final class Uploads {
   private static final Logger LOG = LoggerFactory.getLogger(Uploads.class);
@@ -119,7 +117,6 @@ public final class Uploads {
         expired++;
       }
     }
-    removeLeftovers();
     return expired;
   }
 
@@ -209,21 +206,6 @@ public final class Uploads {
       }
     } catch (IOException e) {
       LOG.atWarn().addKeyValue("file", file.path()).setCause(e).log("an upload was not closed");
-    }
-  }
-
-  private void removeLeftovers() throws IOException {
-    List<Path> leftovers = new ArrayList<>();
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.uploads())) {
-      for (Path file : files) {
-        String id = file.getFileName().toString();
-        if (index.get(Keys.upload(id)) == null) {
-          leftovers.add(file);
-        }
-      }
-    }
-    for (Path file : leftovers) {
-      remove(file);
     }
   }
 

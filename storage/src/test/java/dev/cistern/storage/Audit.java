@@ -23,10 +23,10 @@ import java.util.stream.Stream;
 final class Audit {
   private Audit() {}
 
-  /** Returns the bytes of all files of blobs, downloads and uploads. */
+  /** Returns the bytes of all files of blobs, downloads, uploads and the quarantine. */
   static long bytes(Path directory) throws IOException {
     long bytes = 0;
-    for (String part : new String[] {"blobs", "fills", "uploads"}) {
+    for (String part : new String[] {"blobs", "fills", "uploads", "quarantine"}) {
       try (Stream<Path> files = Files.walk(directory.resolve(part))) {
         for (Path file : files.filter(Files::isRegularFile).toList()) {
           bytes += Files.size(file);

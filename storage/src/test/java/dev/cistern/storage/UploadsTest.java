@@ -161,7 +161,7 @@ class UploadsTest {
     Upload upload = start("content");
     Path leftover = Files.write(new Layout(directory).upload("f".repeat(32)), bytes("x"));
 
-    store.uploads().expire(DAY);
+    store.sweep();
 
     assertThat(leftover).doesNotExist();
     assertThat(store.uploads().find(NAME, "somebody", upload.id())).isPresent();

@@ -173,7 +173,10 @@ public final class ConfigDraft {
     }
     limits =
         new StorageLimits(
-            maxSize, section.size("minFree"), section.duration("gcGrace").orElse(limits.grace()));
+            maxSize,
+            section.size("minFree"),
+            section.duration("gcGrace").orElse(limits.grace()),
+            section.duration("quarantine").orElse(limits.quarantine()));
     section.end();
   }
 

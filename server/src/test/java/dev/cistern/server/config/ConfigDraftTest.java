@@ -160,6 +160,7 @@ class ConfigDraftTest {
               maxSize: 500GiB
               minFree: 20GB
               gcGrace: 2h
+              quarantine: 3d
             upstreams:
               - registry: registry.example.com
                 name: example
@@ -193,7 +194,8 @@ class ConfigDraftTest {
             new StorageLimits(
                 OptionalLong.of(500L << 30),
                 OptionalLong.of(20_000_000_000L),
-                Duration.ofHours(2)));
+                Duration.ofHours(2),
+                Duration.ofDays(3)));
     assertThat(config.defaultUpstream()).contains("example");
     assertThat(config.mirror().patience()).isEqualTo(Duration.ofMillis(500));
     assertThat(config.logFormat()).isEqualTo(Config.LogFormat.JSON);
