@@ -13,6 +13,7 @@ import java.util.Optional;
 /** From an upstream's failure to the error that a client gets when nothing is here. */
 final class Failures {
   private static final int LOOP_DETECTED = 508;
+  private static final String DAMAGED = "the stored copy is damaged; push it again";
 
   private Failures() {}
 
@@ -24,6 +25,20 @@ final class Failures {
   static OciException blobUnknown(RepositoryName repository, Digest digest) {
     return new OciException(
         ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository);
+  }
+
+  /** The stored copy of a pushed manifest is damaged: clients are told to push it again. */
+  static OciException manifestDamaged(RepositoryName repository, Reference reference) {
+    return new OciException(
+        ErrorCode.MANIFEST_UNKNOWN,
+        "no manifest " + reference + " in repository " + repository,
+        DAMAGED);
+  }
+
+  /** The same for a blob. */
+  static OciException blobDamaged(RepositoryName repository, Digest digest) {
+    return new OciException(
+        ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository, DAMAGED);
   }
 
   static OciException nameUnknown(RepositoryName repository) {

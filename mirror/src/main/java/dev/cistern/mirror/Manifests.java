@@ -13,6 +13,7 @@ import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
+import dev.cistern.storage.DamagedContent;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Repositories;
 import dev.cistern.storage.StoreFullException;
@@ -48,6 +49,7 @@ final class Manifests {
   private static final String GONE = "it answered 404";
 
   private final Repositories repositories;
+  private final DamagedContent damaged;
   private final Upstreams upstreams;
   private final Asker asker;
   private final Outages outages;
@@ -58,6 +60,7 @@ final class Manifests {
 
   Manifests(
       Repositories repositories,
+      DamagedContent damaged,
       Upstreams upstreams,
       Asker asker,
       Outages outages,
@@ -66,6 +69,7 @@ final class Manifests {
       Duration patience,
       Executor executor) {
     this.repositories = repositories;
+    this.damaged = damaged;
     this.upstreams = upstreams;
     this.asker = asker;
     this.outages = outages;
@@ -225,7 +229,7 @@ final class Manifests {
 
   private ManifestAnswer fetch(Location location, Reference reference) throws IOException {
     List<PullSource> sources = location.sources(reference);
-    OciException unknown = Failures.manifestUnknown(location.repository(), reference);
+    OciException unknown = unknown(location.repository(), reference);
     if (sources.isEmpty() || absences.isNoted(location, reference)) {
       throw unknown;
     }
@@ -255,6 +259,19 @@ final class Manifests {
       absences.note(location, reference);
     }
     throw Failures.of(landing.answer, source, unknown).and(landing.others);
+  }
+
+  /** Returns the error for a manifest that is missing; a repository that had it is told if so. */
+  private OciException unknown(RepositoryName repository, Reference reference) {
+    Optional<Digest> digest =
+        switch (reference) {
+          case Digest named ->
+              Optional.of(named).filter(one -> repositories.keeps(repository, one));
+          case Tag tag -> repositories.tag(repository, tag).map(StoredTag::digest);
+        };
+    return digest.filter(damaged::isDamagedManifest).isPresent()
+        ? Failures.manifestDamaged(repository, reference)
+        : Failures.manifestUnknown(repository, reference);
   }
 
   private ManifestAnswer revalidate(Location location, OldTag old) throws IOException {

@@ -86,6 +86,7 @@ public final class Mirror implements AutoCloseable {
     this.manifests =
         new Manifests(
             store.repositories(),
+            store.damaged(),
             upstreams,
             asker,
             outages,
@@ -197,9 +198,9 @@ public final class Mirror implements AutoCloseable {
    */
   public BlobSize blobSize(Location named, Digest digest) throws IOException {
     Location location = atBlob(named, digest);
-    OptionalLong size = store.blobs().size(digest);
     boolean isLinked = store.blobs().isLinked(location.repository(), digest);
-    if (size.isPresent() && isLinked) {
+    OptionalLong size = isLinked ? store.blobs().presentSize(digest) : OptionalLong.empty();
+    if (size.isPresent()) {
       return new BlobSize(size.getAsLong(), CacheStatus.HIT);
     }
     Asker.Asked<Long> asked = confirm(location, digest);
@@ -361,7 +362,7 @@ public final class Mirror implements AutoCloseable {
 
   /** Refuses what no source can be asked for, or was asked for a moment ago and had not. */
   private void requireSources(Location location, Digest digest) {
-    OciException unknown = Failures.blobUnknown(location.repository(), digest);
+    OciException unknown = unknown(location.repository(), digest);
     if (location.sources().isEmpty() || absences.isNoted(location, digest)) {
       throw unknown;
     }
@@ -370,12 +371,19 @@ public final class Mirror implements AutoCloseable {
     }
   }
 
+  /** Returns the error for a blob that is missing; a repository that had it is told if so. */
+  private OciException unknown(RepositoryName repository, Digest digest) {
+    return store.damaged().isDamagedBlob(digest) && store.blobs().isLinked(repository, digest)
+        ? Failures.blobDamaged(repository, digest)
+        : Failures.blobUnknown(repository, digest);
+  }
+
   private OciException failed(
       Location location, Digest digest, PullSource source, Answer<?> answer) {
     if (answer instanceof Answer.Missing) {
       absences.note(location, digest);
     }
-    return Failures.of(answer, source, Failures.blobUnknown(location.repository(), digest));
+    return Failures.of(answer, source, unknown(location.repository(), digest));
   }
 
   /**

@@ -12,6 +12,7 @@ import dev.cistern.server.http.Handler;
 import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
+import dev.cistern.server.http.Sent;
 import dev.cistern.server.registry.Errors;
 import dev.cistern.server.registry.Registry;
 import java.io.IOException;
@@ -88,15 +89,15 @@ final class Service implements Handler {
   }
 
   @Override
-  public void done(Request request, Reply reply, long bytes, long nanos) {
-    traffic.count(reply, bytes, nanos);
+  public void done(Request request, Reply reply, Sent sent, long nanos) {
+    traffic.count(reply, sent, nanos);
     Audit.note(request, reply);
     if (isLogged) {
-      log(request, reply, bytes, nanos);
+      log(request, reply, sent, nanos);
     }
   }
 
-  private static void log(Request request, Reply reply, long bytes, long nanos) {
+  private static void log(Request request, Reply reply, Sent sent, long nanos) {
     LoggingEventBuilder line =
         ACCESS
             .atInfo()
@@ -119,8 +120,11 @@ final class Service implements Handler {
     }
     line =
         line.addKeyValue("status", reply.status())
-            .addKeyValue("bytes", bytes)
+            .addKeyValue("bytes", sent.bytes())
             .addKeyValue("ms", Math.round(nanos / 1e3) / 1e3);
+    if (sent.isCut()) {
+      line = line.addKeyValue("cut", true);
+    }
     @Nullable CacheStatus cache = reply.cache();
     if (cache != null) {
       line = line.addKeyValue("cache", cache.outcome().word());

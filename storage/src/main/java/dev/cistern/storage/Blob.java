@@ -5,7 +5,9 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -14,17 +16,17 @@ import java.util.concurrent.atomic.AtomicInteger;
  * #release}, and stays readable until then even if the blob is removed from the store.
  */
 public final class Blob implements AutoCloseable {
+  private final Blobs blobs;
   private final Digest digest;
   private final FileChannel channel;
   private final long size;
-  private final Runnable closed;
   private final AtomicInteger holders = new AtomicInteger(1);
 
-  Blob(Digest digest, FileChannel channel, long size, Runnable closed) {
+  Blob(Blobs blobs, Digest digest, FileChannel channel, long size) {
+    this.blobs = blobs;
     this.digest = digest;
     this.channel = channel;
     this.size = size;
-    this.closed = closed;
   }
 
   /** Returns the digest of the content. */
@@ -53,6 +55,39 @@ public final class Blob implements AutoCloseable {
     return content.array();
   }
 
+  /**
+   * Returns the whole content, verified; for blobs known to be small.
+   *
+   * @return empty if the stored copy is damaged; then the blob is not stored any longer, and may be
+   *     asked for again
+   * @throws IOException if the content cannot be read and is not known to be damaged
+   */
+  public Optional<byte[]> readVerified() throws IOException {
+    try {
+      byte[] content = readAll();
+      if (Digest.of(digest.algorithm(), content).equals(digest)) {
+        return Optional.of(content);
+      }
+    } catch (ClosedChannelException e) {
+      throw e;
+    } catch (IOException e) {
+      if (blobs.verify(digest, BlobVerifier.Pace.NONE).isEmpty()) {
+        throw e;
+      }
+      return Optional.empty();
+    }
+    blobs.verify(digest, BlobVerifier.Pace.NONE);
+    return Optional.empty();
+  }
+
+  /**
+   * Has the stored copy verified soon, since reading it failed. Does not block and may be called on
+   * any thread, while the blob is open or later.
+   */
+  public void suspect() {
+    blobs.suspect(digest);
+  }
+
   /** Adds a holder; returns false if the file is closed already. */
   public boolean retain() {
     return holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
@@ -66,7 +101,7 @@ public final class Blob implements AutoCloseable {
       } catch (IOException e) {
         throw new UncheckedIOException("cannot close the file of " + digest, e);
       } finally {
-        closed.run();
+        blobs.closed(digest);
       }
     }
   }

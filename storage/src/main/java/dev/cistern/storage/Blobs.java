@@ -3,7 +3,9 @@ package dev.cistern.storage;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
+import dev.cistern.storage.Facts.DamageFact;
 import dev.cistern.storage.Facts.LinkFact;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -15,8 +17,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -51,6 +55,11 @@ public final class Blobs {
   private final InstantSource clock;
   private final Versions versions;
   private final Duration grace;
+  private final DamagedContent damaged;
+
+  /** What is being verified on a thread of its own. */
+  private final Set<Digest> suspects = ConcurrentHashMap.newKeySet();
+
   private final Object[] locks = new Object[LOCKS];
   private final ConcurrentHashMap<Digest, Integer> readers = new ConcurrentHashMap<>();
   private final ConcurrentHashMap<Digest, Integer> downloads = new ConcurrentHashMap<>();
@@ -66,7 +75,8 @@ public final class Blobs {
       Quarantine quarantine,
       InstantSource clock,
       Versions versions,
-      Duration grace) {
+      Duration grace,
+      DamagedContent damaged) {
     this.layout = layout;
     this.index = index;
     this.space = space;
@@ -74,6 +84,7 @@ public final class Blobs {
     this.clock = clock;
     this.versions = versions;
     this.grace = grace;
+    this.damaged = damaged;
     for (int i = 0; i < LOCKS; i++) {
       locks[i] = new Object();
     }
@@ -88,6 +99,15 @@ public final class Blobs {
   public OptionalLong size(Digest digest) {
     byte[] fact = index.get(Keys.blob(digest));
     return fact == null ? OptionalLong.empty() : OptionalLong.of(BlobFact.decode(fact).size());
+  }
+
+  /**
+   * Returns the size in bytes of the blob if it is stored and its file is there and has this size;
+   * one whose file is not as it should be is not stored from then on. Looks at the disk.
+   */
+  public OptionalLong presentSize(Digest digest) throws IOException {
+    OptionalLong size = size(digest);
+    return size.isPresent() && inspect(digest).isPresent() ? OptionalLong.empty() : size;
   }
 
   /**
@@ -144,6 +164,9 @@ public final class Blobs {
    * @return whether the content is here; it was so when the link was written
    */
   public boolean link(RepositoryName repository, Digest digest, Origin origin) throws IOException {
+    if (origin == Origin.PUSHED) {
+      inspect(digest);
+    }
     Instant now = clock.instant();
     return index.write(
         origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE,
@@ -183,6 +206,11 @@ public final class Blobs {
     }
   }
 
+  /** Ends what {@link #open} began. */
+  void closed(Digest digest) {
+    closed(readers, digest);
+  }
+
   /** Ends what {@link #partial} began. */
   void closed(Digest digest, GrowingFile file) throws IOException {
     try {
@@ -214,42 +242,31 @@ public final class Blobs {
     }
   }
 
-  /** Makes a whole and verified file the blob, durably, and links it. */
+  /**
+   * Makes a whole and verified file the blob, durably, and links it. It replaces the file that is
+   * there, which was verified once; whoever reads that one is not disturbed.
+   *
+   * @throws IOException also if the file is not as long as what was verified
+   */
   void commit(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
       throws IOException {
+    OptionalLong replaced;
     synchronized (lock(digest)) {
-      Stored stored =
-          isWhole(digest)
-              ? putFact(digest, file.length(), false, pushedTo)
-              : place(file, digest, pushedTo);
-      if (stored == Stored.GONE) {
-        stored = place(file, digest, pushedTo);
+      if (file.channel().size() != file.length()) {
+        throw new EOFException("the file of " + digest + " was cut while it was written");
       }
-      if (stored == Stored.NEW) {
-        space.found(file.length() - file.handOver());
-      } else {
-        file.remove();
+      layout.commit(file.path(), file.channel(), digest);
+      try {
+        replaced = putFact(digest, file.length(), pushedTo);
+      } catch (IOException | RuntimeException e) {
+        space.give(file.handOver()); // without its facts it counts as no content
+        throw e;
       }
+      space.found(file.length() - file.handOver());
+      replaced.ifPresent(space::give);
     }
-  }
-
-  /** What a commit came upon. */
-  private enum Stored {
-    NEW,
-    THERE_ALREADY,
-    /** It was there, and was evicted before this could be written. */
-    GONE
-  }
-
-  /** Moves the file to its place and writes the facts; without them it counts as no content. */
-  private Stored place(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
-      throws IOException {
-    layout.commit(file.path(), file.channel(), digest);
-    try {
-      return putFact(digest, file.length(), true, pushedTo);
-    } catch (IOException | RuntimeException e) {
-      space.give(file.handOver());
-      throw e;
+    if (replaced.isPresent()) {
+      renew(digest);
     }
   }
 
@@ -303,9 +320,9 @@ public final class Blobs {
       }
       Layout.sync(directory);
       long size = Files.size(layout.blob(digest));
-      if (putFact(digest, size, true, Optional.empty()) == Stored.NEW) {
-        space.found(size);
-      }
+      OptionalLong replaced = putFact(digest, size, Optional.empty());
+      space.found(size);
+      replaced.ifPresent(space::give);
       return true;
     }
   }
@@ -322,6 +339,7 @@ public final class Blobs {
   /** Removes a blob's fact; its file goes after the batch is synced. */
   static void removeFact(Index.Batch batch, Digest digest, long size) throws RocksDBException {
     batch.delete(Keys.blob(digest));
+    batch.delete(Keys.verified(digest));
     addBytes(batch, -size);
   }
 
@@ -359,73 +377,197 @@ public final class Blobs {
     try {
       channel = FileChannel.open(layout.blob(digest), StandardOpenOption.READ);
     } catch (NoSuchFileException e) {
-      forgetIfLost(digest);
+      inspect(digest);
       return Optional.empty();
     }
     if (channel.size() != size) {
       channel.close();
-      forgetIfLost(digest);
+      inspect(digest);
       return Optional.empty();
     }
-    return Optional.of(new Blob(digest, channel, size, () -> closed(readers, digest)));
+    return Optional.of(new Blob(this, digest, channel, size));
   }
 
-  /** Writes the facts of a commit; nothing if the blob was to be here and is not any more. */
-  private Stored putFact(
-      Digest digest, long size, boolean isPlaced, Optional<RepositoryName> pushedTo)
+  /** Writes the facts of a commit; returns the length of what it replaces. */
+  private OptionalLong putFact(Digest digest, long size, Optional<RepositoryName> pushedTo)
       throws IOException {
     Instant now = clock.instant();
     return index.write(
         Index.Durability.SYNCED,
         batch -> {
           byte[] key = Keys.blob(digest);
-          boolean isNew = batch.get(key) == null;
-          if (isNew && !isPlaced) {
-            return Stored.GONE;
-          }
-          if (isNew) {
-            batch.put(key, new BlobFact(size, now, now).encoded());
-            addBytes(batch, size);
-          }
+          byte[] value = batch.get(key);
+          Optional<BlobFact> old = Optional.ofNullable(value).map(BlobFact::decode);
+          batch.put(
+              key, new BlobFact(size, old.map(BlobFact::firstSeen).orElse(now), now).encoded());
+          batch.delete(Keys.verified(digest));
+          addBytes(batch, size - old.map(BlobFact::size).orElse(0L));
+          damaged.heal(
+              batch,
+              digest,
+              DamagedContent.Form.BLOB,
+              pushedTo.isPresent()
+                  ? DamagedContent.Healing.PUSHED
+                  : DamagedContent.Healing.REFETCHED);
           if (pushedTo.isPresent()) {
             putLink(batch, pushedTo.get(), digest, Origin.PUSHED, now);
           }
-          return isNew ? Stored.NEW : Stored.THERE_ALREADY;
+          return old.isPresent() ? OptionalLong.of(old.get().size()) : OptionalLong.empty();
         });
   }
 
-  /** Says whether the blob is stored and its file was not damaged from outside. */
-  private boolean isWhole(Digest digest) throws IOException {
-    OptionalLong size = size(digest);
-    try {
-      return size.isPresent() && Files.size(layout.blob(digest)) == size.getAsLong();
-    } catch (NoSuchFileException e) {
-      return false;
+  /**
+   * Has the stored copy verified on a thread of its own, since reading it failed, and has it closed
+   * by those who keep it open. Does not block; each blob is verified once at a time.
+   */
+  void suspect(Digest digest) {
+    if (suspects.add(digest)) {
+      Thread.ofVirtual().name("verify").start(() -> verifySuspect(digest));
     }
   }
 
-  /** The content was damaged from outside: forget it, so that it can be fetched or pushed again. */
-  private void forgetIfLost(Digest digest) throws IOException {
+  private void verifySuspect(Digest digest) {
+    try {
+      letGo(digest);
+      verify(digest, BlobVerifier.Pace.NONE);
+    } catch (IOException | RuntimeException e) {
+      LOG.atError().addKeyValue("digest", digest).setCause(e).log("blob not verified");
+    } finally {
+      suspects.remove(digest);
+    }
+  }
+
+  /**
+   * Looks whether the blob's file is there and has its length; if not, the blob is not stored from
+   * then on.
+   *
+   * @return what is wrong with it; empty also for a blob that is not stored
+   */
+  Optional<FindingKind> inspect(Digest digest) throws IOException {
+    OptionalLong size = size(digest);
+    if (size.isEmpty()) {
+      return Optional.empty();
+    }
+    Optional<BlobVerifier.Fault> fault =
+        BlobVerifier.inspect(layout.blob(digest), size.getAsLong());
+    return fault.isPresent() ? damaged(digest, fault.get()) : Optional.empty();
+  }
+
+  /**
+   * Reads the blob and notes that it was verified; if it is damaged, it is not stored from then on.
+   *
+   * @return what is wrong with it; empty also for a blob that is not stored
+   * @throws IOException if it cannot be found out
+   */
+  Optional<FindingKind> verify(Digest digest, BlobVerifier.Pace pace) throws IOException {
+    OptionalLong size = size(digest);
+    if (size.isEmpty()) {
+      return Optional.empty();
+    }
+    Optional<BlobVerifier.Fault> fault =
+        BlobVerifier.verify(layout.blob(digest), digest, size.getAsLong(), pace);
+    if (fault.isPresent()) {
+      return damaged(digest, fault.get());
+    }
+    noteVerified(digest);
+    return Optional.empty();
+  }
+
+  /** Returns when the blob was last verified: by a check, or when it came. */
+  static Instant lastVerified(Index index, Digest digest, BlobFact fact) {
+    byte[] noted = index.get(Keys.verified(digest));
+    Instant stored = fact.lastUsed();
+    Instant verified = noted == null ? stored : Instant.ofEpochMilli(bytes(noted));
+    return verified.isAfter(stored) ? verified : stored;
+  }
+
+  private void noteVerified(Digest digest) throws IOException {
+    long now = clock.instant().toEpochMilli();
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          if (batch.get(Keys.blob(digest)) != null) {
+            batch.put(Keys.verified(digest), bytes(now));
+          }
+          return true;
+        });
+  }
+
+  /**
+   * Notes that the file that was looked at is damaged, unless another has replaced it since: the
+   * blob is not stored from then on, in any repository, and its file is set aside.
+   *
+   * @return what is wrong, if the blob was stored until now
+   */
+  private Optional<FindingKind> damaged(Digest digest, BlobVerifier.Fault fault)
+      throws IOException {
+    Origin origin = origin(digest);
+    long size;
     synchronized (lock(digest)) {
-      OptionalLong size = size(digest);
-      if (size.isEmpty() || isWhole(digest)) {
-        return;
+      if (!Objects.equals(BlobVerifier.identity(layout.blob(digest)), fault.file())) {
+        return Optional.empty();
       }
-      LOG.atError().addKeyValue("digest", digest).log("blob lost: its file is gone or damaged");
-      boolean isForgotten =
-          index.write(
-              Index.Durability.SYNCED,
-              batch -> {
-                if (batch.get(Keys.blob(digest)) == null) {
-                  return false;
-                }
-                removeFact(batch, digest, size.getAsLong());
-                return true;
-              });
-      if (isForgotten) {
-        removeFile(digest, size.getAsLong());
+      size = putDamage(digest, fault.kind(), origin);
+      if (size < 0) {
+        return Optional.empty();
+      }
+      try {
+        quarantine.setAside(
+            layout.blob(digest),
+            Quarantine.nameOf(digest),
+            "the content is damaged: " + fault.reason(),
+            origin == Origin.PUSHED ? Quarantine.Retention.RESERVED : Quarantine.Retention.EXPIRES);
+      } finally {
+        space.give(size);
       }
     }
+    renew(digest);
+    DamagedContent.log(origin, digest, fault.reason());
+    return Optional.of(fault.kind());
+  }
+
+  /** Returns the size of the blob that is damaged from now on, or -1 if it is not stored. */
+  private long putDamage(Digest digest, FindingKind kind, Origin origin) throws IOException {
+    Instant now = clock.instant();
+    return index.write(
+        Index.Durability.SYNCED,
+        batch -> {
+          byte[] value = batch.get(Keys.blob(digest));
+          if (value == null) {
+            return -1L;
+          }
+          long size = BlobFact.decode(value).size();
+          removeFact(batch, digest, size);
+          damaged.add(
+              batch, digest, DamagedContent.Form.BLOB, new DamageFact(kind, origin, size, now));
+          return size;
+        });
+  }
+
+  /** Returns whether a client pushed the blob to some repository. */
+  private Origin origin(Digest digest) {
+    byte[] prefix = Keys.linkers(digest);
+    List<Index.Entry> page = index.page(prefix, prefix);
+    while (!page.isEmpty()) {
+      for (Index.Entry linker : page) {
+        var name = new RepositoryName(Keys.textAfter(prefix.length, linker.key()));
+        byte[] link = index.get(Keys.blobLink(name, digest));
+        if (link != null && LinkFact.decode(link).origin() == Origin.PUSHED) {
+          return Origin.PUSHED;
+        }
+      }
+      page = index.page(prefix, Keys.after(page.getLast().key()));
+    }
+    return Origin.CACHED;
+  }
+
+  /** Makes earlier answers with the blob wrong, in all repositories, and has its file closed. */
+  private void renew(Digest digest) throws IOException {
+    byte[] prefix = Keys.linkers(digest);
+    index.walk(
+        prefix,
+        (key, value) -> versions.changed(new RepositoryName(Keys.textAfter(prefix.length, key))));
+    letGo(digest);
   }
 
   private Object lock(Digest digest) {

@@ -13,6 +13,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -52,6 +53,12 @@ final class Facts {
         out.writeLong(lastUsed.toEpochMilli());
         out.write(bytes);
       });
+    }
+
+    /** Returns whether an encoded fact has these bytes. */
+    static boolean holds(byte[] value, byte[] bytes) {
+      int from = value.length - bytes.length;
+      return from > 0 && Arrays.equals(value, from, value.length, bytes, 0, bytes.length);
     }
 
     static ManifestFact decode(byte[] value) {
@@ -142,6 +149,35 @@ final class Facts {
 
     static ObjectFact decode(byte[] value) {
       return Facts.decode(value, in -> new ObjectFact(in.readLong(), in.readAllBytes()));
+    }
+  }
+
+  /**
+   * Content that was stored and whose stored copy is damaged.
+   *
+   * @param kind what is wrong with it
+   * @param size the length in bytes that it had when it was verified
+   * @param found when the damage was noticed
+   */
+  record DamageFact(FindingKind kind, Origin origin, long size, Instant found) {
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeUTF(kind.word());
+        out.writeByte(origin.code());
+        out.writeLong(size);
+        out.writeLong(found.toEpochMilli());
+      });
+    }
+
+    static DamageFact decode(byte[] value) {
+      return Facts.decode(
+          value,
+          in ->
+              new DamageFact(
+                  FindingKind.ofWord(in.readUTF()),
+                  readOrigin(in),
+                  in.readLong(),
+                  readInstant(in)));
     }
   }
 

@@ -30,13 +30,16 @@ final class Garbage {
 
   private final Index index;
   private final Blobs blobs;
+  private final DamagedContent damaged;
   private final Versions versions;
   private final InstantSource clock;
   private final LongAdder bytes = new LongAdder();
 
-  Garbage(Index index, Blobs blobs, Versions versions, InstantSource clock) {
+  Garbage(
+      Index index, Blobs blobs, DamagedContent damaged, Versions versions, InstantSource clock) {
     this.index = index;
     this.blobs = blobs;
+    this.damaged = damaged;
     this.versions = versions;
     this.clock = clock;
   }
@@ -75,6 +78,7 @@ final class Garbage {
                 !index.hasAny(Keys.linkers(Keys.digestAfter(1, key)))
                     && !index.hasAny(Keys.namers(Keys.digestAfter(1, key))),
             key -> removeBlob(Keys.digestAfter(1, key), limit));
+    forgetDamage();
     var collected = new Collected(manifests, links, removed, bytes.sum() - before);
     if (manifests + links + removed > 0) {
       LOG.atInfo()
@@ -98,6 +102,38 @@ final class Garbage {
       removeManifest(Keys.digestAfter(prefix.length, namer.key()));
     }
     return removeBlob(digest, Instant.MAX);
+  }
+
+  /** Forgets that content is damaged which nothing reaches: nobody will push it again. */
+  private void forgetDamage() throws IOException {
+    index.walk(
+        Keys.family(Keys.DAMAGE),
+        (key, value) -> {
+          if (key.length > 1) {
+            Digest digest = Keys.digestAfter(1, key);
+            DamagedContent.Form form = Keys.formOf(key);
+            if (!isReached(digest, form)) {
+              index.write(
+                  Index.Durability.VISIBLE,
+                  batch -> !isReached(batch, digest, form) && damaged.forget(batch, digest, form));
+            }
+          }
+        });
+  }
+
+  private boolean isReached(Digest digest, DamagedContent.Form form) {
+    return switch (form) {
+      case BLOB -> index.hasAny(Keys.linkers(digest)) || index.hasAny(Keys.namers(digest));
+      case MANIFEST -> index.hasAny(Keys.keepers(digest));
+    };
+  }
+
+  private static boolean isReached(Index.Batch batch, Digest digest, DamagedContent.Form form)
+      throws RocksDBException {
+    return switch (form) {
+      case BLOB -> batch.hasAny(Keys.linkers(digest)) || batch.hasAny(Keys.namers(digest));
+      case MANIFEST -> batch.hasAny(Keys.keepers(digest));
+    };
   }
 
   /** Returns how many bytes were collected since the store was opened. */

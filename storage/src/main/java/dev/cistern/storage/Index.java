@@ -123,6 +123,18 @@ final class Index implements AutoCloseable {
     }
   }
 
+  /** Returns what {@link #get} does; null also where the stored value is damaged. */
+  byte @Nullable [] getIntact(byte[] key) {
+    try {
+      return get(key);
+    } catch (IndexException e) {
+      if (e.isDamage()) {
+        return null;
+      }
+      throw e;
+    }
+  }
+
   /** Says whether a key starts with {@code prefix}. */
   boolean hasAny(byte[] prefix) {
     var found = new boolean[1];
@@ -378,6 +390,18 @@ final class Index implements AutoCloseable {
 
     byte @Nullable [] get(byte[] key) throws RocksDBException {
       return entries.getFromBatchAndDB(db, read, key);
+    }
+
+    /** Returns what {@link #get} does; null also where the stored value is damaged. */
+    byte @Nullable [] getIntact(byte[] key) throws RocksDBException {
+      try {
+        return get(key);
+      } catch (RocksDBException e) {
+        if (IndexException.isDamage(e)) {
+          return null;
+        }
+        throw e;
+      }
     }
 
     void put(byte[] key, byte[] value) throws RocksDBException {

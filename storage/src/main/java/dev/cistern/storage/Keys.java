@@ -28,11 +28,16 @@ import java.util.Arrays;
  * v                             the revision of the last change of an object, 8 bytes, big-endian
  * c                             bytes of all blobs                   8 bytes, big-endian
  * f                             the version of this format           1 byte
+ * d                             how many blobs are damaged           8 bytes, big-endian
+ * d DIGEST FORM                 the stored copy is damaged           {@link Facts.DamageFact}
+ * s                             when all content was last verified   8 bytes, big-endian
+ * s DIGEST                      when a blob was last verified        8 bytes, big-endian
  * </pre>
  *
  * The first byte is the letter. NAME, TAG, KIND and NAMESPACE are ASCII, so that keys sort as names
  * do, by bytes; the zero byte sorts before all that a name can hold. DIGEST is one byte for the
  * algorithm (0 sha256, 1 sha512) and the hash, so that its length is known from its first byte.
+ * FORM is one byte: 0 the file of a blob, 1 a manifest.
  */
 final class Keys {
   static final byte BLOB = 'b';
@@ -49,6 +54,8 @@ final class Keys {
   static final byte REVISION = 'v';
   static final byte BLOB_BYTES = 'c';
   static final byte FORMAT = 'f';
+  static final byte DAMAGE = 'd';
+  static final byte VERIFIED = 's';
 
   private static final byte KEEPER = 0;
   private static final byte LINKER = 1;
@@ -142,6 +149,21 @@ final class Keys {
 
   static byte[] namers(Digest named) {
     return join(HOLDER, digest(named), new byte[] {NAMER});
+  }
+
+  /** That the stored copy of a digest is damaged. */
+  static byte[] damage(Digest digest, DamagedContent.Form form) {
+    return join(DAMAGE, digest(digest), new byte[] {form.code()});
+  }
+
+  /** Returns the form of a key of {@link #damage}. */
+  static DamagedContent.Form formOf(byte[] key) {
+    return DamagedContent.Form.ofCode(key[key.length - 1]);
+  }
+
+  /** When a blob was last verified. */
+  static byte[] verified(Digest blob) {
+    return join(VERIFIED, digest(blob));
   }
 
   static byte[] object(ObjectName name) {

@@ -1,5 +1,7 @@
 package dev.cistern.storage;
 
+import java.util.Locale;
+
 /** Where content came from, which decides what may be done to it. */
 public enum Origin {
   /**
@@ -14,6 +16,11 @@ public enum Origin {
 
   Origin(int code) {
     this.code = code;
+  }
+
+  /** Returns the name in reports, such as {@code pushed}. */
+  public String word() {
+    return name().toLowerCase(Locale.ROOT);
   }
 
   int code() {

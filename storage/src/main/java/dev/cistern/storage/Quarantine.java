@@ -244,6 +244,9 @@ final class Quarantine {
   }
 
   private static boolean isWhole(Path file, Digest digest) throws IOException {
+    if (!Files.isRegularFile(file)) {
+      return false;
+    }
     MessageDigest hash = digest.algorithm().newHash();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       ByteBuffer buffer = ByteBuffer.allocate(READ_BYTES);

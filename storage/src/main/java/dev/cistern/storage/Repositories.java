@@ -10,10 +10,12 @@ import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
+import dev.cistern.storage.Facts.DamageFact;
 import dev.cistern.storage.Facts.LinkFact;
 import dev.cistern.storage.Facts.ManifestFact;
 import dev.cistern.storage.Facts.TagFact;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -25,7 +27,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiPredicate;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the repositories hold: manifests, tags, referrers. One write makes a manifest, its links,
@@ -34,6 +39,7 @@ import org.rocksdb.RocksDBException;
  * <p>Safe for all threads; reads take microseconds, writes wait for the index.
  */
 public final class Repositories {
+  private static final Logger LOG = LoggerFactory.getLogger(Repositories.class);
   private static final byte[] EMPTY = {};
 
   private final Index index;
@@ -42,6 +48,7 @@ public final class Repositories {
   private final Uses uses;
   private final Eviction eviction;
   private final Objects objects;
+  private final DamagedContent damaged;
 
   Repositories(
       Index index,
@@ -49,13 +56,15 @@ public final class Repositories {
       Versions versions,
       Uses uses,
       Eviction eviction,
-      Objects objects) {
+      Objects objects,
+      DamagedContent damaged) {
     this.index = index;
     this.clock = clock;
     this.versions = versions;
     this.uses = uses;
     this.eviction = eviction;
     this.objects = objects;
+    this.damaged = damaged;
   }
 
   /** Returns a number that moves with every change that makes earlier answers of it wrong. */
@@ -73,17 +82,67 @@ public final class Repositories {
     return index.get(Keys.repository(repository)) != null;
   }
 
-  /** Returns the manifest, if it is here and {@code repository} links it. */
+  /** Returns whether the repository links the manifest, whether its bytes are stored or not. */
+  public boolean keeps(RepositoryName repository, Digest digest) {
+    return index.get(Keys.manifestLink(repository, digest)) != null;
+  }
+
+  /**
+   * Returns the manifest, if it is stored and {@code repository} links it. Its bytes are hashed:
+   * one that is damaged is not stored.
+   */
   public Optional<StoredManifest> manifest(RepositoryName repository, Digest digest) {
     if (index.get(Keys.manifestLink(repository, digest)) == null) {
       return Optional.empty();
     }
-    byte[] value = index.get(Keys.manifest(digest));
+    byte @Nullable [] value = index.getIntact(Keys.manifest(digest));
+    Optional<StoredManifest> stored = intact(digest, value);
+    if (stored.isEmpty() && !damaged.isDamagedManifest(digest)) {
+      noteDamage(repository, digest, value);
+    }
+    return stored;
+  }
+
+  /** Returns a stored manifest if its bytes have its digest. */
+  private static Optional<StoredManifest> intact(Digest digest, byte @Nullable [] value) {
     if (value == null) {
       return Optional.empty();
     }
-    ManifestFact fact = ManifestFact.decode(value);
-    return Optional.of(new StoredManifest(digest, fact.mediaType(), fact.bytes()));
+    try {
+      ManifestFact fact = ManifestFact.decode(value);
+      return Digest.of(digest.algorithm(), fact.bytes()).equals(digest)
+          ? Optional.of(new StoredManifest(digest, fact.mediaType(), fact.bytes()))
+          : Optional.empty();
+    } catch (UncheckedIOException | OciException e) {
+      return Optional.empty(); // it is no manifest fact any longer
+    }
+  }
+
+  /** Notes that a manifest that the repository links is damaged, unless it was replaced since. */
+  private void noteDamage(RepositoryName repository, Digest digest, byte @Nullable [] value) {
+    FindingKind kind = value == null ? FindingKind.MISSING_CONTENT : FindingKind.WRONG_DIGEST;
+    Instant now = clock.instant();
+    try {
+      index
+          .write(
+              Index.Durability.SYNCED,
+              batch -> {
+                byte[] link = batch.get(Keys.manifestLink(repository, digest));
+                if (link == null || !Arrays.equals(value, batch.getIntact(Keys.manifest(digest)))) {
+                  return Optional.<Origin>empty();
+                }
+                Origin origin = LinkFact.decode(link).origin();
+                damaged.add(
+                    batch,
+                    digest,
+                    DamagedContent.Form.MANIFEST,
+                    new DamageFact(kind, origin, value == null ? 0 : value.length, now));
+                return Optional.of(origin);
+              })
+          .ifPresent(origin -> DamagedContent.log(origin, digest, "the manifest is not intact"));
+    } catch (IOException e) {
+      LOG.atError().addKeyValue("digest", digest).setCause(e).log("damage not noted");
+    }
   }
 
   /** Says whether a manifest of the repository names {@code digest}. */
@@ -167,6 +226,7 @@ public final class Repositories {
                 return false;
               }
               putManifest(batch, repository, stored, manifest, origin, now);
+              replaceManifest(batch, stored, origin, now);
               for (Tag tag : tags) {
                 putTag(batch, repository, tag, new TagFact(stored.digest(), origin, now));
               }
@@ -493,6 +553,21 @@ public final class Repositories {
     return new StoredTag(fact.digest(), fact.origin(), fact.checked());
   }
 
+  /** Has a manifest that was verified replace what is stored under its digest. */
+  private void replaceManifest(Index.Batch batch, StoredManifest stored, Origin origin, Instant now)
+      throws RocksDBException {
+    byte[] key = Keys.manifest(stored.digest());
+    byte[] value = batch.get(key);
+    if (value == null || !ManifestFact.holds(value, stored.bytes())) {
+      batch.put(key, new ManifestFact(stored.mediaType(), now, now, stored.bytes()).encoded());
+    }
+    damaged.heal(
+        batch,
+        stored.digest(),
+        DamagedContent.Form.MANIFEST,
+        origin == Origin.PUSHED ? DamagedContent.Healing.PUSHED : DamagedContent.Healing.REFETCHED);
+  }
+
   private static void putManifest(
       Index.Batch batch,
       RepositoryName repository,
@@ -502,7 +577,7 @@ public final class Repositories {
       Instant now)
       throws RocksDBException {
     Digest digest = stored.digest();
-    if (batch.get(Keys.manifest(digest)) == null) {
+    if (batch.getIntact(Keys.manifest(digest)) == null) {
       batch.put(
           Keys.manifest(digest),
           new ManifestFact(stored.mediaType(), now, now, stored.bytes()).encoded());

@@ -45,6 +45,7 @@ public final class Store implements AutoCloseable {
   private final Eviction eviction;
   private final Garbage garbage;
   private final Sweep sweep;
+  private final DamagedContent damaged;
   private final InstantSource clock;
 
   private Store(
@@ -64,12 +65,14 @@ public final class Store implements AutoCloseable {
     this.clock = clock;
     var versions = new Versions();
     this.uses = new Uses(index, clock);
-    this.blobs = new Blobs(layout, index, space, quarantine, clock, versions, limits.grace());
-    this.garbage = new Garbage(index, blobs, versions, clock);
+    this.damaged = new DamagedContent(index);
+    this.blobs =
+        new Blobs(layout, index, space, quarantine, clock, versions, limits.grace(), damaged);
+    this.garbage = new Garbage(index, blobs, damaged, versions, clock);
     this.eviction =
         new Eviction(layout, index, space, blobs, garbage, limits.grace(), clock, versions, uses);
     this.objects = new Objects(index);
-    this.repositories = new Repositories(index, clock, versions, uses, eviction, objects);
+    this.repositories = new Repositories(index, clock, versions, uses, eviction, objects, damaged);
     this.uploads = new Uploads(layout, index, space, blobs, clock);
     this.sweep = new Sweep(layout, index, space, blobs, quarantine);
     space.relieveWith(eviction);
@@ -118,6 +121,10 @@ public final class Store implements AutoCloseable {
 
   public Repositories repositories() {
     return repositories;
+  }
+
+  public DamagedContent damaged() {
+    return damaged;
   }
 
   public Uploads uploads() {

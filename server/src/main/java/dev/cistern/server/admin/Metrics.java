@@ -7,6 +7,8 @@ import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.Refusal;
 import dev.cistern.server.streams.ImportLoop;
 import dev.cistern.server.webhooks.Webhooks;
+import dev.cistern.storage.DamagedContent;
+import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
@@ -80,7 +82,7 @@ final class Metrics {
         .baseUnit("bytes")
         .description("Body bytes sent to clients")
         .register(registry);
-    count("cistern.aborted", "Replies whose client left before the end", traffic, Traffic::aborted);
+    aborted(traffic);
     count("cistern.fills.started", "Downloads from upstreams", mirror, Mirror::fillsStarted);
     count(
         "cistern.fills.wrong",
@@ -99,9 +101,43 @@ final class Metrics {
           c -> c.refused(why));
     }
     storage(parts.store());
+    damage(parts.store().damaged());
     imports(parts.imports());
     webhooks(parts.webhooks());
     jvm(registry);
+  }
+
+  private void aborted(Traffic traffic) {
+    String what = "Replies not sent to their end, by the side that ended them";
+    count("cistern.aborted", what, "side", "client", traffic, Traffic::cutByClient);
+    count("cistern.aborted", what, "side", "server", traffic, Traffic::cutByServer);
+  }
+
+  /** Damaged content and how it was healed. */
+  private void damage(DamagedContent damaged) {
+    gauge(
+        "cistern.damaged.blobs",
+        "Blobs whose stored copy is damaged and not replaced yet",
+        damaged,
+        DamagedContent::blobs);
+    for (Origin origin : Origin.values()) {
+      count(
+          "cistern.damaged",
+          "Stored blobs and manifests found damaged, by origin",
+          "origin",
+          origin.word(),
+          damaged,
+          d -> d.found(origin));
+    }
+    for (DamagedContent.Healing how : DamagedContent.Healing.values()) {
+      count(
+          "cistern.healed",
+          "Damaged blobs and manifests replaced by verified content",
+          "how",
+          how.word(),
+          damaged,
+          d -> d.healed(how));
+    }
   }
 
   private void imports(ImportLoop imports) {

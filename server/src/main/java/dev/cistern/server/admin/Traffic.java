@@ -2,6 +2,7 @@ package dev.cistern.server.admin;
 
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.server.http.Reply;
+import dev.cistern.server.http.Sent;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
@@ -16,7 +17,8 @@ public final class Traffic {
       new EnumMap<>(CacheStatus.Outcome.class);
   private final LongAdder bytes = new LongAdder();
   private final LongAdder nanos = new LongAdder();
-  private final LongAdder aborted = new LongAdder();
+  private final LongAdder cutByClient = new LongAdder();
+  private final LongAdder cutByServer = new LongAdder();
 
   public Traffic() {
     for (int i = 0; i < STATUS_CLASSES; i++) {
@@ -30,15 +32,16 @@ public final class Traffic {
   /**
    * Counts a reply.
    *
-   * @param sent body bytes, or -1 if the client left before the end
+   * @param took nanoseconds
    */
-  public void count(Reply reply, long sent, long took) {
+  public void count(Reply reply, Sent sent, long took) {
     byStatusClass[Math.min(reply.status() / 100, STATUS_CLASSES - 1)].increment();
     nanos.add(took);
-    if (sent < 0) {
-      aborted.increment();
-    } else {
-      bytes.add(sent);
+    bytes.add(sent.bytes());
+    switch (sent.ending()) {
+      case COMPLETE -> {}
+      case CUT_BY_CLIENT -> cutByClient.increment();
+      case CUT_BY_SERVER -> cutByServer.increment();
     }
     @Nullable CacheStatus cache = reply.cache();
     @Nullable LongAdder outcome = cache == null ? null : byOutcome.get(cache.outcome());
@@ -72,7 +75,11 @@ public final class Traffic {
     return nanos.sum();
   }
 
-  long aborted() {
-    return aborted.sum();
+  long cutByClient() {
+    return cutByClient.sum();
+  }
+
+  long cutByServer() {
+    return cutByServer.sum();
   }
 }

@@ -32,6 +32,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -97,6 +98,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private boolean isReplied;
     private @Nullable Reply refusal;
     private @Nullable ChannelPromise done;
+    private LongSupplier sent = () -> 0;
     private int room;
 
     Exchange(Request request, boolean isKeptAlive) {
@@ -264,7 +266,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     ChannelPromise done = context.newPromise();
     exchange.done = done;
     done.addListener(ended -> {
-      long sent = ended.isSuccess() ? length(reply, exchange.request.isHead()) : -1;
+      Sent sent = sent(exchange, reply, ended.isSuccess() ? null : ended.cause());
       end(exchange);
       handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
       if (isKeptAlive && ended.isSuccess()) {
@@ -280,7 +282,18 @@ final class Connection extends ChannelInboundHandlerAdapter {
       done.setFailure(left());
       return;
     }
-    writer.write(context, reply, isKeptAlive, exchange.request.isHead(), done);
+    exchange.sent = writer.write(context, reply, isKeptAlive, exchange.request.isHead(), done);
+  }
+
+  private static Sent sent(Exchange exchange, Reply reply, @Nullable Throwable failure) {
+    if (failure == null) {
+      boolean isHead = exchange.request.isHead();
+      return new Sent(isHead ? 0 : length(exchange, reply), Sent.Ending.COMPLETE);
+    }
+    boolean isOurs =
+        failure instanceof ReplyCutException || ReplyWriter.isCutByFile(reply, failure);
+    return new Sent(
+        exchange.sent.getAsLong(), isOurs ? Sent.Ending.CUT_BY_SERVER : Sent.Ending.CUT_BY_CLIENT);
   }
 
   /** Gives back what it took of what is limited. */
@@ -320,10 +333,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private static long length(Reply reply, boolean isHead) {
-    if (isHead) {
-      return 0;
-    }
+  private static long length(Exchange exchange, Reply reply) {
     return switch (reply.body()) {
       case ReplyBody.None none -> 0;
       case ReplyBody.Bytes(byte[] bytes) -> bytes.length;
@@ -333,7 +343,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       case ReplyBody.Following following ->
           (following.end() < 0 ? following.fill().size() : following.end()) - following.from();
       case ReplyBody.Direct(DirectBlob blob) -> Math.max(0, blob.count());
-      case ReplyBody.Pieces pieces -> pieces.sent().sum();
+      case ReplyBody.Pieces pieces -> exchange.sent.getAsLong();
     };
   }
 

@@ -50,7 +50,7 @@ final class FilePieces extends ChannelDuplexHandler {
 
   @Override
   public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
-    if (waiting.isEmpty() && !(message instanceof Tail.FileSection)) {
+    if (waiting.isEmpty() && !(message instanceof FileSection)) {
       context.write(message, promise);
     } else {
       waiting.add(new Waiting(message, promise));
@@ -71,7 +71,7 @@ final class FilePieces extends ChannelDuplexHandler {
 
   private void send(ChannelHandlerContext context) {
     if (!context.channel().isActive()) {
-      drop();
+      drop(new ClosedChannelException());
     }
     if (isSending || waiting.isEmpty()) {
       return;
@@ -88,7 +88,8 @@ final class FilePieces extends ChannelDuplexHandler {
         context.flush();
       }
     } catch (IOException e) {
-      context.close(); // something is missing in the middle of a reply
+      drop(new ReplyCutException(e)); // something is missing in the middle of a reply
+      context.close();
     } finally {
       isSending = false;
     }
@@ -97,7 +98,7 @@ final class FilePieces extends ChannelDuplexHandler {
   /** Returns how many bytes were read. */
   private int writeNext(ChannelHandlerContext context) throws IOException {
     Waiting first = waiting.element();
-    if (!(first.message instanceof Tail.FileSection section)) {
+    if (!(first.message instanceof FileSection section)) {
       waiting.remove();
       context.write(first.message, first.promise);
       return 0;
@@ -105,6 +106,7 @@ final class FilePieces extends ChannelDuplexHandler {
     ByteBuf piece = read(context, section, first.sent);
     int count = piece.readableBytes();
     first.sent += count;
+    section.addRead(count);
     if (first.sent < section.count()) {
       context.write(piece);
     } else {
@@ -115,7 +117,7 @@ final class FilePieces extends ChannelDuplexHandler {
     return count;
   }
 
-  private ByteBuf read(ChannelHandlerContext context, Tail.FileSection section, long from)
+  private ByteBuf read(ChannelHandlerContext context, FileSection section, long from)
       throws IOException {
     int count = (int) Math.min(pieceBytes.getAsInt(), section.count() - from);
     ByteBuf piece = context.alloc().directBuffer(count);
@@ -135,20 +137,20 @@ final class FilePieces extends ChannelDuplexHandler {
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
-    drop();
+    drop(new ClosedChannelException());
     context.fireChannelInactive();
   }
 
   @Override
   public void handlerRemoved(ChannelHandlerContext context) {
-    drop();
+    drop(new ClosedChannelException());
   }
 
-  private void drop() {
+  private void drop(IOException cause) {
     while (!waiting.isEmpty()) {
       Waiting next = waiting.remove();
       ReferenceCountUtil.release(next.message);
-      next.promise.tryFailure(new ClosedChannelException());
+      next.promise.tryFailure(cause);
     }
   }
 }

@@ -20,5 +20,5 @@ public interface Handler {
   Reply refused(Refusal why);
 
   /** Is told of each request when the last byte of its reply is out, or the client is gone. */
-  void done(Request request, Reply reply, long bytes, long nanos);
+  void done(Request request, Reply reply, Sent sent, long nanos);
 }

@@ -53,7 +53,7 @@ final class Redirect implements Handler {
   }
 
   @Override
-  public void done(Request request, Reply reply, long bytes, long nanos) {
-    served.done(request, reply, bytes, nanos);
+  public void done(Request request, Reply reply, Sent sent, long nanos) {
+    served.done(request, reply, sent, nanos);
   }
 }

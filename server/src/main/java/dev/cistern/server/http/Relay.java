@@ -27,6 +27,7 @@ final class Relay {
   private final ChannelHandlerContext context;
   private final Source source;
   private final ChannelPromise done;
+  private final LongAdder sent = new LongAdder();
 
   /** Gives what is to be sent; null at the end. */
   private interface Source {
@@ -63,15 +64,11 @@ final class Relay {
     }
   }
 
-  private record Made(ReplyBody.PieceSource pieces, LongAdder sent) implements Source {
+  private record Made(ReplyBody.PieceSource pieces) implements Source {
     @Override
     public @Nullable ByteBuf next() throws IOException, InterruptedException {
       byte @Nullable [] piece = pieces.next();
-      if (piece == null) {
-        return null;
-      }
-      sent.add(piece.length);
-      return Unpooled.wrappedBuffer(piece);
+      return piece == null ? null : Unpooled.wrappedBuffer(piece);
     }
 
     @Override
@@ -107,7 +104,7 @@ final class Relay {
    * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
    */
   static Relay of(ChannelHandlerContext context, ReplyBody.Pieces pieces, ChannelPromise done) {
-    return new Relay(context, new Made(pieces.source(), pieces.sent()), done);
+    return new Relay(context, new Made(pieces.source()), done);
   }
 
   void begin(Executor threads) {
@@ -119,14 +116,26 @@ final class Relay {
     threads.execute(this::run);
   }
 
+  /** Returns how many bytes were sent. */
+  long sent() {
+    return sent.sum();
+  }
+
+  private void cut(Throwable cause) {
+    done.tryFailure(new ReplyCutException(cause));
+    context.close();
+  }
+
   /** Runs on a virtual thread. */
   private void run() {
     try {
       for (ByteBuf next = source.next(); next != null; next = source.next()) {
+        int count = next.readableBytes();
         if (!context.writeAndFlush(new DefaultHttpContent(next)).await().isSuccess()) {
           context.close();
           return;
         }
+        sent.add(count);
       }
       context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
     } catch (IOException e) {
@@ -134,13 +143,13 @@ final class Relay {
           .addKeyValue("of", source.name())
           .addKeyValue("reason", e.getMessage())
           .log("reply cut");
-      context.close();
+      cut(e);
     } catch (RuntimeException e) {
       LOG.atError().addKeyValue("of", source.name()).setCause(e).log("reply broke");
-      context.close();
+      cut(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      context.close();
+      cut(e);
     } finally {
       source.close();
     }

@@ -5,7 +5,6 @@ import dev.cistern.mirror.Fill;
 import dev.cistern.storage.Blob;
 import java.io.IOException;
 import java.util.List;
-import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /** The content of a reply. Whoever makes one with a blob or a fill hands its hold over with it. */
@@ -40,16 +39,8 @@ public sealed interface ReplyBody {
   /** What comes from an upstream for this reply alone. */
   record Direct(DirectBlob blob) implements ReplyBody {}
 
-  /**
-   * What is made while it is sent, of a length that nobody knows.
-   *
-   * @param sent how many bytes were given out so far
-   */
-  record Pieces(PieceSource source, LongAdder sent) implements ReplyBody {
-    public Pieces(PieceSource source) {
-      this(source, new LongAdder());
-    }
-  }
+  /** What is made while it is sent, of a length that nobody knows. */
+  record Pieces(PieceSource source) implements ReplyBody {}
 
   /** Where pieces come from. Used by one virtual thread, but for {@link #close}. */
   interface PieceSource extends AutoCloseable {

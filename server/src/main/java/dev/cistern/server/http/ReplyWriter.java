@@ -21,8 +21,12 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The one place that writes replies. Runs on the connection's event loop: bytes from memory, files
@@ -31,6 +35,7 @@ import java.util.concurrent.Executor;
  */
 @SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
 final class ReplyWriter {
+  private static final Logger LOG = LoggerFactory.getLogger(ReplyWriter.class);
   private static final HttpHeadersFactory HEADERS =
       DefaultHttpHeadersFactory.headersFactory().withValidation(false);
   private static final DateTimeFormatter IMF_DATE =
@@ -56,14 +61,15 @@ final class ReplyWriter {
    *
    * @param done is fulfilled when the last byte is with the kernel; the caller lets it fail when
    *     the client leaves before
+   * @return says how many bytes of the body were sent so far, as far as that is known
    */
-  void write(
+  LongSupplier write(
       ChannelHandlerContext context,
       Reply reply,
       boolean isKeptAlive,
       boolean isHead,
       ChannelPromise done) {
-    switch (reply.body()) {
+    return switch (reply.body()) {
       case ReplyBody.None(long length) ->
           writeAll(context, reply, isKeptAlive, Unpooled.EMPTY_BUFFER, length, done);
       case ReplyBody.Bytes(byte[] bytes) ->
@@ -75,27 +81,35 @@ final class ReplyWriter {
               bytes.length,
               done);
       case ReplyBody.FilePart(Blob blob, long from, long count) -> {
+        var section = new FileSection(blob.channel(), from, count);
         hold(context, blob, done);
         context.write(head(reply, isKeptAlive, count));
-        context.write(new Tail.FileSection(blob.channel(), from, count));
+        context.write(section);
         context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
+        yield section::sent;
       }
       case ReplyBody.FileParts parts -> writeParts(context, reply, isKeptAlive, parts, done);
       case ReplyBody.Following following -> {
         long length = following.end() < 0 ? -1 : following.end() - following.from();
         context.writeAndFlush(head(reply, isKeptAlive, length));
-        new Tail(context, following.fill(), following.from(), following.end(), threads, done)
-            .begin();
+        var tail =
+            new Tail(context, following.fill(), following.from(), following.end(), threads, done);
+        tail.begin();
+        yield tail::sent;
       }
       case ReplyBody.Direct(DirectBlob blob) -> {
         context.writeAndFlush(head(reply, isKeptAlive, blob.count()));
-        Relay.of(context, blob, done).begin(threads);
+        Relay relay = Relay.of(context, blob, done);
+        relay.begin(threads);
+        yield relay::sent;
       }
       case ReplyBody.Pieces pieces -> {
         context.writeAndFlush(head(reply, isKeptAlive, -1));
-        Relay.of(context, pieces, done).begin(threads);
+        Relay relay = Relay.of(context, pieces, done);
+        relay.begin(threads);
+        yield relay::sent;
       }
-    }
+    };
   }
 
   /** Gives back what a reply holds that will not be written. */
@@ -116,11 +130,29 @@ final class ReplyWriter {
     NativeTransport.cork(context.channel(), true);
     done.addListener(ended -> {
       NativeTransport.cork(context.channel(), false);
+      if (!ended.isSuccess() && FileSection.isAtFault(blob.channel(), blob.size(), ended.cause())) {
+        LOG.atError()
+            .addKeyValue("digest", blob.digest())
+            .addKeyValue("reason", "its file cannot be read to the end")
+            .log("reply cut");
+        blob.suspect();
+      }
       blob.release();
     });
   }
 
-  private void writeAll(
+  /** Returns whether a reply failed because a file that it sends is damaged. */
+  static boolean isCutByFile(Reply reply, Throwable failure) {
+    return switch (reply.body()) {
+      case ReplyBody.FilePart part ->
+          FileSection.isAtFault(part.blob().channel(), part.blob().size(), failure);
+      case ReplyBody.FileParts parts ->
+          FileSection.isAtFault(parts.blob().channel(), parts.blob().size(), failure);
+      default -> false;
+    };
+  }
+
+  private LongSupplier writeAll(
       ChannelHandlerContext context,
       Reply reply,
       boolean isKeptAlive,
@@ -139,26 +171,32 @@ final class ReplyWriter {
       response.headers().set(HttpHeaderNames.CONTENT_LENGTH, Long.toString(length));
     }
     context.writeAndFlush(response, done);
+    return () -> 0;
   }
 
-  private void writeParts(
+  private LongSupplier writeParts(
       ChannelHandlerContext context,
       Reply reply,
       boolean isKeptAlive,
       ReplyBody.FileParts parts,
       ChannelPromise done) {
+    List<FileSection> sections =
+        parts.parts().stream()
+            .map(part -> new FileSection(parts.blob().channel(), part.from(), part.count()))
+            .toList();
     hold(context, parts.blob(), done);
     long length = parts.end().length;
     for (ReplyBody.Part part : parts.parts()) {
       length += part.head().length + part.count();
     }
     context.write(head(reply, isKeptAlive, length));
-    for (ReplyBody.Part part : parts.parts()) {
-      context.write(new DefaultHttpContent(Unpooled.wrappedBuffer(part.head())));
-      context.write(new Tail.FileSection(parts.blob().channel(), part.from(), part.count()));
+    for (int i = 0; i < sections.size(); i++) {
+      context.write(new DefaultHttpContent(Unpooled.wrappedBuffer(parts.parts().get(i).head())));
+      context.write(sections.get(i));
     }
     context.write(new DefaultHttpContent(Unpooled.wrappedBuffer(parts.end())));
     context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
+    return () -> sections.stream().mapToLong(FileSection::sent).sum();
   }
 
   private DefaultHttpResponse head(Reply reply, boolean isKeptAlive, long length) {

@@ -3,12 +3,11 @@ package dev.cistern.server.http;
 import dev.cistern.mirror.Fill;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
-import io.netty.channel.DefaultFileRegion;
 import io.netty.handler.codec.http.LastHttpContent;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,7 +28,10 @@ final class Tail {
   private final ChannelPromise done;
   private final AtomicBoolean isScheduled = new AtomicBoolean();
   private final Runnable wake = this::wake;
+  private final long from;
   private long sent;
+  private @Nullable FileSection writing;
+  private volatile @Nullable Relay rest;
   private boolean isWriting;
 
   /**
@@ -47,6 +49,7 @@ final class Tail {
     this.context = context;
     this.threads = threads;
     this.fill = fill;
+    this.from = from;
     this.sent = from;
     this.end = end;
     this.done = done;
@@ -87,8 +90,23 @@ final class Tail {
     } else if (isFailed && fill.isOverflown() && (end < 0 || end == fill.size())) {
       goOn();
     } else if (isFailed) {
-      context.close();
+      cut(new IOException("the download failed"));
     }
+  }
+
+  /** Returns how many bytes were sent. */
+  long sent() {
+    FileSection section = writing;
+    Relay relay = rest;
+    return sent
+        - from
+        + (section == null ? 0 : section.sent())
+        + (relay == null ? 0 : relay.sent());
+  }
+
+  private void cut(Throwable cause) {
+    done.tryFailure(new ReplyCutException(cause));
+    context.close();
   }
 
   /** There was no room for the rest: it comes straight from the upstream. */
@@ -96,49 +114,40 @@ final class Tail {
     isWriting = true;
     threads.execute(() -> {
       try {
-        Relay.of(context, fill.rest(sent), done).begin(threads);
+        Relay relay = Relay.of(context, fill.rest(sent), done);
+        rest = relay;
+        relay.begin(threads);
       } catch (IOException e) {
         LOG.atWarn()
             .addKeyValue("digest", fill.digest())
             .addKeyValue("reason", e.getMessage())
             .log("reply cut");
-        context.close();
+        cut(e);
       }
     });
   }
 
   private void write(long count) {
     isWriting = true;
+    var section = new FileSection(fill.channel(), sent, count);
+    writing = section;
     context
-        .writeAndFlush(new FileSection(fill.channel(), sent, count))
+        .writeAndFlush(section)
         .addListener(written -> {
           isWriting = false;
           if (written.isSuccess()) {
+            writing = null;
             sent += count;
             send();
+          } else if (section.isAtFault(written.cause())) {
+            LOG.atError()
+                .addKeyValue("digest", fill.digest())
+                .addKeyValue("reason", "the file of the download cannot be read")
+                .log("reply cut");
+            cut(written.cause());
           } else {
             context.close();
           }
         });
-  }
-
-  /** A part of a file that others read too: sending it does not close it. */
-  static final class FileSection extends DefaultFileRegion {
-    private final FileChannel file;
-
-    FileSection(FileChannel file, long position, long count) {
-      super(file, position, count);
-      this.file = file;
-    }
-
-    /** Returns the open file; read it at positions only. */
-    FileChannel file() {
-      return file;
-    }
-
-    @Override
-    protected void deallocate() {
-      // The file belongs to the blob or the fill.
-    }
   }
 }

@@ -42,48 +42,62 @@ final class BlobEndpoint {
     }
     Wanted wanted = Content.wanted(request, digest, () -> size(location, digest));
     store.blobs().keep(location.repository(), digest);
+    while (true) { // a stored copy may turn out to be damaged; it is not stored then
+      Optional<Reply> reply = answer(location, digest, wanted, request);
+      if (reply.isPresent()) {
+        return reply.get();
+      }
+    }
+  }
+
+  private Optional<Reply> answer(Location location, Digest digest, Wanted wanted, Request request)
+      throws IOException {
     long version = hot.version(location.repository(), location.copies());
     return switch (mirror.blob(location, digest, wanted)) {
       case BlobAnswer.Stored(Blob blob, CacheStatus status) -> {
         try (blob) {
-          Content content = content(blob);
-          hot.keep(
-              request,
-              new HotContent.Entry(
-                  location.repository(),
-                  location.copies(),
-                  digest.toString(),
-                  version,
-                  () -> {},
-                  Optional.empty(),
-                  location.namespace(),
-                  status,
-                  content));
-          yield named(content.reply(request).cache(status), location);
+          yield content(blob)
+              .map(content -> {
+                hot.keep(
+                    request,
+                    new HotContent.Entry(
+                        location.repository(),
+                        location.copies(),
+                        digest.toString(),
+                        version,
+                        () -> {},
+                        Optional.empty(),
+                        location.namespace(),
+                        status,
+                        content));
+                return named(content.reply(request).cache(status), location);
+              });
         }
       }
       case BlobAnswer.Filling(Fill fill, CacheStatus status) ->
-          coming(
-              new Content(
-                  fill.digest(),
-                  MediaType.OCTET_STREAM,
-                  fill.size(),
-                  new Content.Source.Growing(fill)),
-              request,
-              status,
-              location,
-              fill::release);
+          Optional.of(
+              coming(
+                  new Content(
+                      fill.digest(),
+                      MediaType.OCTET_STREAM,
+                      fill.size(),
+                      new Content.Source.Growing(fill)),
+                  request,
+                  status,
+                  location,
+                  fill::release));
       case BlobAnswer.Passing(DirectBlob blob, CacheStatus status) ->
-          coming(
-              new Content(
-                  blob.digest(),
-                  MediaType.OCTET_STREAM,
-                  blob.size(),
-                  new Content.Source.Direct(blob)),
-              request,
-              status,
-              location,
-              blob::close);
+          Optional.of(
+              coming(
+                  new Content(
+                      blob.digest(),
+                      MediaType.OCTET_STREAM,
+                      blob.size(),
+                      new Content.Source.Direct(blob)),
+                  request,
+                  status,
+                  location,
+                  blob::close));
     };
   }
 
@@ -127,14 +141,14 @@ final class BlobEndpoint {
     }
   }
 
-  private static Content content(Blob blob) throws IOException {
-    return new Content(
-        blob.digest(),
-        MediaType.OCTET_STREAM,
-        blob.size(),
+  /** Returns what is sent of a stored blob; empty if it is damaged, and so not stored. */
+  private static Optional<Content> content(Blob blob) throws IOException {
+    Optional<Content.Source> source =
         blob.size() <= SMALL_BYTES
-            ? new Content.Source.Memory(blob.readAll())
-            : new Content.Source.File(blob));
+            ? blob.readVerified().map(Content.Source.Memory::new)
+            : Optional.of(new Content.Source.File(blob));
+    return source.map(
+        bytes -> new Content(blob.digest(), MediaType.OCTET_STREAM, blob.size(), bytes));
   }
 
   private static Reply named(Reply reply, Location location) {

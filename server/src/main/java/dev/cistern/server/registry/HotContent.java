@@ -113,14 +113,9 @@ final class HotContent {
     }
   }
 
-  /** Lets go of the file of a blob. Replies that send it hold it themselves. */
+  /** Lets go of a blob, in memory or as a file. Replies that send it hold it themselves. */
   void letGo(Digest digest) {
-    entries
-        .asMap()
-        .values()
-        .removeIf(entry ->
-            entry.content.source() instanceof Content.Source.File
-                && entry.content.digest().equals(digest));
+    entries.asMap().values().removeIf(entry -> entry.content.digest().equals(digest));
   }
 
   void close() {

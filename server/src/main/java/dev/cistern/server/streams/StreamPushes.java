@@ -215,7 +215,7 @@ public final class StreamPushes {
       return Optional.empty();
     }
     try (Blob config = blob.get()) {
-      return Optional.of(config.readAll());
+      return config.readVerified();
     }
   }
 

@@ -1,0 +1,168 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.storage.Facts.DamageFact;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDBException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The content whose stored copy is known to be damaged. It counts as not stored until verified
+ * content replaces it; that it was stored is remembered here, so that clients are told to push it
+ * again.
+ *
+ * <p>Safe for all threads. The number of damaged blobs is a fact, the other counts are those of
+ * this process.
+ */
+public final class DamagedContent {
+  private static final Logger LOG = LoggerFactory.getLogger(DamagedContent.class);
+
+  private final Index index;
+  private final Map<Origin, LongAdder> found = new EnumMap<>(Origin.class);
+  private final Map<Healing, LongAdder> healed = new EnumMap<>(Healing.class);
+
+  /** How damaged content is replaced. */
+  public enum Healing {
+    /** It was fetched from an upstream again. */
+    REFETCHED,
+    /** A client pushed it again. */
+    PUSHED;
+
+    /** Returns the name in metrics, such as {@code refetched}. */
+    public String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Whether content is the file of a blob or a manifest in the index. */
+  enum Form {
+    BLOB(0),
+    MANIFEST(1);
+
+    private final byte code;
+
+    Form(int code) {
+      this.code = (byte) code;
+    }
+
+    byte code() {
+      return code;
+    }
+
+    static Form ofCode(byte code) {
+      return switch (code) {
+        case 0 -> BLOB;
+        case 1 -> MANIFEST;
+        default -> throw new IllegalArgumentException("no form has the code " + code);
+      };
+    }
+  }
+
+  DamagedContent(Index index) {
+    this.index = index;
+    for (Origin origin : Origin.values()) {
+      found.put(origin, new LongAdder());
+    }
+    for (Healing how : Healing.values()) {
+      healed.put(how, new LongAdder());
+    }
+  }
+
+  /** Returns whether a blob was stored and its stored copy is damaged. */
+  public boolean isDamagedBlob(Digest digest) {
+    return find(digest, Form.BLOB).isPresent();
+  }
+
+  /** Returns whether a manifest was stored and its stored copy is damaged. */
+  public boolean isDamagedManifest(Digest digest) {
+    return find(digest, Form.MANIFEST).isPresent();
+  }
+
+  /** Returns the number of blobs whose stored copy is damaged. */
+  public long blobs() {
+    return count(index.get(Keys.family(Keys.DAMAGE)));
+  }
+
+  /** Returns how much content of an origin was found damaged since the store was opened. */
+  public long found(Origin origin) {
+    return count(found, origin);
+  }
+
+  /** Returns how much damaged content was replaced since the store was opened. */
+  public long healed(Healing how) {
+    return count(healed, how);
+  }
+
+  Optional<DamageFact> find(Digest digest, Form form) {
+    return Optional.ofNullable(index.get(Keys.damage(digest, form))).map(DamageFact::decode);
+  }
+
+  /** Writes that content is damaged; it is counted when it was not known to be. */
+  void add(Index.Batch batch, Digest digest, Form form, DamageFact fact) throws RocksDBException {
+    byte[] key = Keys.damage(digest, form);
+    boolean isNew = batch.get(key) == null;
+    batch.put(key, fact.encoded());
+    if (isNew) {
+      addToCount(batch, form, 1);
+      batch.afterwards(() -> increment(found, fact.origin()));
+    }
+  }
+
+  /** Removes what {@link #add} wrote, if there is something, since the content is replaced. */
+  void heal(Index.Batch batch, Digest digest, Form form, Healing how) throws RocksDBException {
+    if (forget(batch, digest, form)) {
+      batch.afterwards(() -> increment(healed, how));
+    }
+  }
+
+  /** Removes what {@link #add} wrote; returns whether there was something. */
+  boolean forget(Index.Batch batch, Digest digest, Form form) throws RocksDBException {
+    byte[] key = Keys.damage(digest, form);
+    if (batch.get(key) == null) {
+      return false;
+    }
+    batch.delete(key);
+    addToCount(batch, form, -1);
+    return true;
+  }
+
+  /** Says what was found: an error where a client has to push it again. */
+  static void log(Origin origin, Digest digest, String reason) {
+    (origin == Origin.PUSHED ? LOG.atError() : LOG.atWarn())
+        .addKeyValue("digest", digest)
+        .addKeyValue("origin", origin.word())
+        .addKeyValue("reason", reason)
+        .log("damaged content found");
+  }
+
+  private static void addToCount(Index.Batch batch, Form form, int change) throws RocksDBException {
+    if (form == Form.BLOB) {
+      byte[] key = Keys.family(Keys.DAMAGE);
+      batch.put(key, Blobs.bytes(count(batch.get(key)) + change));
+    }
+  }
+
+  private static long count(byte @Nullable [] value) {
+    return Blobs.bytes(value);
+  }
+
+  private static <K extends Enum<K>> long count(Map<K, LongAdder> counts, K key) {
+    LongAdder count = counts.get(key);
+    return count == null ? 0 : count.sum();
+  }
+
+  private static <K extends Enum<K>> void increment(Map<K, LongAdder> counts, K key) {
+    counts.computeIfPresent(
+        key,
+        (same, count) -> {
+          count.increment();
+          return count;
+        });
+  }
+}
