@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
@@ -52,6 +53,7 @@ public final class Blobs {
   private final Index index;
   private final Space space;
   private final Quarantine quarantine;
+  private final BooleanSupplier isRepaired;
   private final InstantSource clock;
   private final Versions versions;
   private final Duration grace;
@@ -73,6 +75,7 @@ public final class Blobs {
       Index index,
       Space space,
       Quarantine quarantine,
+      BooleanSupplier isRepaired,
       InstantSource clock,
       Versions versions,
       Duration grace,
@@ -81,6 +84,7 @@ public final class Blobs {
     this.index = index;
     this.space = space;
     this.quarantine = quarantine;
+    this.isRepaired = isRepaired;
     this.clock = clock;
     this.versions = versions;
     this.grace = grace;
@@ -288,11 +292,16 @@ public final class Blobs {
     return closings.get();
   }
 
-  /** Removes the file of a blob whose fact is gone, durably, unless the blob has come back. */
+  /**
+   * Removes the file of a blob whose fact is gone, durably, unless the blob has come back. If the
+   * index has lost facts ({@link Store#repair}), the file is set aside.
+   */
   void removeFile(Digest digest, long size) throws IOException {
     try {
       synchronized (lock(digest)) {
-        if (index.get(Keys.blob(digest)) == null) {
+        if (isRepaired.getAsBoolean()) {
+          setAsideUnknown(digest, "removed after the index had lost facts");
+        } else if (index.get(Keys.blob(digest)) == null) {
           Files.deleteIfExists(layout.blob(digest));
         }
       }

@@ -24,8 +24,20 @@ final class Format {
   private Format() {}
 
   /**
-   * @throws IOException if a newer version wrote the index
+   * @throws StoreRefusedException if a newer version wrote the index; it was not changed
    */
+  static void check(Index index) throws StoreRefusedException {
+    byte[] mark = index.get(Keys.family(Keys.FORMAT));
+    if (mark != null && mark[0] != VERSION) {
+      throw new StoreRefusedException(
+          "a newer Cistern wrote the index, in format "
+              + mark[0]
+              + "; this one knows formats up to "
+              + VERSION);
+    }
+  }
+
+  /** Brings an index that {@link #check} has accepted to this format. */
   static void upgrade(Index index) throws IOException {
     byte[] mark = index.get(Keys.family(Keys.FORMAT));
     if (mark == null) {
@@ -39,12 +51,6 @@ final class Format {
             batch.put(Keys.family(Keys.FORMAT), new byte[] {VERSION});
             return true;
           });
-    } else if (mark[0] != VERSION) {
-      throw new IOException(
-          "a newer Cistern wrote the index, in format "
-              + mark[0]
-              + "; this one knows formats up to "
-              + VERSION);
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.cistern.storage;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,11 +14,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.BlockBasedTableConfig;
-import org.rocksdb.BloomFilter;
-import org.rocksdb.CompressionType;
-import org.rocksdb.InfoLogLevel;
-import org.rocksdb.Options;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -24,6 +21,8 @@ import org.rocksdb.RocksIterator;
 import org.rocksdb.Status;
 import org.rocksdb.WriteBatchWithIndex;
 import org.rocksdb.WriteOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The facts, in RocksDB.
@@ -34,8 +33,12 @@ import org.rocksdb.WriteOptions;
  * the same time become one batch and one sync of the log, which is why many pushes at once cost
  * little more than one. A change that throws leaves no trace, and its neighbours in the batch are
  * not affected.
+ *
+ * <p>Each group leaves its sequence number in the {@link SequenceMark} before it is acknowledged.
  */
 final class Index implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Index.class);
+
   /** When a write is acknowledged. */
   enum Durability {
     /** When it survives a power cut. */
@@ -65,12 +68,10 @@ final class Index implements AutoCloseable {
   private static final int MOST_CHANGES_A_BATCH = 512;
   private static final int MOST_A_PAGE = 1_000;
   private static final int MOST_BYTES_A_PAGE = 1 << 20;
-  private static final long WRITE_BUFFER_BYTES = 16L << 20;
-  private static final long MAX_LOG_BYTES = 64L << 20;
 
-  private final Options options;
-  private final BloomFilter bloom;
+  private final IndexFiles files;
   private final RocksDB db;
+  private @Nullable SequenceMark mark;
   private final ReadOptions read = new ReadOptions();
   private final BlockingQueue<Pending<?>> queue = new LinkedBlockingQueue<>();
   private final Thread writer;
@@ -79,36 +80,72 @@ final class Index implements AutoCloseable {
   private final StampedLock use = new StampedLock();
 
   private boolean isClosed;
+
+  /** Whether the last try to note the end of the log failed; of the writer's thread. */
+  private boolean isMarkFailing;
+
   private final AtomicLong changes = new AtomicLong();
 
-  private Index(Options options, BloomFilter bloom, RocksDB db) {
-    this.options = options;
-    this.bloom = bloom;
+  private Index(IndexFiles files, RocksDB db) {
+    this.files = files;
     this.db = db;
     this.writer = Thread.ofPlatform().name("index-writer").unstarted(this::writeAll);
   }
 
-  static Index open(Path directory) throws IOException {
-    RocksDB.loadLibrary();
-    var bloom = new BloomFilter(10);
-    var options =
-        new Options()
-            .setCreateIfMissing(true)
-            .setWriteBufferSize(WRITE_BUFFER_BYTES)
-            .setMaxTotalWalSize(MAX_LOG_BYTES)
-            .setCompressionType(CompressionType.LZ4_COMPRESSION)
-            .setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
-            .setKeepLogFileNum(2)
-            .setTableFormatConfig(new BlockBasedTableConfig().setFilterPolicy(bloom));
+  /**
+   * Opens the index in a directory; a new one if it has no file. It can be read, and is written
+   * after {@link #start}.
+   *
+   * @throws StoreRefusedException if it is damaged, or its log ends before the last change that was
+   *     acknowledged; nothing was changed
+   */
+  static Index openUnstarted(Path directory) throws IOException {
+    var files = new IndexFiles(directory);
     try {
-      var index = new Index(options, bloom, RocksDB.open(options, directory.toString()));
-      index.writer.start();
-      return index;
-    } catch (RocksDBException e) {
-      options.close();
-      bloom.close();
-      throw new IOException("cannot open the index in " + directory + ": " + e.getMessage(), e);
+      return new Index(files, files.open());
+    } catch (IOException | RuntimeException e) {
+      files.close();
+      throw e;
     }
+  }
+
+  /** Same as {@link #openUnstarted}, and starts it. */
+  static Index open(Path directory) throws IOException {
+    Index index = openUnstarted(directory);
+    try {
+      index.start();
+      return index;
+    } catch (IOException | RuntimeException e) {
+      index.close();
+      throw e;
+    }
+  }
+
+  /** Opens the index in a directory up to the last good record of its log; it is not started. */
+  static Repaired repair(Path directory) throws IOException {
+    var files = new IndexFiles(directory);
+    try {
+      IndexFiles.Repaired repaired = files.repair();
+      return new Repaired(
+          new Index(files, repaired.database()), repaired.lostChanges(), repaired.unreadBytes());
+    } catch (IOException | RuntimeException e) {
+      files.close();
+      throw e;
+    }
+  }
+
+  /**
+   * An index that was opened although its log was damaged.
+   *
+   * @param lostChanges acknowledged changes after the last good record; 0 if none is known
+   * @param unreadBytes of the log after that record
+   */
+  record Repaired(Index index, long lostChanges, long unreadBytes) {}
+
+  /** Begins to write: from now on the end of this log is the one that the next start expects. */
+  void start() throws IOException {
+    mark = SequenceMark.open(files.mark(), db.getLatestSequenceNumber());
+    writer.start();
   }
 
   /** Returns the value of {@code key}, or null. */
@@ -242,14 +279,16 @@ final class Index implements AutoCloseable {
     }
     queue.add(Pending.END);
     try {
-      writer.join();
+      writer.join(); // at once if it was not started
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     read.close();
     db.close();
-    options.close();
-    bloom.close();
+    files.close();
+    if (mark != null) {
+      mark.close();
+    }
   }
 
   private static boolean isNoSpace(RocksDBException e) {
@@ -309,6 +348,7 @@ final class Index implements AutoCloseable {
       }
       if (together.count() > 0) {
         db.write(sync ? synced : plain, together);
+        note(sync);
         changes.incrementAndGet();
       }
       batch.afterwards.forEach(Runnable::run);
@@ -316,6 +356,19 @@ final class Index implements AutoCloseable {
       waiting.forEach(pending -> pending.done.completeExceptionally(e));
     }
     waiting.forEach(Pending::acknowledge);
+  }
+
+  /** Notes how far the log reaches. The changes are in the log, so a failure is not theirs. */
+  private void note(boolean isSynced) {
+    try {
+      requireNonNull(mark).reached(db.getLatestSequenceNumber(), isSynced);
+      isMarkFailing = false;
+    } catch (IOException e) {
+      if (!isMarkFailing) {
+        LOG.atError().addKeyValue("file", files.mark()).setCause(e).log("log end not noted");
+      }
+      isMarkFailing = true;
+    }
   }
 
   /** A change that waits for its batch, and those who wait for it. */

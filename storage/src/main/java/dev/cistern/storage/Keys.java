@@ -32,6 +32,7 @@ import java.util.Arrays;
  * d DIGEST FORM                 the stored copy is damaged           {@link Facts.DamageFact}
  * s                             when all content was last verified   8 bytes, big-endian
  * s DIGEST                      when a blob was last verified        8 bytes, big-endian
+ * i                             the id of this store, as in store.json
  * </pre>
  *
  * The first byte is the letter. NAME, TAG, KIND and NAMESPACE are ASCII, so that keys sort as names
@@ -56,6 +57,7 @@ final class Keys {
   static final byte FORMAT = 'f';
   static final byte DAMAGE = 'd';
   static final byte VERIFIED = 's';
+  static final byte STORE = 'i';
 
   private static final byte KEEPER = 0;
   private static final byte LINKER = 1;

@@ -23,6 +23,8 @@ import java.util.Optional;
  * fills/sha256-abcd...      being downloaded
  * uploads/ID                being pushed
  * index/                    RocksDB
+ * acknowledged              how far its log must reach, see {@link SequenceMark}
+ * store.json                which store this is, see {@link StoreIdentity}
  * quarantine/DATE/...       set aside, see {@link Quarantine}
  * lock                      held by the process that has the store open
  * </pre>
@@ -35,7 +37,7 @@ record Layout(Path root) {
     for (Digest.Algorithm algorithm : Digest.Algorithm.values()) {
       Files.createDirectories(blobs(algorithm));
     }
-    sync(root.resolve("blobs"));
+    sync(blobs());
     sync(root);
   }
 
@@ -43,8 +45,12 @@ record Layout(Path root) {
     return blobDirectory(digest).resolve(digest.hex());
   }
 
+  Path blobs() {
+    return root.resolve("blobs");
+  }
+
   Path blobs(Digest.Algorithm algorithm) {
-    return root.resolve("blobs").resolve(algorithm.toString());
+    return blobs().resolve(algorithm.toString());
   }
 
   /** Returns what is right in a directory. */
@@ -111,6 +117,10 @@ record Layout(Path root) {
 
   Path quarantine() {
     return root.resolve("quarantine");
+  }
+
+  Path identity() {
+    return root.resolve("store.json");
   }
 
   Path lock() {

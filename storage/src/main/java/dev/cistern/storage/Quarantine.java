@@ -243,7 +243,8 @@ final class Quarantine {
     return encoded.length;
   }
 
-  private static boolean isWhole(Path file, Digest digest) throws IOException {
+  /** Returns whether the content of a file has a digest; reads all of it. */
+  static boolean isWhole(Path file, Digest digest) throws IOException {
     if (!Files.isRegularFile(file)) {
       return false;
     }

@@ -1,7 +1,10 @@
 package dev.cistern.storage;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import dev.cistern.oci.Digest;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -13,6 +16,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,8 +34,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class Store implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Store.class);
+  private static final int MAX_PID_BYTES = 20;
 
   private final Layout layout;
+  private final AtomicReference<StoreIdentity> identity;
   private final FileChannel lock;
   private final Index index;
   private final Quarantine quarantine;
@@ -52,11 +58,13 @@ public final class Store implements AutoCloseable {
       Layout layout,
       FileChannel lock,
       Index index,
+      StoreIdentity identity,
       StorageLimits limits,
       Space space,
       Quarantine quarantine,
       InstantSource clock) {
     this.layout = layout;
+    this.identity = new AtomicReference<>(identity);
     this.lock = lock;
     this.index = index;
     this.limits = limits;
@@ -67,7 +75,16 @@ public final class Store implements AutoCloseable {
     this.uses = new Uses(index, clock);
     this.damaged = new DamagedContent(index);
     this.blobs =
-        new Blobs(layout, index, space, quarantine, clock, versions, limits.grace(), damaged);
+        new Blobs(
+            layout,
+            index,
+            space,
+            quarantine,
+            this::isRepaired,
+            clock,
+            versions,
+            limits.grace(),
+            damaged);
     this.garbage = new Garbage(index, blobs, damaged, versions, clock);
     this.eviction =
         new Eviction(layout, index, space, blobs, garbage, limits.grace(), clock, versions, uses);
@@ -86,33 +103,131 @@ public final class Store implements AutoCloseable {
   /**
    * Opens the store in {@code directory}, made if it is not there.
    *
-   * @throws IOException if it cannot be read or written, another process has it open, or a newer
-   *     version wrote it
+   * @throws StoreRefusedException if its parts do not belong together, are missing or damaged, or a
+   *     newer version wrote it; nothing was changed
+   * @throws IOException if it cannot be read or written, or another process has it open
    */
   public static Store open(Path directory, StorageLimits limits, InstantSource clock)
       throws IOException {
     var layout = new Layout(directory);
-    layout.create();
-    FileChannel lock =
-        FileChannel.open(layout.lock(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    if (tryLock(lock) == null) {
-      lock.close();
-      throw new IOException("another process has the store in " + directory + " open");
-    }
-    Index index = Index.open(layout.index());
+    FileChannel lock = lock(layout);
     try {
-      Format.upgrade(index);
-      var space = new Space(Files.getFileStore(directory), limits, clock);
-      space.found(Blobs.bytes(index.get(Keys.family(Keys.BLOB_BYTES))));
-      space.found(Layout.bytesIn(layout.fills()) + Layout.bytesIn(layout.uploads()));
-      space.indexMeasured(Layout.bytesIn(layout.index()));
-      Quarantine quarantine = Quarantine.open(layout, space, clock, limits.quarantine());
-      return new Store(layout, lock, index, limits, space, quarantine, clock);
+      var check = new StartCheck(layout);
+      Optional<StoreIdentity> found = check.beforeIndex();
+      layout.create();
+      Index index = Index.openUnstarted(layout.index());
+      try {
+        Format.check(index);
+        StoreIdentity identity = check.afterIndex(index, found);
+        return open(layout, lock, index, identity, limits, clock);
+      } catch (IOException | RuntimeException e) {
+        index.close();
+        throw e;
+      }
     } catch (IOException | RuntimeException e) {
-      index.close();
       lock.close();
       throw e;
     }
+  }
+
+  private static Store open(
+      Layout layout,
+      FileChannel lock,
+      Index index,
+      StoreIdentity identity,
+      StorageLimits limits,
+      InstantSource clock)
+      throws IOException {
+    Format.upgrade(index);
+    var space = new Space(Files.getFileStore(layout.root()), limits, clock);
+    space.found(Blobs.bytes(index.get(Keys.family(Keys.BLOB_BYTES))));
+    space.found(Layout.bytesIn(layout.fills()) + Layout.bytesIn(layout.uploads()));
+    space.indexMeasured(Layout.bytesIn(layout.index()));
+    Quarantine quarantine = Quarantine.open(layout, space, clock, limits.quarantine());
+    return new Store(layout, lock, index, identity, limits, space, quarantine, clock);
+  }
+
+  /**
+   * Opens a store whose index has a damaged log, up to the last good record, or that has facts of
+   * blobs but no content. No content is deleted, then or later: until {@link #trust} what the
+   * server removes is set aside.
+   *
+   * @throws StoreRefusedException if the index is missing, otherwise damaged, or of another store
+   */
+  public static Repaired repair(Path directory, StorageLimits limits, InstantSource clock)
+      throws IOException {
+    var layout = new Layout(directory);
+    FileChannel lock = lock(layout);
+    try {
+      var check = new StartCheck(layout);
+      Optional<StoreIdentity> found = check.beforeIndex();
+      layout.create();
+      Index.Repaired repaired = Index.repair(layout.index());
+      try {
+        Format.check(repaired.index());
+        boolean isLossy = repaired.lostChanges() > 0 || repaired.unreadBytes() > 0;
+        StoreIdentity identity = check.afterRepair(repaired.index(), found, isLossy);
+        Store store = open(layout, lock, repaired.index(), identity, limits, clock);
+        return new Repaired(store, repaired.lostChanges(), repaired.unreadBytes());
+      } catch (IOException | RuntimeException e) {
+        repaired.index().close();
+        throw e;
+      }
+    } catch (IOException | RuntimeException e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  /**
+   * A store that was opened by {@link #repair}; the caller closes it.
+   *
+   * @param lostChanges acknowledged changes of the index after the last good record of its log; 0
+   *     if none is known
+   * @param unreadBytes of the log after that record
+   */
+  public record Repaired(Store store, long lostChanges, long unreadBytes) {}
+
+  /**
+   * Ends what {@link #repair} began: the index was compared with all content, so removed content is
+   * deleted again.
+   */
+  public void trust() throws IOException {
+    StoreIdentity trusted = identity.get().withRepaired(false);
+    trusted.write(layout.identity());
+    identity.set(trusted);
+  }
+
+  /** Returns whether the index was opened with a loss and no check of the store has followed. */
+  public boolean isRepaired() {
+    return identity.get().isRepaired();
+  }
+
+  /** Takes the lock of a data directory, made if it is missing. */
+  static FileChannel lock(Layout layout) throws IOException {
+    Files.createDirectories(layout.root());
+    FileChannel lock =
+        FileChannel.open(
+            layout.lock(),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE);
+    if (tryLock(lock) == null) {
+      String owner = ownerOf(lock);
+      lock.close();
+      throw new StoreRefusedException(
+          "another process" + owner + " has the store in " + layout.root() + " open");
+    }
+    lock.truncate(0);
+    lock.write(ByteBuffer.wrap(Long.toString(ProcessHandle.current().pid()).getBytes(US_ASCII)));
+    return lock;
+  }
+
+  private static String ownerOf(FileChannel lock) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(MAX_PID_BYTES);
+    lock.read(bytes, 0);
+    String pid = new String(bytes.array(), 0, bytes.position(), US_ASCII);
+    return pid.matches("\\d+") ? " (" + pid + ")" : "";
   }
 
   public Blobs blobs() {
@@ -175,11 +290,11 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Returns whether more content is unknown to the index than a kill could have left. Nothing is
-   * set aside then; {@code cistern fsck} tells more.
+   * Returns whether more content is unknown to the index than a kill could have left, or the index
+   * was opened with a loss. Unknown content is not set aside then; {@code cistern fsck} tells more.
    */
   public boolean isDoubtful() {
-    return sweep.isDoubtful();
+    return sweep.isDoubtful() || isRepaired();
   }
 
   /** Returns how many bytes of files are counted. */
@@ -227,7 +342,7 @@ public final class Store implements AutoCloseable {
    * returns how many. Lists all files, so it is for after the start.
    */
   public int sweep() throws IOException {
-    return sweep.blobs() + sweep.uploads() + sweep.fills();
+    return isRepaired() ? 0 : sweep.blobs() + sweep.uploads() + sweep.fills();
   }
 
   @Override

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.cistern.storage.Index.Durability;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +30,7 @@ class IndexTest {
 
   @BeforeEach
   void open() throws IOException {
-    index = Index.open(directory);
+    index = Index.open(Files.createDirectories(directory.resolve("index")));
   }
 
   @AfterEach

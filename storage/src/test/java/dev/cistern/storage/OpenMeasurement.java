@@ -33,6 +33,9 @@ final class OpenMeasurement {
           write(index, i);
         }
       }
+      Path file = new Layout(directory).blob(digest(0));
+      Files.createDirectories(file.getParent());
+      Files.createFile(file); // the one that a start looks for
     }
     for (int i = 0; i < TIMES; i++) {
       long begun = System.nanoTime();

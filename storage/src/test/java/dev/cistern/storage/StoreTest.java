@@ -32,7 +32,9 @@ class StoreTest {
     Store store = Store.open(directory, clock);
     assertThatThrownBy(() -> Store.open(directory, clock))
         .isInstanceOf(IOException.class)
-        .hasMessageContaining("another process has the store in " + directory);
+        .hasMessage(
+            "another process (%d) has the store in %s open",
+            ProcessHandle.current().pid(), directory);
 
     store.close();
     Store.open(directory, clock).close();

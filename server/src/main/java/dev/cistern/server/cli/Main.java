@@ -4,6 +4,7 @@ import dev.cistern.auth.credentials.CredentialsException;
 import dev.cistern.mirror.rules.RulesException;
 import dev.cistern.server.cli.objects.ObjectException;
 import dev.cistern.server.config.ConfigException;
+import dev.cistern.storage.StoreRefusedException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
@@ -13,10 +14,14 @@ import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.ParseException;
 
-/** The program {@code cistern}. Exit status: 0 done, 1 it failed, 2 the command line is wrong. */
+/**
+ * The program {@code cistern}. Exit status: 0 done, 1 failed, 2 wrong command line, 3 the store is
+ * refused, so that a restart does not help.
+ */
 public final class Main {
   private static final int FAILED = 1;
   private static final int MISUSED = 2;
+  private static final int REFUSED = 3;
   private static final List<Command> COMMANDS =
       List.of(
           new ServeCommand(),
@@ -86,6 +91,10 @@ public final class Main {
     } catch (ParseException e) {
       err.println("error: " + e.getMessage() + "; see cistern " + command.name() + " --help");
       return MISUSED;
+    } catch (StoreRefusedException e) {
+      out.flush();
+      err.println(Complaint.of(e));
+      return REFUSED;
     } catch (ConfigException
         | RulesException
         | CredentialsException

@@ -1,0 +1,101 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.OciException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.function.LongConsumer;
+
+/**
+ * Gives a data directory that has content but no index a new, empty index. The content goes to the
+ * {@link Quarantine}, from which a later fill takes it instead of downloading it.
+ *
+ * <p>Content that has its digest expires with the quarantine; other content stays there until it is
+ * emptied. The new index is made last, so an adoption that was interrupted is repeated.
+ *
+ * @param blobs whole blobs that were set aside for reuse
+ * @param bytes of these
+ * @param damaged blobs that do not have their digest
+ */
+public record Adoption(long blobs, long bytes, long damaged) {
+  /**
+   * Adopts the content of a directory; takes as long as reading all of it.
+   *
+   * @param progress is given the number of bytes of each file that was read
+   * @throws StoreRefusedException if there is an index, or another process has the store open
+   */
+  public static Adoption adopt(
+      Path directory, StorageLimits limits, InstantSource clock, LongConsumer progress)
+      throws IOException {
+    var layout = new Layout(directory);
+    try (FileChannel lock = Store.lock(layout)) {
+      if (IndexFiles.isThere(layout.index())) {
+        throw new StoreRefusedException(
+            layout.index()
+                + " is not empty; nothing was changed. If it belongs to another store or is damaged,"
+                + " move it away first");
+      }
+      layout.create();
+      var space = new Space(Files.getFileStore(directory), limits, clock);
+      Quarantine quarantine = Quarantine.open(layout, space, clock, limits.quarantine());
+      Adoption adopted = setAside(layout, quarantine, progress);
+      Files.deleteIfExists(layout.identity());
+      Files.deleteIfExists(new IndexFiles(layout.index()).mark());
+      try (Index index = Index.open(layout.index())) {
+        Format.upgrade(index);
+        new StartCheck(layout).give(index, StoreIdentity.create());
+      }
+      return adopted;
+    }
+  }
+
+  private static Adoption setAside(Layout layout, Quarantine quarantine, LongConsumer progress)
+      throws IOException {
+    long blobs = 0;
+    long bytes = 0;
+    long damaged = 0;
+    for (Digest.Algorithm algorithm : Digest.Algorithm.values()) {
+      for (Path directory : Layout.list(layout.blobs(algorithm))) {
+        for (Path file : Layout.list(directory)) {
+          long size = Layout.sizeOf(file);
+          if (isWhole(algorithm, file)) {
+            quarantine.setAside(
+                file,
+                algorithm + "-" + file.getFileName(),
+                "adopted, its index was missing",
+                Quarantine.Retention.EXPIRES);
+            blobs++;
+            bytes += size;
+          } else {
+            quarantine.setAside(
+                file,
+                algorithm + "-" + file.getFileName(),
+                "its content has another digest, and its index was missing",
+                Quarantine.Retention.RESERVED);
+            damaged++;
+          }
+          progress.accept(size);
+        }
+      }
+    }
+    for (Path file : Layout.list(layout.uploads())) {
+      quarantine.setAside(
+          file,
+          "upload-" + file.getFileName(),
+          "its index was missing",
+          Quarantine.Retention.EXPIRES);
+    }
+    return new Adoption(blobs, bytes, damaged);
+  }
+
+  private static boolean isWhole(Digest.Algorithm algorithm, Path file) throws IOException {
+    try {
+      return Quarantine.isWhole(file, new Digest(algorithm, String.valueOf(file.getFileName())));
+    } catch (OciException e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package dev.cistern.storage;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which store a data directory is: the content of {@code store.json}. The index has the same id, so
+ * that one that belongs to another store is noticed.
+ *
+ * @param format of the data directory
+ * @param id random
+ * @param isRepaired whether the index was opened to the last good record of a damaged log and no
+ *     check of the whole store has followed; content that the index does not need is set aside then
+ */
+record StoreIdentity(int format, UUID id, boolean isRepaired) {
+  static final int FORMAT = 2;
+
+  private static final Pattern JSON =
+      Pattern.compile(
+          "\\{\"format\":(\\d{1,9}),\"id\":\"([0-9a-f-]{36})\",\"version\":\"[^\"]*\""
+              + "(,\"repaired\":true)?\\}\\s*");
+
+  /** Returns the identity of a new store. */
+  static StoreIdentity create() {
+    return of(UUID.randomUUID());
+  }
+
+  static StoreIdentity of(UUID id) {
+    return new StoreIdentity(FORMAT, id, false);
+  }
+
+  StoreIdentity withRepaired(boolean repaired) {
+    return new StoreIdentity(format, id, repaired);
+  }
+
+  /**
+   * Returns what a file says; nothing if it is missing.
+   *
+   * @throws StoreRefusedException if it is damaged, or a newer version wrote it
+   */
+  static Optional<StoreIdentity> read(Path file) throws IOException {
+    String text;
+    try {
+      text = new String(Files.readAllBytes(file), UTF_8);
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+    Matcher matcher = JSON.matcher(text);
+    if (!matcher.matches()) {
+      throw new StoreRefusedException(
+          file
+              + " is damaged; nothing was changed. Restore it from a backup, or remove it if index/"
+              + " and blobs/ belong together");
+    }
+    int format = Integer.parseInt(matcher.group(1));
+    if (format > FORMAT) {
+      throw new StoreRefusedException(
+          "a newer Cistern wrote "
+              + file
+              + ", in format "
+              + format
+              + "; this one knows formats up to "
+              + FORMAT);
+    }
+    return Optional.of(
+        new StoreIdentity(format, UUID.fromString(matcher.group(2)), matcher.group(3) != null));
+  }
+
+  /** Writes it durably, all of it or nothing. */
+  void write(Path file) throws IOException {
+    Path directory = file.toAbsolutePath().getParent();
+    Path written = file.resolveSibling(file.getFileName() + ".new");
+    String text =
+        "{\"format\":%d,\"id\":\"%s\",\"version\":\"%s\"%s}\n"
+            .formatted(format, id, version(), isRepaired ? ",\"repaired\":true" : "");
+    try (FileChannel channel =
+        FileChannel.open(
+            written,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE)) {
+      for (ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(UTF_8)); bytes.hasRemaining(); ) {
+        channel.write(bytes);
+      }
+      channel.force(true);
+    }
+    Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
+    if (directory != null) {
+      Layout.sync(directory);
+    }
+  }
+
+  private static String version() {
+    @Nullable String version = StoreIdentity.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+}
