@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -261,6 +262,34 @@ class AccessMatrixTest {
   @Test
   void eachCallerIsAnsweredByTheApiAsTheTableSays() {
     assertAnswered(API, 95);
+  }
+
+  /** The rule of each route for requests of web pages: all but the probes refuse them. */
+  @Test
+  void noEndpointIsForWebPages() {
+    restore();
+    Stream.of(TABLE, API)
+        .flatMap(String::lines)
+        .forEach(row -> {
+          Matcher cells = ROW.matcher(row);
+          assertThat(cells.matches()).as(row).isTrue();
+          String method = cells.group(1);
+          String path = target(cells.group(2).replace(SESSION, "0".repeat(32)));
+          boolean isProbe = path.equals("/healthz") || path.equals("/readyz");
+          for (String[] mark :
+              List.of(
+                  new String[] {"Origin", "https://evil.example"},
+                  new String[] {"Sec-Fetch-Site", "same-origin"})) {
+            Answered answered =
+                administrator.send(method, path, type(method, path), body(method, path), mark);
+            if (!isProbe) {
+              assertThat(answered.status()).as(row).isEqualTo(403);
+              assertUnchanged(row, Optional.empty());
+            }
+            assertThat(answered.header("Cross-Origin-Resource-Policy")).isEqualTo("same-origin");
+            assertThat(answered.header("X-Content-Type-Options")).isEqualTo("nosniff");
+          }
+        });
   }
 
   private void assertAnswered(String table, int width) {

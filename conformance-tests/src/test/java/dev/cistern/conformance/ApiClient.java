@@ -67,7 +67,8 @@ final class ApiClient implements AutoCloseable {
     return json.replace('\'', '"');
   }
 
-  private static Said said(Answered answered) {
+  /** Returns what an answer says. */
+  static Said said(Answered answered) {
     try {
       return new Said(answered.status(), JsonMapper.shared().readTree(answered.bytes()));
     } catch (JacksonException e) {

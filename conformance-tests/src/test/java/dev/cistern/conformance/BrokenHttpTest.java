@@ -315,9 +315,9 @@ class BrokenHttpTest {
   @Test
   void theTargetMayBeAWholeAddress() throws IOException {
     try (RawConnection connection = RawConnection.to(server)) {
-      connection.send(head("GET http://other.example/v2/broken/manifests/a HTTP/1.1", "Host: a"));
+      connection.send(head("GET http://other.internal/v2/broken/manifests/a HTTP/1.1", "Host: a"));
       assertThat(connection.reply().header("Docker-Content-Digest")).isEqualTo(manifest);
-      connection.send(head("HEAD HTTPS://other.example:99/v2/?x=y HTTP/1.1", "Host: a"));
+      connection.send(head("HEAD HTTPS://other.internal:99/v2/?x=y HTTP/1.1", "Host: a"));
       assertThat(connection.replyToHead().status()).isEqualTo(200);
     }
   }

@@ -138,6 +138,15 @@ public final class RawConnection implements AutoCloseable {
     return text.toString();
   }
 
+  /**
+   * Reads up to the end of the connection.
+   *
+   * @throws IOException if it ends with a reset, or, under TLS, without a close_notify
+   */
+  String toCleanEnd() throws IOException {
+    return new String(in.readAllBytes(), ISO_8859_1);
+  }
+
   /** Waits for what comes next; returns whether that is the end, and throws if it is a reset. */
   boolean isAtEnd() throws IOException {
     return in.read() < 0;

@@ -96,16 +96,30 @@ final class TestClient implements AutoCloseable {
         request(path).header("Content-Type", type).POST(HttpRequest.BodyPublishers.ofString(body)));
   }
 
-  /** Sends a body of a media type, an empty one if there is nothing to say. */
-  Answered send(String method, String path, String type, byte[] body) {
+  /**
+   * Sends a body of a media type, an empty one if there is nothing to say.
+   *
+   * @param headers names and values in turn
+   */
+  Answered send(String method, String path, String type, byte[] body, String... headers) {
     return send(
-        request(path)
-            .header("Content-Type", type)
+        with(request(path).header("Content-Type", type), headers)
             .method(method, HttpRequest.BodyPublishers.ofByteArray(body)));
   }
 
-  CompletableFuture<Answered> getLater(String path) {
-    return http.sendAsync(request(path).GET().build(), HttpResponse.BodyHandlers.ofByteArray())
+  private static HttpRequest.Builder with(HttpRequest.Builder request, String... headers) {
+    for (int i = 0; i < headers.length; i += 2) {
+      request.header(headers[i], headers[i + 1]);
+    }
+    return request;
+  }
+
+  /**
+   * @param headers names and values in turn
+   */
+  CompletableFuture<Answered> getLater(String path, String... headers) {
+    HttpRequest request = with(request(path), headers).GET().build();
+    return http.sendAsync(request, HttpResponse.BodyHandlers.ofByteArray())
         .thenApply(response -> new Answered(response.statusCode(), response));
   }
 

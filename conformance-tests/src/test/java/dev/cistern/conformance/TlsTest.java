@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.regex.Matcher;
@@ -111,6 +112,18 @@ class TlsTest {
         assertThat(pulled.version()).isEqualTo(Version.HTTP_1_1);
       }
       assertThat(header(registry.head(path), "Content-Length")).isEqualTo("" + length);
+    }
+
+    @Test
+    void theRedirectIsNotForWebPages() throws IOException {
+      try (RawConnection connection = RawConnection.to(port)) {
+        for (String line : List.of("Origin: https://evil.example", "Sec-Fetch-Site: cross-site")) {
+          connection.send(RawConnection.head("GET /v2/ HTTP/1.1", "Host: localhost", line));
+          assertThat(connection.reply().status()).isEqualTo(403);
+        }
+        connection.send(RawConnection.head("GET /v2/ HTTP/1.1", "Host: evil.example"));
+        assertThat(connection.reply().status()).isEqualTo(403);
+      }
     }
 
     @Test
@@ -254,12 +267,12 @@ class TlsTest {
     @Test
     void thePlainPortSendsRequestsOnToHttps() throws IOException {
       try (RawConnection connection = RawConnection.to(port)) {
-        connection.send(head("HEAD /v2/a/manifests/b?ns=c HTTP/1.1", "Host: mirror.example:80"));
+        connection.send(head("HEAD /v2/a/manifests/b?ns=c HTTP/1.1", "Host: mirror.internal:80"));
         RawConnection.Reply reply = connection.replyToHead();
 
         assertThat(reply.status()).isEqualTo(308);
         assertThat(reply.header("Location"))
-            .isEqualTo("https://mirror.example:" + server.port() + "/v2/a/manifests/b?ns=c");
+            .isEqualTo("https://mirror.internal:" + server.port() + "/v2/a/manifests/b?ns=c");
 
         connection.send(head("GET /v2/ HTTP/1.1", "Host: [::1]"));
         assertThat(connection.reply().header("Location"))

@@ -4,6 +4,7 @@ import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.Upstreams;
 import dev.cistern.server.access.Bindings;
+import dev.cistern.server.access.BrowserGuard;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
@@ -146,6 +147,11 @@ public final class Cistern implements AutoCloseable {
     var clients = new Clients(config.clients());
     var service =
         new Service(
+            new BrowserGuard(
+                config.resources().names(),
+                config.isLoopbackOnly() && gate.isOpen(),
+                () -> gate.policy().allowsAnonymousChanges()),
+            !gate.isOpen(),
             registry,
             new TokenEndpoint(gate, mirror, clock),
             api,

@@ -4,6 +4,8 @@ import dev.cistern.mirror.CacheStatus;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.access.Audit;
+import dev.cistern.server.access.BrowserGuard;
+import dev.cistern.server.access.ImpersonationHeaders;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.Traffic;
@@ -27,6 +29,8 @@ final class Service implements Handler {
   private static final Logger ACCESS = LoggerFactory.getLogger("access");
   private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
+  private final BrowserGuard browsers;
+  private final boolean hasUsers;
   private final Registry registry;
   private final TokenEndpoint tokens;
   private final Api api;
@@ -35,18 +39,37 @@ final class Service implements Handler {
   private final boolean isLogged;
 
   Service(
+      BrowserGuard browsers,
+      boolean hasUsers,
       Registry registry,
       TokenEndpoint tokens,
       Api api,
       Admin admin,
       Traffic traffic,
       boolean isLogged) {
+    this.browsers = browsers;
+    this.hasUsers = hasUsers;
     this.registry = registry;
     this.tokens = tokens;
     this.api = api;
     this.admin = admin;
     this.traffic = traffic;
     this.isLogged = isLogged;
+  }
+
+  @Override
+  public @Nullable Reply turnedAway(Request request) {
+    RouteFamily family = RouteFamily.of(request);
+    @Nullable OciException refusal = browsers.refusal(request, family.browsers());
+    if (refusal == null
+        && ImpersonationHeaders.arePresent(request)
+        && !(hasUsers && family.honorsImpersonation())) {
+      refusal = ImpersonationHeaders.refusal(hasUsers);
+    }
+    if (refusal == null) {
+      return null;
+    }
+    return family == RouteFamily.API ? Api.refused(refusal) : Errors.reply(refusal);
   }
 
   @Override
@@ -57,14 +80,12 @@ final class Service implements Handler {
   @Override
   public Reply handle(Request request) {
     try {
-      boolean isRegistry = request.target().startsWith("/v2/") || request.path().equals("/v2");
-      if (isRegistry) {
-        return registry.answer(request);
-      }
-      if (Api.isFor(request)) {
-        return api.answer(request);
-      }
-      return TokenEndpoint.isFor(request) ? tokens.answer(request) : admin.answer(request);
+      return switch (RouteFamily.of(request)) {
+        case REGISTRY -> registry.answer(request);
+        case TOKEN -> tokens.answer(request);
+        case API -> api.answer(request);
+        case ADMIN, METRICS, PROBE, UNKNOWN -> admin.answer(request);
+      };
     } catch (IOException | RuntimeException e) {
       return Errors.reply(e);
     }
@@ -105,6 +126,11 @@ final class Service implements Handler {
             .addKeyValue("method", request.method());
     if (request.principal() != null) {
       line = line.addKeyValue("user", request.principal());
+    }
+    if (request.impersonatedUser() != null) {
+      line =
+          line.addKeyValue("impersonatedUser", request.impersonatedUser())
+              .addKeyValue("impersonatedGroups", request.impersonatedGroups());
     }
     if (request.certificate().isPresent()) {
       line =

@@ -98,7 +98,7 @@ public final class Authenticator {
   private record Known(Outcome outcome, Instant until) {
     /** One for a caller as they usually are, more for one with many groups and grants. */
     int weight() {
-      return outcome instanceof Outcome.Caller(var principal, var grants)
+      return outcome instanceof Outcome.Caller(var principal, var grants, var impersonation)
           ? 1 + (principal.groups().size() + grants.map(List::size).orElse(0)) / 8
           : 1;
     }

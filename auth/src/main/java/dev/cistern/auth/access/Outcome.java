@@ -10,10 +10,22 @@ public sealed interface Outcome {
    *
    * @param limitedTo what this request may do at most, whatever its principal may do besides; empty
    *     for no such limit
+   * @param impersonation by which the principal acts for the real caller; empty if there is none
    */
-  record Caller(Principal principal, Optional<List<Grant>> limitedTo) implements Outcome {
+  record Caller(
+      Principal principal, Optional<List<Grant>> limitedTo, Optional<Impersonation> impersonation)
+      implements Outcome {
     public Caller {
       limitedTo = limitedTo.map(List::copyOf);
+    }
+
+    public Caller(Principal principal, Optional<List<Grant>> limitedTo) {
+      this(principal, limitedTo, Optional.empty());
+    }
+
+    /** Returns the caller that an impersonation makes, with the rights of the principal alone. */
+    public static Caller impersonated(Impersonation impersonation) {
+      return new Caller(impersonation.principal(), Optional.empty(), Optional.of(impersonation));
     }
   }
 

@@ -1,8 +1,10 @@
 package dev.cistern.auth.access;
 
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -14,11 +16,24 @@ final class Place {
 
   private final Map<String, Set<Verb>> ofUsers = new HashMap<>();
   private final Map<String, Set<Verb>> ofGroups = new HashMap<>();
+  private final Map<Subject, List<ImpersonationRule>> impersonations = new HashMap<>();
 
   /** Used while a {@link Policy} is made, and not after. */
-  void add(Subject subject, Set<Verb> verbs) {
+  void add(Subject subject, Role role) {
     var names = subject.kind() == Subject.Kind.USER ? ofUsers : ofGroups;
-    names.computeIfAbsent(subject.name(), name -> EnumSet.noneOf(Verb.class)).addAll(verbs);
+    names.computeIfAbsent(subject.name(), name -> EnumSet.noneOf(Verb.class)).addAll(role.verbs());
+    if (!role.impersonations().isEmpty()) {
+      impersonations
+          .computeIfAbsent(subject, key -> new ArrayList<>())
+          .addAll(role.impersonations());
+    }
+  }
+
+  /** Returns whether one of these subjects may act as {@code target}. */
+  boolean allowsImpersonation(Collection<Subject> subjects, ImpersonationTarget target) {
+    return subjects.stream()
+        .flatMap(subject -> impersonations.getOrDefault(subject, List.of()).stream())
+        .anyMatch(rule -> rule.covers(target));
   }
 
   boolean allowsUser(String name, Verb verb) {

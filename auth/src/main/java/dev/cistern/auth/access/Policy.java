@@ -3,6 +3,7 @@ package dev.cistern.auth.access;
 import dev.cistern.oci.Texts;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -20,11 +21,15 @@ import java.util.TreeSet;
  * service accounts that are in it.
  */
 public final class Policy {
+  private static final Set<Verb> CHANGES =
+      EnumSet.of(Verb.CREATE, Verb.OVERWRITE, Verb.DELETE, Verb.IMPORT, Verb.ADMINISTER);
+
   private final Place everywhere = new Place();
   private final Map<String, Place> namespaces = new HashMap<>();
   private final Map<String, Set<String>> groupsOfUsers;
   private final Set<String> roles;
   private final List<String> problems;
+  private boolean isAnonymousChange; // set once, while the policy is made
 
   private Policy(Map<String, Set<String>> groupsOfUsers, Set<String> roles, List<String> problems) {
     this.groupsOfUsers = groupsOfUsers;
@@ -61,6 +66,7 @@ public final class Policy {
         problems.add(unknownRole(binding, known));
       }
     }
+    policy.isAnonymousChange = policy.allowsChanges(Principal.ANONYMOUS);
     return policy;
   }
 
@@ -86,7 +92,7 @@ public final class Policy {
             .namespace()
             .map(name -> namespaces.computeIfAbsent(name, n -> new Place()))
             .orElse(everywhere);
-    binding.subjects().forEach(subject -> place.add(subject, role.verbs()));
+    binding.subjects().forEach(subject -> place.add(subject, role));
   }
 
   private static String unknownRole(Binding binding, Set<String> known) {
@@ -110,10 +116,44 @@ public final class Policy {
     return isAllowedAt(everywhere, principal, verb);
   }
 
+  /** Returns whether clients without credentials may change something, in any namespace. */
+  public boolean allowsAnonymousChanges() {
+    return isAnonymousChange;
+  }
+
+  private boolean allowsChanges(Principal principal) {
+    return CHANGES.stream()
+        .anyMatch(verb ->
+            allowsEverywhere(principal, verb)
+                || namespaces.values().stream()
+                    .anyMatch(place -> isAllowedAt(place, principal, verb)));
+  }
+
   private boolean isAllowedAt(Place place, Principal principal, Verb verb) {
     return place.allowsUser(principal.name(), verb)
         || place.allowsGroup(principal.groups(), verb)
-        || place.allowsGroup(groupsOfUsers.getOrDefault(principal.name(), Set.of()), verb);
+        || place.allowsGroup(listedGroups(principal), verb);
+  }
+
+  /** Returns the groups whose objects list a principal. */
+  private Set<String> listedGroups(Principal principal) {
+    return principal.hasAllGroups()
+        ? Set.of()
+        : groupsOfUsers.getOrDefault(principal.name(), Set.of());
+  }
+
+  /** Returns whether a principal may act as a user, in a group, with a UID or an extra value. */
+  public boolean allowsImpersonation(Principal principal, ImpersonationTarget target) {
+    var subjects = new ArrayList<Subject>();
+    subjects.add(Subject.user(principal.name()));
+    principal.groups().forEach(group -> subjects.add(Subject.group(group)));
+    listedGroups(principal).forEach(group -> subjects.add(Subject.group(group)));
+    return everywhere.allowsImpersonation(subjects, target)
+        || target
+            .namespace()
+            .map(name -> namespaces.getOrDefault(name, Place.EMPTY))
+            .filter(place -> place.allowsImpersonation(subjects, target))
+            .isPresent();
   }
 
   /** Returns the users and groups, not taken apart, that may do this everywhere. */

@@ -11,12 +11,16 @@ import java.util.TreeSet;
  *
  * @param groups the implicit ones and those the caller's issuer vouches for; those of this server's
  *     own Group objects are the {@link Policy}'s to know
+ * @param hasAllGroups whether the principal is in no other groups, whatever Group objects list
  */
-public record Principal(String name, Set<String> groups) {
+public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
   private static final String SERVICE_ACCOUNT = "system:serviceaccount:";
   static final String UNAUTHENTICATED = "system:unauthenticated";
   static final String AUTHENTICATED = "system:authenticated";
   static final String SERVICE_ACCOUNTS = "system:serviceaccounts";
+
+  /** The two parts of a service account's full name. */
+  record ServiceAccountName(String namespace, String name) {}
 
   /** Who shows no credentials. */
   public static final Principal ANONYMOUS =
@@ -30,6 +34,10 @@ public record Principal(String name, Set<String> groups) {
     Names.checked("name of a principal", name);
     groups.forEach(group -> Names.checked("name of a group", group));
     groups = Set.copyOf(groups);
+  }
+
+  private Principal(String name, Set<String> groups) {
+    this(name, groups, false);
   }
 
   /**
@@ -62,8 +70,25 @@ public record Principal(String name, Set<String> groups) {
         Set.of(AUTHENTICATED, SERVICE_ACCOUNTS, serviceAccountsOf(namespace)));
   }
 
+  /**
+   * Returns the principal of a name that was not shown to be the caller's: a user, a service
+   * account, or {@code system:anonymous}.
+   *
+   * @throws AccessException if it cannot be a name
+   */
+  static Principal named(String name) {
+    return name.equals(ANONYMOUS.name)
+        ? ANONYMOUS
+        : serviceAccount(name).orElseGet(() -> new Principal(name, Set.of(AUTHENTICATED)));
+  }
+
   /** Returns the service account of a full name; empty if it is not the name of one. */
   public static Optional<Principal> serviceAccount(String fullName) {
+    return serviceAccountName(fullName).map(name -> serviceAccount(name.namespace(), name.name()));
+  }
+
+  /** Returns the parts of the full name of a service account; empty if it is not one. */
+  static Optional<ServiceAccountName> serviceAccountName(String fullName) {
     if (!fullName.startsWith(SERVICE_ACCOUNT)) {
       return Optional.empty();
     }
@@ -75,7 +100,7 @@ public record Principal(String name, Set<String> groups) {
     String namespace = rest.substring(0, colon);
     String name = rest.substring(colon + 1);
     return Names.isNamespace(namespace) && Names.isServiceAccount(name)
-        ? Optional.of(serviceAccount(namespace, name))
+        ? Optional.of(new ServiceAccountName(namespace, name))
         : Optional.empty();
   }
 
@@ -99,7 +124,7 @@ public record Principal(String name, Set<String> groups) {
   public Principal with(Collection<String> more) {
     var all = new TreeSet<>(groups);
     more.forEach(group -> all.add(Names.notReserved("name of a group", group)));
-    return new Principal(name, all);
+    return new Principal(name, all, hasAllGroups);
   }
 
   /** Returns the groups that do not follow from the name: those {@link #with} has added. */

@@ -7,6 +7,7 @@ import static dev.cistern.auth.access.Verb.PULL;
 import static dev.cistern.auth.access.Verb.READ;
 
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -14,9 +15,15 @@ import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 
-/** A name for a set of verbs, which a {@link Binding} grants. */
-public record Role(String name, Set<Verb> verbs) {
+/**
+ * A name for a set of verbs, which a {@link Binding} grants.
+ *
+ * @param impersonations whom its subjects may act as
+ */
+public record Role(String name, Set<Verb> verbs, List<ImpersonationRule> impersonations) {
   static final String IMAGE_PULLER = "system:image-puller";
+
+  private static final String CLUSTER_ADMIN = "cluster-admin";
 
   private static final Map<String, Role> BUILT_IN = builtIn();
 
@@ -26,6 +33,12 @@ public record Role(String name, Set<Verb> verbs) {
   public Role {
     Names.checked("name of a role", name);
     verbs = Set.copyOf(verbs);
+    impersonations = List.copyOf(impersonations);
+  }
+
+  /** Makes a role that grants no impersonation. */
+  public Role(String name, Set<Verb> verbs) {
+    this(name, verbs, List.of());
   }
 
   /** Returns the role of this name that is there without being defined. */
@@ -46,7 +59,9 @@ public record Role(String name, Set<Verb> verbs) {
     add(roles, "registry-viewer", EnumSet.of(READ));
     add(roles, "registry-editor", EnumSet.of(READ, PULL, CREATE, OVERWRITE, IMPORT));
     add(roles, "registry-admin", EnumSet.allOf(Verb.class));
-    add(roles, "cluster-admin", EnumSet.allOf(Verb.class));
+    roles.put(
+        CLUSTER_ADMIN,
+        new Role(CLUSTER_ADMIN, EnumSet.allOf(Verb.class), List.of(ImpersonationRule.EVERYTHING)));
     return roles;
   }
 

@@ -53,6 +53,10 @@ public final class Audit {
     if (request.principal() != null) {
       line.put("user", request.principal());
     }
+    if (request.impersonatedUser() != null) {
+      line.put("impersonatedUser", request.impersonatedUser());
+      request.impersonatedGroups().forEach(line.putArray("impersonatedGroups")::add);
+    }
     line.put("client", request.client());
     line.put("method", request.method());
     if (request.repository() == null) {

@@ -4,6 +4,8 @@ import dev.cistern.auth.access.AccessException;
 import dev.cistern.auth.access.Authenticator;
 import dev.cistern.auth.access.Binding;
 import dev.cistern.auth.access.Grant;
+import dev.cistern.auth.access.Impersonation;
+import dev.cistern.auth.access.ImpersonationTarget;
 import dev.cistern.auth.access.OidcIssuer;
 import dev.cistern.auth.access.Outcome;
 import dev.cistern.auth.access.Outcome.Caller;
@@ -139,9 +141,26 @@ public final class Gate {
    * Returns whom a request is from; may block.
    *
    * @throws OciException with UNAUTHORIZED, if its credentials are nobody's; with TOOMANYREQUESTS,
-   *     if their owner has too much under way
+   *     if their owner has too much under way; with DENIED, if their owner may not act as the
+   *     request wants
    */
   public Caller caller(Request request) {
+    Caller caller = realCaller(request);
+    return ImpersonationHeaders.arePresent(request) ? impersonated(request, caller) : caller;
+  }
+
+  private Caller impersonated(Request request, Caller caller) {
+    Impersonation wanted = ImpersonationHeaders.read(request, caller.principal());
+    request.as(wanted.user(), wanted.groups());
+    for (ImpersonationTarget target : wanted.targets()) {
+      if (!isWhole(caller) || !policy.allowsImpersonation(caller.principal(), target)) {
+        throw new OciException(ErrorCode.DENIED, target.refusal(caller.principal()));
+      }
+    }
+    return Caller.impersonated(wanted);
+  }
+
+  private Caller realCaller(Request request) {
     List<String> headers = request.headers(AUTHORIZATION);
     if (settings.isOpen() || headers.isEmpty()) {
       return named(request, ANONYMOUS);
@@ -205,6 +224,21 @@ public final class Gate {
   private static Caller named(Request request, Caller caller) {
     request.by(caller.principal().name());
     return caller;
+  }
+
+  /** Returns whether a caller may act as the principal still: always, unless by impersonation. */
+  private boolean mayAct(Caller caller) {
+    return caller
+        .impersonation()
+        .map(acting ->
+            acting.targets().stream()
+                .allMatch(target -> policy.allowsImpersonation(acting.by(), target)))
+        .orElse(true);
+  }
+
+  /** Returns whether a caller may use the verb {@code impersonate} on a resource. */
+  public boolean allowsImpersonation(Caller caller, ImpersonationTarget target) {
+    return isWhole(caller) && policy.allowsImpersonation(caller.principal(), target);
   }
 
   /** Says whether a caller may do this in a repository. Does not block. */
@@ -313,6 +347,7 @@ public final class Gate {
     }
     return settings.isOpen()
         || (isWhole(caller)
+            && mayAct(caller)
             && namespace
                 .map(name -> policy.allows(caller.principal(), verb, name))
                 .orElseGet(() -> policy.allowsEverywhere(caller.principal(), verb)));
@@ -375,7 +410,7 @@ public final class Gate {
   }
 
   private void requireLogin(Caller caller) {
-    if (caller.principal().isAnonymous()) {
+    if (caller.principal().isAnonymous() && caller.impersonation().isEmpty()) {
       throw new OciException(
               ErrorCode.UNAUTHORIZED, "one has to log in for this", "send user and password")
           .withChallenge("Basic realm=\"" + settings.service() + "\", charset=\"UTF-8\"");

@@ -18,10 +18,13 @@ import org.jspecify.annotations.Nullable;
 public final class Admin {
   private static final String TEXT = "text/plain; charset=utf-8";
   private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
-  private static final String HEALTH = "/healthz";
-  private static final String READY = "/readyz";
-  private static final String QUESTIONS = "/admin/";
-  private static final String METRICS = "/metrics";
+  public static final String HEALTH = "/healthz";
+  public static final String READY = "/readyz";
+  public static final String METRICS = "/metrics";
+
+  /** What the paths begin with that administrators ask. */
+  public static final String ORDERS = "/admin/";
+
   private static final List<String> PATHS = List.of(HEALTH, READY, METRICS);
   private static final RepositoryName ANY = new RepositoryName("cistern");
 
@@ -42,7 +45,7 @@ public final class Admin {
 
   /** Returns the reply; 404 for a path that is none of ours. */
   public Reply answer(Request request) throws IOException {
-    if (request.path().startsWith(QUESTIONS)) {
+    if (request.path().startsWith(ORDERS)) {
       gate.requireNoPage(request);
       return order(request);
     }
@@ -64,7 +67,7 @@ public final class Admin {
   }
 
   private Reply order(Request request) throws IOException {
-    return switch (request.method() + " " + request.path().substring(QUESTIONS.length())) {
+    return switch (request.method() + " " + request.path().substring(ORDERS.length())) {
       case "POST add-role" -> access.addRole(request);
       case "POST remove-role" -> access.removeRole(request);
       case "POST token" -> access.token(request);
@@ -87,7 +90,7 @@ public final class Admin {
   }
 
   private Reply question(Request request) throws IOException {
-    return switch (request.method() + " " + request.path().substring(QUESTIONS.length())) {
+    return switch (request.method() + " " + request.path().substring(ORDERS.length())) {
       case "GET why" -> questions.why(request);
       case "POST refresh" -> questions.refresh(request);
       case "POST pin" -> questions.pin(request);

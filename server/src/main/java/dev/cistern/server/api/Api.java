@@ -4,6 +4,7 @@ import dev.cistern.auth.access.Outcome.Caller;
 import dev.cistern.auth.access.Verb;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.access.Gate;
+import dev.cistern.server.access.ImpersonationHeaders;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.http.Request;
@@ -86,15 +87,20 @@ public final class Api {
     } catch (ApiException e) {
       return reply(e.reason().status(), e.status());
     } catch (OciException e) {
-      Reply reply = reply(refusal(e));
-      e.retryAfter().ifPresent(reply::retryAfter);
-      return reply;
+      return refused(e);
     } catch (IOException | RuntimeException e) {
       LOG.atError().addKeyValue("path", request.path()).setCause(e).log("no answer");
       return reply(
           new ApiException(
               ApiException.Reason.INTERNAL, "Internal error occurred: it is in the log"));
     }
+  }
+
+  /** Returns the reply for a refusal that is not of this API alone. */
+  public static Reply refused(OciException e) {
+    Reply reply = reply(refusal(e));
+    e.retryAfter().ifPresent(reply::retryAfter);
+    return reply;
   }
 
   private static ApiException refusal(OciException e) {
@@ -119,6 +125,9 @@ public final class Api {
   }
 
   private Reply route(Request request) throws IOException {
+    if (ImpersonationHeaders.arePresent(request)) {
+      gate.caller(request); // also where nobody is asked who they are, such as discovery
+    }
     if (request.path().equals("/version")) {
       return reply(200, version());
     }

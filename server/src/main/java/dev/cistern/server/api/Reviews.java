@@ -1,5 +1,6 @@
 package dev.cistern.server.api;
 
+import dev.cistern.auth.access.ImpersonationTarget;
 import dev.cistern.auth.access.Principal;
 import dev.cistern.auth.access.Subject;
 import dev.cistern.auth.access.Verb;
@@ -64,17 +65,26 @@ record Reviews(ResourceType type, Question question) implements Resource.Creates
 
   private static ObjectNode allowed(Gate gate, Call call, ObjectNode asked) {
     JsonNode attributes = asked.path("spec").path("resourceAttributes");
-    String namespace = attributes.path("namespace").asString("");
+    asked.putObject("status").put("allowed", isAllowed(gate, call, attributes));
+    return asked;
+  }
+
+  private static boolean isAllowed(Gate gate, Call call, JsonNode attributes) {
+    Optional<String> namespace =
+        Optional.of(attributes.path("namespace").asString("")).filter(text -> !text.isEmpty());
     String part = attributes.path("subresource").asString("");
     String resource = attributes.path("resource").asString("") + (part.isEmpty() ? "" : "/" + part);
-    Set<Verb> verbs = AccessRules.verbs(resource, attributes.path("verb").asString(""));
-    Optional<String> where = namespace.isEmpty() ? Optional.empty() : Optional.of(namespace);
-    boolean isAllowed =
-        verbs.isEmpty()
-            ? gate.allowsApi(call.caller(), Verb.ADMINISTER, where)
-            : verbs.stream().allMatch(verb -> gate.allowsApi(call.caller(), verb, where));
-    asked.putObject("status").put("allowed", isAllowed);
-    return asked;
+    String word = attributes.path("verb").asString("");
+    if (word.equals("impersonate")) {
+      String group = attributes.path("group").asString("");
+      String name = attributes.path("name").asString("");
+      return gate.allowsImpersonation(
+          call.caller(), new ImpersonationTarget(group, resource, name, namespace));
+    }
+    Set<Verb> verbs = AccessRules.verbs(resource, word);
+    return verbs.isEmpty()
+        ? gate.allowsApi(call.caller(), Verb.ADMINISTER, namespace)
+        : verbs.stream().allMatch(verb -> gate.allowsApi(call.caller(), verb, namespace));
   }
 
   /** Returns who may do something; for those who administer there. */
@@ -113,6 +123,19 @@ record Reviews(ResourceType type, Question question) implements Resource.Creates
     user.put("username", principal.name());
     var groups = user.putArray("groups");
     principal.groups().stream().sorted().forEach(groups::add);
+    call.caller()
+        .impersonation()
+        .ifPresent(acting -> {
+          if (!acting.uid().isEmpty()) {
+            user.put("uid", acting.uid());
+          }
+          acting
+              .extra()
+              .forEach((key, values) -> {
+                var texts = user.withObject("extra").putArray(key);
+                values.forEach(texts::add);
+              });
+        });
     return asked;
   }
 }

@@ -28,7 +28,11 @@ final class Users implements Resource.Gets {
       throw ApiException.notFound(TYPE, call.requiredName());
     }
     ObjectNode user = Meta.empty(TYPE);
-    user.putObject("metadata").put("name", self);
+    ObjectNode metadata = user.putObject("metadata").put("name", self);
+    call.caller()
+        .impersonation()
+        .filter(acting -> !acting.uid().isEmpty())
+        .ifPresent(acting -> metadata.put("uid", acting.uid()));
     user.putArray("identities");
     var groups = user.putArray("groups");
     call.caller().principal().groups().stream().sorted().forEach(groups::add);

@@ -2,6 +2,7 @@ package dev.cistern.server.config;
 
 import dev.cistern.auth.access.AccessException;
 import dev.cistern.auth.access.Binding;
+import dev.cistern.auth.access.ImpersonationRule;
 import dev.cistern.auth.access.Role;
 import dev.cistern.auth.access.Subject;
 import dev.cistern.auth.access.Verb;
@@ -20,13 +21,16 @@ import java.util.Set;
  *
  * <p>Of a role's rules those count that are about OpenShift's images: {@code imagestreams/layers}
  * ({@code get} is pull, {@code update} push, {@code create} push of what is new), {@code
- * imagestreams}, {@code imagestreamtags}, {@code imagestreamimports} and {@code *}.
+ * imagestreams}, {@code imagestreamtags}, {@code imagestreamimports} and {@code *}; and those that
+ * grant the verb {@code impersonate}.
  */
 final class AccessObjects {
   private static final Set<String> RBAC =
       Set.of("rbac.authorization.k8s.io/v1", "authorization.openshift.io/v1");
   private static final String USERS = "user.openshift.io/v1";
   private static final Set<String> IMAGES = Set.of("", "image.openshift.io", "*");
+  private static final Set<String> IDENTITIES = Set.of("", "authentication.k8s.io", "*");
+  private static final Set<String> IMPERSONATE = Set.of("impersonate", "*");
   private static final Set<Verb> PUSH = EnumSet.of(Verb.CREATE, Verb.OVERWRITE);
 
   private AccessObjects() {}
@@ -63,15 +67,24 @@ final class AccessObjects {
 
   private static AccessRules role(Section object, String prefix) {
     var verbs = EnumSet.noneOf(Verb.class);
+    var impersonations = new ArrayList<ImpersonationRule>();
     for (Section rule : object.sections("rules")) {
       List<String> groups = rule.texts("apiGroups");
+      if (groups.stream().anyMatch(IDENTITIES::contains)
+          && rule.texts("verbs").stream().anyMatch(IMPERSONATE::contains)) {
+        impersonations.add(
+            new ImpersonationRule(
+                Set.copyOf(groups),
+                Set.copyOf(rule.texts("resources")),
+                Set.copyOf(rule.texts("resourceNames"))));
+      }
       if (groups.isEmpty() || groups.stream().anyMatch(IMAGES::contains)) {
         List<String> words = rule.texts("verbs");
         rule.texts("resources")
             .forEach(resource -> words.forEach(word -> verbs.addAll(verbs(resource, word))));
       }
     }
-    var role = new Role(prefix + name(object), verbs);
+    var role = new Role(prefix + name(object), verbs, impersonations);
     return new AccessRules(List.of(), Map.of(), Map.of(role.name(), role));
   }
 

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.stream.Stream;
 
 /**
  * What the server is told to do; made by a {@link ConfigDraft}.
@@ -64,6 +65,13 @@ public record Config(
       throw new ConfigException(
           "defaultUpstream: no upstream is called " + defaultUpstream.get() + "; there are " + all);
     }
+  }
+
+  /** Returns whether only programs on this machine reach the server. */
+  public boolean isLoopbackOnly() {
+    return Stream.concat(Stream.of(listen), tls.flatMap(TlsSettings::redirect).stream())
+        .allMatch(
+            address -> address.getAddress() != null && address.getAddress().isLoopbackAddress());
   }
 
   /** How log lines look. */

@@ -93,6 +93,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private static final class Exchange {
     private final Request request;
     private final boolean isKeptAlive;
+    private final boolean knowsChunks;
     private final long begun = System.nanoTime();
     private boolean isCounted;
     private boolean isReplied;
@@ -101,9 +102,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private LongSupplier sent = () -> 0;
     private int room;
 
-    Exchange(Request request, boolean isKeptAlive) {
+    Exchange(Request request, HttpRequest head) {
       this.request = request;
-      this.isKeptAlive = isKeptAlive;
+      this.isKeptAlive = HttpUtil.isKeepAlive(head);
+      this.knowsChunks = head.protocolVersion().compareTo(HttpVersion.HTTP_1_1) >= 0;
     }
   }
 
@@ -199,27 +201,29 @@ final class Connection extends ChannelInboundHandlerAdapter {
             length,
             HttpUtil.is100ContinueExpected(head) ? () -> sendContinue(context) : () -> {},
             () -> context.executor().execute(() -> updateReading(context)));
-    var exchange =
-        new Exchange(
-            new Request(head, body, client.address(), certificate), HttpUtil.isKeepAlive(head));
+    var exchange = new Exchange(new Request(head, body, client.address(), certificate), head);
     current = exchange;
     requests++;
     exchange.isCounted = client.begin();
-    if (!exchange.isCounted) {
-      clients.count(Refusal.CLIENT_REQUESTS);
-      if (!hasBody) {
-        body.add(Unpooled.EMPTY_BUFFER, true);
-      }
-      reply(context, exchange, handler.refused(Refusal.CLIENT_REQUESTS));
+    @Nullable Reply now = decided(exchange, hasBody);
+    if (now == null) {
+      threads.execute(() -> decide(context, exchange));
       return;
     }
-    Reply atHand = hasBody ? null : handler.atHand(exchange.request);
-    if (atHand != null) {
+    if (!hasBody) {
       body.add(Unpooled.EMPTY_BUFFER, true);
-      reply(context, exchange, atHand);
-    } else {
-      threads.execute(() -> decide(context, exchange));
     }
+    reply(context, exchange, now);
+  }
+
+  /** Returns the reply if it takes no thread to make one, or null. */
+  private @Nullable Reply decided(Exchange exchange, boolean hasBody) {
+    if (!exchange.isCounted) {
+      clients.count(Refusal.CLIENT_REQUESTS);
+      return handler.refused(Refusal.CLIENT_REQUESTS);
+    }
+    Reply turnedAway = handler.turnedAway(exchange.request);
+    return turnedAway != null || hasBody ? turnedAway : handler.atHand(exchange.request);
   }
 
   /** Runs on a virtual thread. */
@@ -261,9 +265,16 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private void write(ChannelHandlerContext context, Exchange exchange, Reply reply) {
     exchange.request.body().discard();
     exchange.isReplied = true;
+    boolean isDelimited = exchange.knowsChunks || ReplyWriter.hasLength(reply);
     boolean isKeptAlive =
-        exchange.isKeptAlive && !isTooMuchToCome(exchange.request) && exchange.refusal == null;
+        exchange.isKeptAlive
+            && isDelimited
+            && !isTooMuchToCome(exchange.request)
+            && exchange.refusal == null;
     ChannelPromise done = context.newPromise();
+    if (!isDelimited) {
+      CloseDelimited.begin(context, done);
+    }
     exchange.done = done;
     done.addListener(ended -> {
       Sent sent = sent(exchange, reply, ended.isSuccess() ? null : ended.cause());
@@ -282,7 +293,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
       done.setFailure(left());
       return;
     }
-    exchange.sent = writer.write(context, reply, isKeptAlive, exchange.request.isHead(), done);
+    var framing = new Framing(exchange.request.isHead(), isKeptAlive, exchange.knowsChunks);
+    exchange.sent = writer.write(context, reply, framing, done);
   }
 
   private static Sent sent(Exchange exchange, Reply reply, @Nullable Throwable failure) {
@@ -413,8 +425,8 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   /** Writes a reply to what is no request, and closes. */
   private void writeLast(ChannelHandlerContext context, Reply reply) {
-    writer.write(
-        context, reply, false, false, context.newPromise().addListener(written -> context.close()));
+    ChannelPromise done = context.newPromise().addListener(written -> context.close());
+    writer.write(context, reply, Framing.LAST, done);
   }
 
   private static OptionalLong length(HttpRequest head) {

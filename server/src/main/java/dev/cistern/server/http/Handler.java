@@ -5,6 +5,12 @@ import org.jspecify.annotations.Nullable;
 /** What answers requests. */
 public interface Handler {
   /**
+   * Returns the reply to a request that is refused whatever it asks, or null. Called first, for
+   * every request, before any of its body is read. Runs on an event loop: must not block.
+   */
+  @Nullable Reply turnedAway(Request request);
+
+  /**
    * Returns the reply if it is at hand in memory, or null. Runs on an event loop: must not block,
    * and takes only requests without a body.
    */

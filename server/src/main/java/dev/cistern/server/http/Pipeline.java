@@ -5,7 +5,6 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.WriteBufferWaterMark;
-import io.netty.handler.codec.http.HttpResponseEncoder;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
@@ -60,14 +59,14 @@ final class Pipeline extends ChannelInitializer<Channel> {
     var decoder = new StrictRequestDecoder();
     pipeline.addLast(
         decoder,
-        new HttpResponseEncoder(),
+        new ResponseEncoder(),
         new Connection(handler, writer, threads, clients, client, decoder, tls != null));
   }
 
   /** Tells a client in clear why; what would first need a handshake is only closed. */
   private void refuse(Channel channel, Refusal why) {
     if (tls == null) {
-      channel.pipeline().addLast(new HttpResponseEncoder(), new Turned(handler, writer, why));
+      channel.pipeline().addLast(new ResponseEncoder(), new Turned(handler, writer, why));
     } else {
       channel.close();
     }

@@ -19,6 +19,11 @@ final class Redirect implements Handler {
   }
 
   @Override
+  public @Nullable Reply turnedAway(Request request) {
+    return served.turnedAway(request);
+  }
+
+  @Override
   public @Nullable Reply atHand(Request request) {
     return handle(request);
   }

@@ -59,56 +59,66 @@ final class ReplyWriter {
   /**
    * Writes a reply.
    *
+   * @param framing of a client that knows no chunks: not kept alive if the length is unknown
    * @param done is fulfilled when the last byte is with the kernel; the caller lets it fail when
    *     the client leaves before
    * @return says how many bytes of the body were sent so far, as far as that is known
    */
   LongSupplier write(
-      ChannelHandlerContext context,
-      Reply reply,
-      boolean isKeptAlive,
-      boolean isHead,
-      ChannelPromise done) {
+      ChannelHandlerContext context, Reply reply, Framing framing, ChannelPromise done) {
     return switch (reply.body()) {
       case ReplyBody.None(long length) ->
-          writeAll(context, reply, isKeptAlive, Unpooled.EMPTY_BUFFER, length, done);
+          writeAll(context, reply, framing, Unpooled.EMPTY_BUFFER, length, done);
       case ReplyBody.Bytes(byte[] bytes) ->
           writeAll(
               context,
               reply,
-              isKeptAlive,
-              isHead ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(bytes),
+              framing,
+              framing.isHead() ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(bytes),
               bytes.length,
               done);
       case ReplyBody.FilePart(Blob blob, long from, long count) -> {
         var section = new FileSection(blob.channel(), from, count);
         hold(context, blob, done);
-        context.write(head(reply, isKeptAlive, count));
+        context.write(head(reply, framing, count));
         context.write(section);
         context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
         yield section::sent;
       }
-      case ReplyBody.FileParts parts -> writeParts(context, reply, isKeptAlive, parts, done);
+      case ReplyBody.FileParts parts -> writeParts(context, reply, framing, parts, done);
       case ReplyBody.Following following -> {
         long length = following.end() < 0 ? -1 : following.end() - following.from();
-        context.writeAndFlush(head(reply, isKeptAlive, length));
+        context.writeAndFlush(head(reply, framing, length));
         var tail =
             new Tail(context, following.fill(), following.from(), following.end(), threads, done);
         tail.begin();
         yield tail::sent;
       }
       case ReplyBody.Direct(DirectBlob blob) -> {
-        context.writeAndFlush(head(reply, isKeptAlive, blob.count()));
+        context.writeAndFlush(head(reply, framing, blob.count()));
         Relay relay = Relay.of(context, blob, done);
         relay.begin(threads);
         yield relay::sent;
       }
       case ReplyBody.Pieces pieces -> {
-        context.writeAndFlush(head(reply, isKeptAlive, -1));
+        context.writeAndFlush(head(reply, framing, -1));
         Relay relay = Relay.of(context, pieces, done);
         relay.begin(threads);
         yield relay::sent;
       }
+    };
+  }
+
+  /** Returns whether a reply can say how long its body is. */
+  static boolean hasLength(Reply reply) {
+    return switch (reply.body()) {
+      case ReplyBody.Following following -> following.end() >= 0;
+      case ReplyBody.Direct(DirectBlob blob) -> blob.count() >= 0;
+      case ReplyBody.Pieces pieces -> false;
+      case ReplyBody.None none -> true;
+      case ReplyBody.Bytes bytes -> true;
+      case ReplyBody.FilePart part -> true;
+      case ReplyBody.FileParts parts -> true;
     };
   }
 
@@ -155,7 +165,7 @@ final class ReplyWriter {
   private LongSupplier writeAll(
       ChannelHandlerContext context,
       Reply reply,
-      boolean isKeptAlive,
+      Framing framing,
       ByteBuf content,
       long length,
       ChannelPromise done) {
@@ -166,7 +176,7 @@ final class ReplyWriter {
             content,
             HEADERS.newHeaders(),
             HEADERS.newEmptyHeaders());
-    fill(response.headers(), reply, isKeptAlive);
+    fill(response.headers(), reply, framing);
     if (length >= 0 && reply.status() != 204 && reply.status() != 304) {
       response.headers().set(HttpHeaderNames.CONTENT_LENGTH, Long.toString(length));
     }
@@ -177,7 +187,7 @@ final class ReplyWriter {
   private LongSupplier writeParts(
       ChannelHandlerContext context,
       Reply reply,
-      boolean isKeptAlive,
+      Framing framing,
       ReplyBody.FileParts parts,
       ChannelPromise done) {
     List<FileSection> sections =
@@ -189,7 +199,7 @@ final class ReplyWriter {
     for (ReplyBody.Part part : parts.parts()) {
       length += part.head().length + part.count();
     }
-    context.write(head(reply, isKeptAlive, length));
+    context.write(head(reply, framing, length));
     for (int i = 0; i < sections.size(); i++) {
       context.write(new DefaultHttpContent(Unpooled.wrappedBuffer(parts.parts().get(i).head())));
       context.write(sections.get(i));
@@ -199,25 +209,25 @@ final class ReplyWriter {
     return () -> sections.stream().mapToLong(FileSection::sent).sum();
   }
 
-  private DefaultHttpResponse head(Reply reply, boolean isKeptAlive, long length) {
+  private DefaultHttpResponse head(Reply reply, Framing framing, long length) {
     var response =
         new DefaultHttpResponse(
             HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(reply.status()), HEADERS);
-    fill(response.headers(), reply, isKeptAlive);
-    if (length < 0) {
-      response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
-    } else {
+    fill(response.headers(), reply, framing);
+    if (length >= 0) {
       response.headers().set(HttpHeaderNames.CONTENT_LENGTH, Long.toString(length));
+    } else if (framing.knowsChunks()) {
+      response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
     }
     return response;
   }
 
-  private void fill(HttpHeaders headers, Reply reply, boolean isKeptAlive) {
+  private void fill(HttpHeaders headers, Reply reply, Framing framing) {
     headers.add(HttpHeaderNames.DATE, date());
     for (Header header : reply.headers()) {
       headers.add(header.name(), header.value());
     }
-    if (!isKeptAlive) {
+    if (!framing.isKeptAlive()) {
       headers.add(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
     }
   }

@@ -1,9 +1,16 @@
 package dev.cistern.server.http;
 
 import io.netty.handler.codec.http.HttpRequest;
+import io.netty.util.AsciiString;
 import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** A request. Its head is complete; its body comes while it is read. */
@@ -18,6 +25,8 @@ public final class Request {
   private @Nullable String repository;
   private @Nullable String reference;
   private @Nullable String principal;
+  private @Nullable String impersonatedUser;
+  private List<String> impersonatedGroups = List.of();
   private @Nullable Runnable ending;
   private @Nullable String deed;
 
@@ -42,6 +51,20 @@ public final class Request {
     }
     int path = uri.indexOf('/', uri.indexOf("://") + "://".length());
     return path < 0 ? "/" : uri.substring(path);
+  }
+
+  /**
+   * Returns host and port of a target that was sent as if to a proxy; they count for more than the
+   * header Host (RFC 9112 section 3.2.2).
+   */
+  public Optional<String> authority() {
+    String uri = head.uri();
+    if (uri.length() == target.length() && uri.equals(target)) {
+      return Optional.empty();
+    }
+    int from = uri.indexOf("://") + "://".length();
+    int slash = uri.indexOf('/', from);
+    return Optional.of(slash < 0 ? uri.substring(from) : uri.substring(from, slash));
   }
 
   public String method() {
@@ -95,6 +118,35 @@ public final class Request {
     return head.headers().getAll(name);
   }
 
+  /** Returns whether there is a field whose name begins with {@code prefix}, in any case. */
+  public boolean hasHeaderStartingWith(String prefix) {
+    Iterator<Map.Entry<CharSequence, CharSequence>> fields = head.headers().iteratorCharSequence();
+    while (fields.hasNext()) {
+      if (AsciiString.regionMatches(fields.next().getKey(), true, 0, prefix, 0, prefix.length())) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Returns the values of all fields whose names begin with {@code prefix}, in any case, by the
+   * rest of the name in lower case.
+   */
+  public SortedMap<String, List<String>> headersStartingWith(String prefix) {
+    var found = new TreeMap<String, List<String>>();
+    for (Map.Entry<String, String> field : head.headers()) {
+      String name = field.getKey();
+      if (name.regionMatches(true, 0, prefix, 0, prefix.length())) {
+        found
+            .computeIfAbsent(
+                name.substring(prefix.length()).toLowerCase(Locale.ROOT), key -> new ArrayList<>())
+            .add(field.getValue());
+      }
+    }
+    return found;
+  }
+
   public RequestBody body() {
     return body;
   }
@@ -137,6 +189,22 @@ public final class Request {
   /** Tells the log whom it is from. */
   public void by(String name) {
     this.principal = name;
+  }
+
+  /** Tells the log as whom {@link #by} acts, or wants to. */
+  public void as(String user, List<String> groups) {
+    this.impersonatedUser = user;
+    this.impersonatedGroups = List.copyOf(groups);
+  }
+
+  /** Returns whom the request acts as, or null. */
+  public @Nullable String impersonatedUser() {
+    return impersonatedUser;
+  }
+
+  /** Returns the groups that were asked for with that user. */
+  public List<String> impersonatedGroups() {
+    return impersonatedGroups;
   }
 
   /** Tells the audit what it changed, in words. */

@@ -22,8 +22,7 @@ final class Turned extends ChannelInboundHandlerAdapter {
     writer.write(
         context,
         handler.refused(why),
-        false,
-        false,
+        Framing.LAST,
         context.newPromise().addListener(written -> context.close()));
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.cistern.auth.access.Binding;
+import dev.cistern.auth.access.ImpersonationRule;
 import dev.cistern.auth.access.Role;
 import dev.cistern.auth.access.Subject;
 import dev.cistern.auth.access.Verb;
@@ -119,6 +120,27 @@ class AccessObjectsTest {
     assertThat(verbs(role.formatted("ClusterRole", "\"*\"", "get")))
         .containsExactlyInAnyOrder(Verb.READ, Verb.PULL);
     assertThat(verbs(role.formatted("ClusterRole", "pods", "\"*\""))).isEmpty();
+  }
+
+  @Test
+  void aRoleMayGrantImpersonation() {
+    AccessRules rules =
+        read(
+            """
+            apiVersion: rbac.authorization.k8s.io/v1
+            kind: ClusterRole
+            metadata: {name: acts}
+            rules:
+            - {apiGroups: [""], resources: [users, groups], resourceNames: [bob], verbs: [impersonate]}
+            - {apiGroups: [authentication.k8s.io], resources: [uids], verbs: ["*"]}
+            - {apiGroups: [apps], resources: ["*"], verbs: ["*"]}
+            - {apiGroups: [""], resources: [users], verbs: [get]}
+            """);
+
+    assertThat(rules.roles().values().iterator().next().impersonations())
+        .containsExactly(
+            new ImpersonationRule(Set.of(""), Set.of("users", "groups"), Set.of("bob")),
+            new ImpersonationRule(Set.of("authentication.k8s.io"), Set.of("uids"), Set.of()));
   }
 
   @Test

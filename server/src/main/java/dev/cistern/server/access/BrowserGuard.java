@@ -1,0 +1,108 @@
+package dev.cistern.server.access;
+
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
+import dev.cistern.oci.Texts;
+import dev.cistern.server.http.Request;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps web pages out: a page can have its visitor's browser send requests to servers that the page
+ * itself cannot reach. Browsers mark these requests with {@code Origin} or {@code Sec-Fetch-Site}
+ * (Fetch Standard, Fetch Metadata), registry clients, Prometheus, {@code oc} and {@code kubectl}
+ * send neither. A page whose own name was pointed at this server (DNS rebinding) is known by the
+ * name.
+ *
+ * <p>Asked on an event loop, once for each request; does not block. Safe for all threads.
+ */
+public final class BrowserGuard {
+  private static final String ORIGIN = "Origin";
+  private static final String SITE = "Sec-Fetch-Site";
+  private static final String TYPED = "none";
+
+  private final PrivateHosts hosts;
+  private final boolean isPrivate;
+  private final BooleanSupplier anybodyChanges;
+  private volatile String lastHost = "localhost";
+
+  /**
+   * @param names by which clients know this server
+   * @param isPrivate whether it listens on loopback only and nobody has to log in: then every
+   *     request needs such a name
+   * @param anybodyChanges whether clients may change something without credentials
+   */
+  public BrowserGuard(Collection<String> names, boolean isPrivate, BooleanSupplier anybodyChanges) {
+    this.hosts = new PrivateHosts(names);
+    this.isPrivate = isPrivate;
+    this.anybodyChanges = anybodyChanges;
+  }
+
+  /** Returns why a request is refused, or null. */
+  public @Nullable OciException refusal(Request request, BrowserRule rule) {
+    if (rule == BrowserRule.NONE) {
+      return null;
+    }
+    if (request.hasHeader(ORIGIN)) {
+      return ofPage(ORIGIN);
+    }
+    if (request.hasHeader(SITE) && !isTyped(request)) {
+      return ofPage(SITE);
+    }
+    if (isPrivate || (rule == BrowserRule.REFUSED_AND_CHANGES_BY_NAME && isOpenChange(request))) {
+      return underName(request);
+    }
+    return null;
+  }
+
+  /** Returns whether a person typed the address, which reads and changes nothing. */
+  private static boolean isTyped(Request request) {
+    return request.isGetOrHead() && request.headers(SITE).stream().allMatch(TYPED::equals);
+  }
+
+  private boolean isOpenChange(Request request) {
+    return !request.isGetOrHead()
+        && !request.hasHeader("Authorization")
+        && anybodyChanges.getAsBoolean();
+  }
+
+  private static OciException ofPage(String header) {
+    return new OciException(
+        ErrorCode.DENIED,
+        "requests of web pages are refused: the header " + header + " is present",
+        "use a registry client, oc, kubectl or curl without this header");
+  }
+
+  private @Nullable OciException underName(Request request) {
+    Optional<String> absolute = request.authority();
+    if (absolute.isPresent() && !isKnown(absolute.get())) {
+      return unknown(absolute.get());
+    }
+    List<String> sent = request.headers("Host"); // one, or none in HTTP/1.0, which no browser sends
+    return sent.isEmpty() || isKnown(sent.getFirst()) ? null : unknown(sent.getFirst());
+  }
+
+  private boolean isKnown(String host) {
+    if (host.equals(lastHost)) {
+      return true;
+    }
+    boolean isKnown = hosts.contains(host);
+    if (isKnown) {
+      lastHost = host;
+    }
+    return isKnown;
+  }
+
+  private static OciException unknown(String host) {
+    return new OciException(
+        ErrorCode.DENIED,
+        "the host " + Texts.shown(host) + " is not a name of this server",
+        "if clients know this server by that name, add to cistern.yaml: names: ["
+            + Texts.cut(host.toLowerCase(Locale.ROOT))
+            + "]");
+  }
+}
