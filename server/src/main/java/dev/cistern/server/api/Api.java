@@ -174,8 +174,36 @@ public final class Api {
     String registry = knownAs.or(() -> request.header("Host")).orElse("localhost");
     Optional<String> namespace = type.isNamespaced() ? path.namespace() : Optional.empty();
     var call = Call.of(request, caller, namespace, path.name(), registry);
-    return switch (request.method()) {
-      case "GET" -> path.name().isPresent() ? get(resource, call) : list(resource, call);
+    List<String> warnings = Parameter.check(verb(call), request.query());
+    Reply reply = answered(resource, call);
+    warnings.forEach(
+        warning -> reply.header("Warning", "299 - " + JsonMapper.shared().valueToTree(warning)));
+    return reply;
+  }
+
+  private static ApiVerb verb(Call call) {
+    return switch (call.request().method()) {
+      case "GET" ->
+          call.name().isPresent() ? ApiVerb.GET : isWatch(call) ? ApiVerb.WATCH : ApiVerb.LIST;
+      case "POST" -> ApiVerb.CREATE;
+      case "PUT" -> ApiVerb.UPDATE;
+      case "PATCH" -> isApply(call) ? ApiVerb.APPLY : ApiVerb.PATCH;
+      case "DELETE" -> ApiVerb.DELETE;
+      default -> throw notAllowed();
+    };
+  }
+
+  private static boolean isWatch(Call call) {
+    return call.parameter("watch").filter(List.of("true", "1")::contains).isPresent();
+  }
+
+  private static boolean isApply(Call call) {
+    return call.mediaType().equals("application/apply-patch+yaml");
+  }
+
+  private Reply answered(Resource resource, Call call) throws IOException {
+    return switch (call.request().method()) {
+      case "GET" -> call.name().isPresent() ? get(resource, call) : list(resource, call);
       case "POST" -> create(resource, call);
       case "PUT" -> update(resource, call, new Replacement(call.object()));
       case "PATCH" -> patch(resource, call);
@@ -215,6 +243,7 @@ public final class Api {
       throw notAllowed();
     }
     require(resource, call, "get", resource.access().read());
+    call.requireServed(objects.revision());
     return shown(resource, call, 200, gets.get(call));
   }
 
@@ -235,8 +264,7 @@ public final class Api {
     if (!(resource instanceof Resource.Shows shows)) {
       throw notAllowed();
     }
-    boolean isWatch =
-        call.parameter("watch").filter(text -> text.equals("true") || text.equals("1")).isPresent();
+    boolean isWatch = isWatch(call);
     require(resource, call, isWatch ? "watch" : "list", resource.access().read());
     Selector selector =
         Selector.parse(
@@ -321,9 +349,8 @@ public final class Api {
   }
 
   private Reply patch(Resource resource, Call call) throws IOException {
-    boolean isApply = call.mediaType().equals("application/apply-patch+yaml");
-    return update(
-        resource, call, new Patching(Patch.parse(call.mediaType(), call.body()), isApply));
+    Patch patch = Patch.parse(call.mediaType(), call.body());
+    return update(resource, call, new Patching(patch, isApply(call)));
   }
 
   private Reply update(Resource resource, Call call, Resource.Edit edit) throws IOException {
@@ -356,8 +383,8 @@ public final class Api {
       throw notAllowed();
     }
     require(resource, call, "delete", Optional.of(resource.access().delete()));
-    ObjectNode options = call.deleteOptions();
-    Call meant = options.path("dryRun").isEmpty() ? call : call.asDryRun();
+    DeleteOptions options = DeleteOptions.read(call.deleteOptions());
+    Call meant = options.isDryRun() ? call.asDryRun() : call;
     ObjectNode answer = deletes.delete(meant, options);
     noted(
         meant,

@@ -72,6 +72,43 @@ record Call(
     return request.query().first(key).filter(text -> !text.isEmpty());
   }
 
+  /**
+   * Refuses versions that cannot be served: objects are shown as they are now.
+   *
+   * @param revision that of now
+   * @throws ApiException with Expired, if the version is later, or exactly another one is wanted;
+   *     with BadRequest, if the parameters do not go together
+   */
+  void requireServed(long revision) {
+    String version = parameter("resourceVersion").orElse("");
+    Optional<String> match = parameter("resourceVersionMatch");
+    if (match.isPresent() && version.isEmpty()) {
+      throw ApiException.badRequest(
+          "resourceVersionMatch is forbidden unless resourceVersion is provided");
+    }
+    boolean isPage = parameter("continue").isPresent();
+    if (isPage && (match.isPresent() || !(version.isEmpty() || version.equals("0")))) {
+      throw ApiException.badRequest(
+          "resourceVersion and resourceVersionMatch are not allowed when using continue");
+    }
+    long wanted = version.isEmpty() ? 0 : Long.parseLong(version);
+    boolean isExact = match.filter("Exact"::equals).isPresent();
+    if (wanted > revision) {
+      throw new ApiException(
+          ApiException.Reason.EXPIRED,
+          "too large resource version: " + wanted + " (" + revision + ")");
+    }
+    if (isExact && wanted == 0) {
+      throw ApiException.badRequest(
+          "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+    }
+    if (isExact && wanted != revision) {
+      throw new ApiException(
+          ApiException.Reason.EXPIRED,
+          "The provided resource version is too old: only the present one is kept");
+    }
+  }
+
   /** Returns the media type of the body, without its parameters. */
   String mediaType() {
     String type = request.header("Content-Type").orElse(JSON);

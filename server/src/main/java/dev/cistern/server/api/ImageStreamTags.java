@@ -203,20 +203,33 @@ final class ImageStreamTags
   }
 
   @Override
-  public ObjectNode delete(Call call, JsonNode options) throws IOException {
+  public ObjectNode delete(Call call, DeleteOptions options) throws IOException {
     StreamItem item = item(call);
     ImageStream stream = streams.require(call.requiredNamespace(), item.stream());
-    String uid = options.path("preconditions").path("uid").asString("");
-    if (!uid.isEmpty() && !uid.equals(stream.uid())) {
-      throw ApiException.conflict(type(), call.requiredName(), "the UID precondition was not met");
-    }
+    requirePreconditions(stream, call, options);
     boolean isThere =
         call.isDryRun()
             ? stream.has(item.item())
-            : streams.removeTag(stream.namespace(), stream.name(), item.item());
+            : streams.removeTag(
+                stream.namespace(),
+                stream.name(),
+                item.item(),
+                before -> requirePreconditions(before, call, options));
     if (!isThere) {
       throw ApiException.notFound(type(), call.requiredName());
     }
     return Api.success(type(), call.requiredName(), stream.uid());
+  }
+
+  private void requirePreconditions(ImageStream stream, Call call, DeleteOptions options) {
+    String uid = options.precondition("uid");
+    if (!uid.isEmpty() && !uid.equals(stream.uid())) {
+      throw ApiException.conflict(type(), call.requiredName(), "the UID precondition was not met");
+    }
+    String version = options.precondition("resourceVersion");
+    if (!version.isEmpty() && !version.equals(stream.resourceVersion())) {
+      throw ApiException.conflict(
+          type(), call.requiredName(), "the resourceVersion precondition was not met");
+    }
   }
 }

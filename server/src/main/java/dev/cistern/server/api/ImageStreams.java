@@ -193,7 +193,7 @@ final class ImageStreams
   }
 
   @Override
-  public ObjectNode delete(Call call, JsonNode options) throws IOException {
+  public ObjectNode delete(Call call, DeleteOptions options) throws IOException {
     String namespace = call.requiredNamespace();
     String name = call.requiredName();
     ImageStream stream = streams.require(namespace, name);

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -67,7 +66,7 @@ final class Images implements Resource.Gets, Resource.Shows, Resource.Deletes {
   }
 
   @Override
-  public ObjectNode delete(Call call, JsonNode options) throws IOException {
+  public ObjectNode delete(Call call, DeleteOptions options) throws IOException {
     var said = new ArrayList<ObjectNode>();
     Optional<String> reason =
         pruner.remove(call.requiredName(), () -> said.add(stored.delete(call, options)));

@@ -53,6 +53,7 @@ final class ListBody implements ReplyBody.PieceSource {
     this.selector = selector;
     this.format = format;
     this.revision = objects.revision();
+    call.requireServed(revision);
     this.after = call.parameter("continue").map(ListBody::decoded);
     // Where the next page begins would tell the name of what is hidden: all of it is one page.
     this.left = resource.hidesSome() ? Integer.MAX_VALUE : limit(call);

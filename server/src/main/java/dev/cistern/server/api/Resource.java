@@ -105,6 +105,6 @@ interface Resource {
   /** Removes an object. */
   interface Deletes extends Resource {
     /** Returns what is said of it: the object that was, or a {@code Status}. */
-    ObjectNode delete(Call call, JsonNode options) throws IOException;
+    ObjectNode delete(Call call, DeleteOptions options) throws IOException;
   }
 }

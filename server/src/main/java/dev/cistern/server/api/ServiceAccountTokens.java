@@ -53,7 +53,10 @@ final class ServiceAccountTokens implements Resource.Creates {
           "spec.expirationSeconds: a number from 1 to " + LONGEST.toSeconds() + " is expected");
     }
     try {
-      String token = gate.serviceAccountToken(namespace, name, Duration.ofSeconds(seconds));
+      String token =
+          call.isDryRun()
+              ? ""
+              : gate.serviceAccountToken(namespace, name, Duration.ofSeconds(seconds));
       ObjectNode answer = Meta.empty(REQUEST);
       answer.putObject("metadata").put("name", name).put("namespace", namespace);
       answer.putObject("spec").put("expirationSeconds", seconds);

@@ -184,7 +184,7 @@ final class StoredResource
   }
 
   @Override
-  public ObjectNode delete(Call call, JsonNode options) throws IOException {
+  public ObjectNode delete(Call call, DeleteOptions options) throws IOException {
     String namespace = call.namespace().orElse("");
     String name = call.requiredName();
     for (int i = 0; i < MOST_TRIES; i++) {
@@ -207,9 +207,9 @@ final class StoredResource
    *
    * @throws ApiException if identity or version are others
    */
-  static void requirePreconditions(ResourceType type, JsonNode object, JsonNode options) {
+  static void requirePreconditions(ResourceType type, JsonNode object, DeleteOptions options) {
     for (String key : List.of("uid", "resourceVersion")) {
-      String wanted = options.path("preconditions").path(key).asString("");
+      String wanted = options.precondition(key);
       String there = Meta.text(object, key);
       if (!wanted.isEmpty() && !wanted.equals(there)) {
         throw ApiException.conflict(

@@ -92,6 +92,10 @@ final class WatchBody implements ReplyBody.PieceSource {
           ApiException.Reason.INVALID,
           "sendInitialEvents is forbidden for watch: list first, then watch from its version");
     }
+    if (call.parameter("resourceVersionMatch").isPresent()) {
+      throw ApiException.badRequest(
+          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    }
     try {
       return call.parameter("resourceVersion").map(Long::parseUnsignedLong).orElse(0L);
     } catch (NumberFormatException e) {

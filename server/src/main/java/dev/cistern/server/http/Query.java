@@ -3,9 +3,11 @@ package dev.cistern.server.http;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import io.netty.handler.codec.http.QueryStringDecoder;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** The parameters of a request's target, decoded. */
 public final class Query {
@@ -38,6 +40,11 @@ public final class Query {
       throw new OciException(ErrorCode.UNSUPPORTED, "the query of the request cannot be decoded")
           .withStatus(400);
     }
+  }
+
+  /** Returns the names of all parameters. */
+  public Set<String> names() {
+    return Collections.unmodifiableSet(parameters.keySet());
   }
 
   /** Returns the first value of {@code name}. */

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -258,8 +259,19 @@ public final class Streams {
    * @throws ApiException if there is no such stream, or others change it all the time
    */
   public boolean removeTag(String namespace, String name, String tag) throws IOException {
+    return removeTag(namespace, name, tag, before -> {});
+  }
+
+  /**
+   * Does the same to a stream that is as it should be.
+   *
+   * @param check looks at the stream that the change will find; throws if it is another one
+   */
+  public boolean removeTag(String namespace, String name, String tag, Consumer<ImageStream> check)
+      throws IOException {
     for (int i = 0; i < MOST_TRIES; i++) {
       ImageStream before = require(namespace, name);
+      check.accept(before);
       ImageStream without = before.without(tag);
       if (without.equals(before)) {
         return false;
