@@ -28,6 +28,10 @@ public final class CisternServer implements AutoCloseable {
   private static final Pattern SERVING = Pattern.compile("serving address=\"[^\"]*:(\\d+)\"");
   private static final Pattern COMPLAINT =
       Pattern.compile("^\\S+ (WARN|ERROR) |^(WARNING|\\tat |\\[)");
+  private static final Pattern UNCAUGHT =
+      Pattern.compile(
+          "uncaught exception|An exception was thrown by|A task raised an exception"
+              + "|Exception in thread");
   private static final long START_SECONDS = 30;
   private static final int LAST_LINES = 30;
 
@@ -163,11 +167,19 @@ public final class CisternServer implements AutoCloseable {
     await();
   }
 
-  /** Ends it as an operator would (SIGTERM) and waits until it is gone. */
+  /**
+   * Ends it as an operator would (SIGTERM) and waits until it is gone. Nothing may have ended its
+   * work that nothing caught ({@code cistern_uncaught_total}), on a thread of ours or Netty's.
+   */
   @Override
   public void close() {
     process.destroy();
     await();
+    List<String> uncaught = log.stream().filter(line -> UNCAUGHT.matcher(line).find()).toList();
+    if (!uncaught.isEmpty()) {
+      throw new AssertionError(
+          "the server had uncaught exceptions: " + uncaught + "\n" + String.join("\n", log));
+    }
   }
 
   private void await() {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.cistern.conformance.Download.Outcome;
 import dev.cistern.conformance.TestClient.Answered;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -93,6 +94,35 @@ class RetryTest {
           assertThat(answered.text()).contains("TOOMANYREQUESTS", "upstream up");
         });
     assertThat(upstream.requests("GET", "/v2/")).hasSize(2);
+  }
+
+  static Stream<String> delaysBeyondMeasure() {
+    return Stream.of(
+        "86401",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551615",
+        "9".repeat(400),
+        "Fri, 31 Dec 9999 23:59:59 GMT");
+  }
+
+  @ParameterizedTest
+  @MethodSource("delaysBeyondMeasure")
+  void aDelayBeyondMeasureIsADayAndBreaksNoThread(String delay) {
+    byte[] content = Samples.bytes(100_000, repositories);
+    String digest = upstream.addBlob(repository, content);
+    upstream.always("GET", "/v2/", Answer.throttled(delay));
+
+    for (String path : List.of("/manifests/v1", "/blobs/" + digest, "/tags/list")) {
+      Answered answered = client.get("/v2/up/" + repository + path);
+      assertThat(answered.status()).as(path).isEqualTo(429);
+      assertThat(answered.header("Retry-After")).as(path).isEqualTo("86400");
+    }
+    upstream.heal();
+    assertThat(Download.of(server, "/v2/up/" + repository + "/blobs/" + digest, content))
+        .as("the next client")
+        .matches(Outcome::isExact);
+    assertThat(client.get("/metrics").text()).contains("cistern_uncaught_total 0.0");
   }
 
   @Test

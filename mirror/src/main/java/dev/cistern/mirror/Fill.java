@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Digest;
@@ -71,6 +72,9 @@ public final class Fill {
 
     /** It cannot be kept here. */
     record Broken(IOException cause) implements Start {}
+
+    /** It ended by what no one expected, which is reported. */
+    record Aborted() implements Start {}
   }
 
   private final PartialBlob blob;
@@ -227,11 +231,19 @@ public final class Fill {
 
   /** Tells those who wait that no more comes; called when this fill is forgotten. */
   void end() {
+    if (state == State.RUNNING) {
+      state = State.FAILED;
+      wake();
+    }
     start.complete(failure);
     ended.complete(null);
   }
 
-  /** Downloads, verifies and stores. {@code buffer} is used while it runs. */
+  /**
+   * Downloads, verifies and stores. Whatever is thrown on the way ends it: this throws nothing.
+   *
+   * @param buffer is used while it runs
+   */
   Outcome run(byte[] buffer) {
     Outcome outcome = Outcome.FAILED;
     try (delivery) {
@@ -251,6 +263,9 @@ public final class Fill {
     } catch (IOException e) {
       LOG.atError().addKeyValue("digest", digest()).setCause(e).log("fill failed");
       fail(new Start.Broken(e), String.valueOf(e.getMessage()));
+    } catch (RuntimeException | Error e) {
+      Guarded.report("fill of " + digest(), e);
+      fail(new Start.Aborted(), "internal error");
     } finally {
       if (state == State.RUNNING) {
         state = State.FAILED;
@@ -361,7 +376,7 @@ public final class Fill {
       if (isFailed() && blob.length() == 0) {
         blob.discard();
       }
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       LOG.atWarn().addKeyValue("digest", digest()).setCause(e).log("file not removed");
     }
   }
@@ -376,8 +391,9 @@ public final class Fill {
     wake();
   }
 
+  /** A follower that breaks keeps no other from being woken. */
   private void wake() {
-    followers.forEach(Runnable::run);
+    followers.forEach(follower -> Guarded.run("follower of a fill", follower));
   }
 
   private void fail(Start answer, String reason) {

@@ -2,6 +2,7 @@ package dev.cistern.mirror;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.oci.Digest;
@@ -90,7 +91,7 @@ final class Fills {
         if (fill.retain()) {
           boolean isMine = fill == mine.get();
           if (isMine) {
-            executor.execute(() -> runInTurn(fill));
+            begin(fill);
           }
           return Optional.of(new Joined(fill, !isMine));
         }
@@ -117,12 +118,11 @@ final class Fills {
     if (blobs.size(digest).isPresent()) {
       return null;
     }
+    var delivery =
+        new Delivery(
+            asker, location, ordered(location.sources(), digest), digest, OptionalLong.empty());
     try {
-      return new Fill(
-          blobs.partial(digest),
-          location.sources(),
-          new Delivery(
-              asker, location, ordered(location.sources(), digest), digest, OptionalLong.empty()));
+      return new Fill(blobs.partial(digest), location.sources(), delivery);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -144,6 +144,16 @@ final class Fills {
     return new Semaphore(most, true);
   }
 
+  private void begin(Fill fill) {
+    try {
+      executor.execute(() -> runInTurn(fill));
+    } catch (RuntimeException | Error e) {
+      end(fill); // it has no thread: the server is stopping, or out of memory
+      fill.release();
+      throw e;
+    }
+  }
+
   private void runInTurn(Fill fill) {
     try {
       Semaphore turn = turns.get(fill.sources().getFirst().upstream(), name -> turns(fill));
@@ -155,23 +165,33 @@ final class Fills {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server is stopping
+    } catch (RuntimeException | Error e) {
+      Guarded.report("fill of " + fill.digest(), e);
     } finally {
-      running.remove(fill.digest(), fill);
-      fill.end();
-      fill.release();
+      end(fill);
     }
+  }
+
+  /** Forgets a fill, so that the next client starts anew, and tells those that wait for it. */
+  private void end(Fill fill) {
+    running.remove(fill.digest(), fill);
+    fill.end();
+    fill.release();
   }
 
   private void run(Fill fill) {
     started.increment();
     byte[] used = buffers.poll();
     byte[] buffer = used == null ? new byte[BUFFER_BYTES] : used;
-    if (fill.run(buffer) == Fill.Outcome.WRONG) {
-      wrong.increment();
-      fill.givers()
-          .forEach(source -> suspects.put(new Suspect(source, fill.digest()), Boolean.TRUE));
+    try {
+      if (fill.run(buffer) == Fill.Outcome.WRONG) {
+        wrong.increment();
+        fill.givers()
+            .forEach(source -> suspects.put(new Suspect(source, fill.digest()), Boolean.TRUE));
+      }
+    } finally {
+      buffers.add(buffer);
     }
-    buffers.add(buffer);
   }
 
   /** Says whether a fill of this file ({@code sha256-HEX}) runs. */

@@ -8,6 +8,7 @@ import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.RateLimit;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
 import dev.cistern.oci.Reference;
@@ -443,6 +444,11 @@ public final class Mirror implements AutoCloseable {
           return Optional.empty();
         }
         case Fill.Start.Broken(IOException cause) -> throw cause;
+        case Fill.Start.Aborted aborted ->
+            throw new OciException(
+                ErrorCode.UNKNOWN,
+                "the download of " + digest + " ended by an internal error",
+                "try again; the server's log has the cause");
       }
     } finally {
       if (!isAnswered) {

@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
@@ -96,6 +97,10 @@ public final class Preheat {
     } catch (IOException | OciException e) {
       LOG.atWarn().addKeyValue("reason", e.getMessage()).log("preheat failed");
       failure = Optional.of(String.valueOf(e.getMessage()));
+      state = State.FAILED;
+    } catch (RuntimeException | Error e) {
+      Guarded.report("preheat", e);
+      failure = Optional.of("internal error; the server's log has the cause");
       state = State.FAILED;
     }
   }

@@ -10,6 +10,7 @@ import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.AdminParts;
 import dev.cistern.server.admin.Traffic;
+import dev.cistern.server.admin.Uncaught;
 import dev.cistern.server.api.Api;
 import dev.cistern.server.api.ApiParts;
 import dev.cistern.server.config.AccessSettings;
@@ -56,6 +57,7 @@ public final class Cistern implements AutoCloseable {
   private final List<Closeable> work;
   private final HttpServer http;
   private final Housekeeping housekeeping;
+  private final Uncaught uncaught;
 
   private Cistern(
       Store store,
@@ -63,7 +65,8 @@ public final class Cistern implements AutoCloseable {
       LiveRules rules,
       Registry registry,
       List<Closeable> work,
-      HttpServer http) {
+      HttpServer http,
+      Uncaught uncaught) {
     this.store = store;
     this.mirror = mirror;
     this.rules = rules;
@@ -71,6 +74,7 @@ public final class Cistern implements AutoCloseable {
     this.work = List.copyOf(work);
     this.http = http;
     this.housekeeping = new Housekeeping(store, mirror);
+    this.uncaught = uncaught;
   }
 
   /**
@@ -92,6 +96,7 @@ public final class Cistern implements AutoCloseable {
   }
 
   private static Cistern start(Config config, Store store, InstantSource clock) throws IOException {
+    var uncaught = Uncaught.installed();
     var namespaces = new NamespaceKeyrings();
     var upstreams = new Upstreams(config.upstreams(), config.unlisted(), namespaces, clock);
     var gate = new Gate(config.access(), config.tls().isPresent(), clock);
@@ -157,8 +162,8 @@ public final class Cistern implements AutoCloseable {
             api,
             new Admin(
                 new AdminParts(
-                    traffic, clients, store, mirror, gate, bindings, pruner, imports, webhooks,
-                    clock)),
+                    traffic, uncaught, clients, store, mirror, gate, bindings, pruner, imports,
+                    webhooks, clock)),
             traffic,
             config.accessLog());
     try {
@@ -166,7 +171,7 @@ public final class Cistern implements AutoCloseable {
       HttpServer http = HttpServer.start(settings, clients, service, clock);
       var work = new ArrayList<Closeable>(List.of(follower, imports, prefetch, webhooks));
       pruning.ifPresent(work::add);
-      var cistern = new Cistern(store, mirror, rules, registry, work, http);
+      var cistern = new Cistern(store, mirror, rules, registry, work, http, uncaught);
       rules.follow(enforcement);
       webhooks.start(objects);
       imports.start();
@@ -224,6 +229,7 @@ public final class Cistern implements AutoCloseable {
     http.stop(GRACE_SECONDS);
     registry.close();
     mirror.close();
+    uncaught.stop();
     store.close();
   }
 }

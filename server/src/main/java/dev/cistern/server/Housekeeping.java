@@ -1,5 +1,6 @@
 package dev.cistern.server;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.storage.Store;
 import java.io.IOException;
@@ -38,11 +39,11 @@ final class Housekeeping implements AutoCloseable {
 
   private void run() {
     try {
-      sweep();
+      Guarded.run("housekeeping", this::sweep);
       while (true) {
         Thread.sleep(INTERVAL);
-        removeLeftovers();
-        makeRoom();
+        Guarded.run("housekeeping", this::removeLeftovers);
+        Guarded.run("housekeeping", this::makeRoom);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -61,7 +62,7 @@ final class Housekeeping implements AutoCloseable {
             .addKeyValue("quarantine", setAside)
             .log("expired leftovers removed");
       }
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       complain("leftovers not removed", e);
     }
   }

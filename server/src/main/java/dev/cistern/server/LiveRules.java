@@ -2,6 +2,7 @@ package dev.cistern.server;
 
 import dev.cistern.auth.access.OidcIssuer;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.KeyDirectory;
@@ -131,7 +132,7 @@ final class LiveRules implements AutoCloseable {
     try {
       while (true) {
         Thread.sleep(PAUSE);
-        refresh(enforcement);
+        Guarded.run("reload of rules", () -> refresh(enforcement));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops

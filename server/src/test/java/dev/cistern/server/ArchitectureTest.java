@@ -6,14 +6,18 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethod;
+import com.tngtech.archunit.core.domain.properties.HasName;
+import com.tngtech.archunit.core.domain.properties.HasOwner;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
 
@@ -35,8 +39,51 @@ class ArchitectureTest {
         .that()
         .resideInAPackage("dev.cistern.oci..")
         .should()
-        .dependOnClassesThat(ours().and(outside("dev.cistern.oci")))
-        .because("oci is known by all, so it can know none")
+        .dependOnClassesThat(
+            ours().and(outside("dev.cistern.oci")).and(outside("dev.cistern.base")))
+        .because("oci is known by all, so it can know none but what belongs to no one")
+        .check(CISTERN);
+  }
+
+  @Test
+  void theBaseKnowsNobody() {
+    noClasses()
+        .that()
+        .resideInAPackage("dev.cistern.base..")
+        .should()
+        .dependOnClassesThat(ours().and(outside("dev.cistern.base")))
+        .because("all know it")
+        .check(CISTERN);
+  }
+
+  @Test
+  void workOnAnEventLoopHasAGuard() {
+    noClasses()
+        .that()
+        .doNotHaveFullyQualifiedName("dev.cistern.server.http.Loop")
+        .should()
+        .callMethodWhere(
+            JavaCall.Predicates.target(HasName.Predicates.name("execute"))
+                .and(
+                    JavaCall.Predicates.target(
+                        HasOwner.Predicates.With.owner(
+                            JavaClass.Predicates.assignableTo(
+                                "io.netty.util.concurrent.EventExecutor")))))
+        .because("a loop swallows what is thrown, and the connection would stay open for ever")
+        .check(CISTERN);
+  }
+
+  @Test
+  void nothingThatIsThrownIsLeftInAFuture() {
+    noClasses()
+        .should()
+        .callMethodWhere(
+            JavaCall.Predicates.target(HasName.Predicates.nameMatching("(run|supply|then.*)Async"))
+                .and(
+                    JavaCall.Predicates.target(
+                        HasOwner.Predicates.With.owner(
+                            JavaClass.Predicates.assignableTo(CompletableFuture.class)))))
+        .because("no one would read it there; threads are begun by execute")
         .check(CISTERN);
   }
 
@@ -47,7 +94,11 @@ class ArchitectureTest {
           .that()
           .resideInAPackage(module + "..")
           .should()
-          .dependOnClassesThat(ours().and(outside(module)).and(outside("dev.cistern.oci")))
+          .dependOnClassesThat(
+              ours()
+                  .and(outside(module))
+                  .and(outside("dev.cistern.oci"))
+                  .and(outside("dev.cistern.base")))
           .because("they must be usable, and replaceable, without the server")
           .check(CISTERN);
     }

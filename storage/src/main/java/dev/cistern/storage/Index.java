@@ -2,6 +2,7 @@ package dev.cistern.storage;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.cistern.base.Guarded;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -351,9 +352,9 @@ final class Index implements AutoCloseable {
         note(sync);
         changes.incrementAndGet();
       }
-      batch.afterwards.forEach(Runnable::run);
-    } catch (RocksDBException e) {
-      waiting.forEach(pending -> pending.done.completeExceptionally(e));
+      batch.afterwards.forEach(action -> Guarded.run("what follows a change of the index", action));
+    } catch (RocksDBException | RuntimeException | Error e) {
+      waiting.forEach(pending -> pending.done.completeExceptionally(e)); // and the next ones go on
     }
     waiting.forEach(Pending::acknowledge);
   }

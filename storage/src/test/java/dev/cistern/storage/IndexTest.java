@@ -64,6 +64,37 @@ class IndexTest {
   }
 
   @Test
+  void theWriterOutlivesWhateverAChangeThrows() throws IOException {
+    for (Runnable broken :
+        List.<Runnable>of(
+            () -> {
+              throw new ArithmeticException("long overflow");
+            },
+            () -> {
+              throw new StackOverflowError("of a test");
+            })) {
+      assertThatThrownBy(() ->
+              index.write(
+                  Durability.SYNCED,
+                  batch -> {
+                    broken.run();
+                    return true;
+                  }))
+          .isNotNull();
+      index.write(
+          Durability.SYNCED,
+          batch -> {
+            batch.put(bytes("after"), bytes("1"));
+            batch.afterwards(broken);
+            return true;
+          });
+
+      put("next", "1", Durability.SYNCED);
+      assertThat(index.get(bytes("after"))).as("it was written").isEqualTo(bytes("1"));
+    }
+  }
+
+  @Test
   void aChangeSeesWhatItWroteItself() throws IOException {
     put("a/1", "old", Durability.VISIBLE);
 

@@ -29,6 +29,7 @@ import org.apache.hc.client5.http.SystemDefaultDnsResolver;
  * through one only addresses and the names of this host are checked here.
  */
 final class Destinations implements DnsResolver {
+  private static final int MAX_PORT = 65_535;
   private static final int CARRIER_NAT_FIRST = 100;
   private static final int RESERVED_FIRST = 240;
   private static final int NAT64_FIRST = 0x0064ff9b;
@@ -65,6 +66,11 @@ final class Destinations implements DnsResolver {
     String bare = unbracketed(name.toLowerCase(Locale.ROOT));
     String host = bare.indexOf(':') < 0 ? bare : "[" + bare + "]";
     return isDefault ? host : host + ":" + port;
+  }
+
+  /** Returns whether a URI has a host, and no port that no socket has. */
+  static boolean isPlace(URI uri) {
+    return uri.getHost() != null && uri.getPort() <= MAX_PORT;
   }
 
   /** Returns the host of a URI without the brackets of an IPv6 address. */

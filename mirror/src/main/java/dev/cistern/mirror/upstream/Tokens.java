@@ -281,7 +281,7 @@ final class Tokens {
     boolean isAllowed =
         "https".equals(realm.getScheme())
             || (settings.insecure() && "http".equals(realm.getScheme()));
-    if (realm.getHost() == null || realm.getRawUserInfo() != null || !isAllowed) {
+    if (!Destinations.isPlace(realm) || realm.getRawUserInfo() != null || !isAllowed) {
       throw new IOException(
           "its token service is not on https; mark the upstream insecure if that is meant");
     }

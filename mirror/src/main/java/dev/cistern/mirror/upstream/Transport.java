@@ -348,6 +348,8 @@ final class Transport implements AutoCloseable {
           e);
     } catch (HttpException e) {
       throw new IOException("cannot ask " + Destinations.origin(uri) + ": " + e.getMessage(), e);
+    } catch (IllegalStateException e) {
+      throw new IOException("the server is stopping", e); // so the client says that it is closed
     }
   }
 
@@ -364,7 +366,7 @@ final class Transport implements AutoCloseable {
     }
     boolean isHttp = "http".equals(next.getScheme());
     boolean isWeb = isHttp || "https".equals(next.getScheme());
-    if (!isWeb || next.getHost() == null) {
+    if (!isWeb || !Destinations.isPlace(next)) {
       throw new IOException("a redirect to another scheme than http and https");
     }
     if (isHttp && "https".equals(from.getScheme())) {

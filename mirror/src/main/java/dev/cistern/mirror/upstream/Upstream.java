@@ -13,12 +13,8 @@ import dev.cistern.oci.Tag;
 import java.io.IOException;
 import java.net.URI;
 import java.net.UnknownHostException;
-import java.time.DateTimeException;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
-import java.time.ZonedDateTime;
-import java.time.format.DateTimeFormatter;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +47,7 @@ public final class Upstream implements AutoCloseable {
   private static final int RANGE_NOT_SATISFIABLE = 416;
   private static final int TAGS_A_PAGE = 1000;
   private static final int LONGEST_TAG_HASH = 64;
+  private static final Pattern LENGTH = Pattern.compile("\\d{1,18}");
   private static final Pattern UNSATISFIED_RANGE = Pattern.compile("bytes \\*/(\\d{1,18})");
   private static final Pattern CONTENT_RANGE =
       Pattern.compile("bytes (\\d{1,18})-\\d+/(\\d{1,18}|\\*)");
@@ -417,20 +414,8 @@ public final class Upstream implements AutoCloseable {
         name + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()));
   }
 
-  /** Retry-After (RFC 9110 section 10.2.3): seconds or a date. */
   private Optional<Duration> delay(String text) {
-    try {
-      return Optional.of(Duration.ofSeconds(Long.parseUnsignedLong(text.strip())));
-    } catch (NumberFormatException notSeconds) {
-      try {
-        Instant date =
-            ZonedDateTime.parse(text.strip(), DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
-        Duration wait = Duration.between(clock.instant(), date);
-        return Optional.of(wait.isNegative() ? Duration.ZERO : wait);
-      } catch (DateTimeException notADate) {
-        return Optional.empty();
-      }
-    }
+    return RetryAfter.parse(text, clock.instant());
   }
 
   private static Optional<Digest> contentDigest(Transport.Response response) {
@@ -453,11 +438,12 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
+  /** Returns -1 if the length is not said, or is no number of up to 18 digits. */
   private static long contentLength(Transport.Response response) {
-    try {
-      return response.header("Content-Length").map(Long::parseLong).orElse(-1L);
-    } catch (NumberFormatException e) {
-      return -1;
-    }
+    return response
+        .header("Content-Length")
+        .filter(text -> LENGTH.matcher(text).matches())
+        .map(Long::parseLong)
+        .orElse(-1L);
   }
 }

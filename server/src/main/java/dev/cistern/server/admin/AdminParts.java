@@ -13,6 +13,7 @@ import java.time.InstantSource;
 /** What administrators ask of, and what is counted. */
 public record AdminParts(
     Traffic traffic,
+    Uncaught uncaught,
     Clients clients,
     Store store,
     Mirror mirror,

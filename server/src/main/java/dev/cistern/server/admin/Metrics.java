@@ -100,6 +100,11 @@ final class Metrics {
           clients,
           c -> c.refused(why));
     }
+    count(
+        "cistern.uncaught",
+        "Exceptions that ended work of the server and that nothing caught",
+        parts.uncaught(),
+        Uncaught::count);
     storage(parts.store());
     damage(parts.store().damaged());
     imports(parts.imports());

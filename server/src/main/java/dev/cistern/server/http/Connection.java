@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.DirectBlob;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -115,7 +116,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
     looks =
         context
             .executor()
-            .scheduleAtFixedRate(() -> look(context), pause, pause, TimeUnit.NANOSECONDS);
+            .scheduleAtFixedRate(
+                () -> Loop.run(context, "look at a connection", () -> look(context)),
+                pause,
+                pause,
+                TimeUnit.NANOSECONDS);
   }
 
   /** Ends what has taken too long: with a reply at first, the next time without. */
@@ -200,7 +205,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         new RequestBody(
             length,
             HttpUtil.is100ContinueExpected(head) ? () -> sendContinue(context) : () -> {},
-            () -> context.executor().execute(() -> updateReading(context)));
+            () -> Loop.execute(context, "body of a request", () -> updateReading(context)));
     var exchange = new Exchange(new Request(head, body, client.address(), certificate), head);
     current = exchange;
     requests++;
@@ -223,16 +228,26 @@ final class Connection extends ChannelInboundHandlerAdapter {
       return handler.refused(Refusal.CLIENT_REQUESTS);
     }
     Reply turnedAway = handler.turnedAway(exchange.request);
-    return turnedAway != null || hasBody ? turnedAway : handler.atHand(exchange.request);
+    return turnedAway != null || hasBody ? turnedAway : atHand(exchange);
+  }
+
+  /** What breaks here breaks on the thread that decides too, where it is told. */
+  private @Nullable Reply atHand(Exchange exchange) {
+    try {
+      return handler.atHand(exchange.request);
+    } catch (RuntimeException | Error e) {
+      Guarded.report("reply at hand", e);
+      return null;
+    }
   }
 
   /** Runs on a virtual thread. */
   private void decide(ChannelHandlerContext context, Exchange exchange) {
     try {
       Reply reply = bounded(exchange, handler.handle(exchange.request));
-      context.executor().execute(() -> reply(context, exchange, reply));
+      Loop.execute(context, "reply", () -> reply(context, exchange, reply));
     } catch (RuntimeException | Error e) {
-      LOG.atError().addKeyValue("target", exchange.request.target()).setCause(e).log("no reply");
+      Guarded.report("request", e);
       end(exchange);
       context.close();
     }
@@ -276,18 +291,22 @@ final class Connection extends ChannelInboundHandlerAdapter {
       CloseDelimited.begin(context, done);
     }
     exchange.done = done;
-    done.addListener(ended -> {
-      Sent sent = sent(exchange, reply, ended.isSuccess() ? null : ended.cause());
-      end(exchange);
-      handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
-      if (isKeptAlive && ended.isSuccess()) {
-        next(context, exchange);
-      } else if (ended.isSuccess() && !exchange.request.body().isEnded()) {
-        linger(context);
-      } else {
-        context.close();
-      }
-    });
+    done.addListener(
+        Loop.after(
+            context,
+            "end of a reply",
+            ended -> {
+              Sent sent = sent(exchange, reply, ended.isSuccess() ? null : ended.cause());
+              end(exchange);
+              handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
+              if (isKeptAlive && ended.isSuccess()) {
+                next(context, exchange);
+              } else if (ended.isSuccess() && !exchange.request.body().isEnded()) {
+                linger(context);
+              } else {
+                context.close();
+              }
+            }));
     if (!context.channel().isActive()) {
       ReplyWriter.release(reply);
       done.setFailure(left());
@@ -436,9 +455,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   private static void sendContinue(ChannelHandlerContext context) {
-    context
-        .executor()
-        .execute(() ->
+    Loop.execute(
+        context,
+        "answer 100",
+        () ->
             context.writeAndFlush(
                 new DefaultFullHttpResponse(
                     HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER)));
@@ -488,8 +508,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-    boolean isTls = cause instanceof DecoderException && cause.getCause() instanceof IOException;
-    if (!(cause instanceof IOException) && !isTls) {
+    boolean isTheirs = cause instanceof IOException || cause instanceof DecoderException;
+    if (!isTheirs) {
+      Guarded.report("connection", cause);
+    } else if (!(cause instanceof IOException || cause.getCause() instanceof IOException)) {
       LOG.atWarn().addKeyValue("client", client.address()).setCause(cause).log("connection failed");
     }
     context.close();

@@ -81,7 +81,7 @@ final class FilePieces extends ChannelDuplexHandler {
       int burst = BURST_BYTES;
       while (!waiting.isEmpty() && context.channel().isWritable()) {
         if (burst <= 0) {
-          context.executor().execute(() -> send(context));
+          Loop.execute(context, "pieces of a file", () -> send(context));
           return;
         }
         burst -= writeNext(context);

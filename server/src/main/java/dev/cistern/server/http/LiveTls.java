@@ -2,6 +2,7 @@ package dev.cistern.server.http;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.upstream.ClientCertificate;
 import dev.cistern.oci.Digest;
 import io.netty.channel.Channel;
@@ -55,6 +56,10 @@ final class LiveTls implements AutoCloseable {
   private final Executor threads;
   private volatile SslContext inForce;
   private Digest tried;
+
+  /** What the files said at the last look; of the watcher's thread. */
+  private Digest seen;
+
   private @Nullable Thread watcher;
 
   private LiveTls(TlsSettings settings, SslProvider provider, Executor threads, Digest tried)
@@ -63,6 +68,7 @@ final class LiveTls implements AutoCloseable {
     this.provider = provider;
     this.threads = threads;
     this.tried = tried;
+    this.seen = tried;
     this.inForce = context();
   }
 
@@ -107,21 +113,24 @@ final class LiveTls implements AutoCloseable {
   }
 
   private void watch() {
-    Digest last = tried;
     try {
       while (true) {
         Thread.sleep(PAUSE);
-        Digest now = contents(settings);
-        // The files are replaced one after the other: what is half done is not looked at.
-        if (!now.equals(tried) && now.equals(last)) {
-          tried = now;
-          replace();
-        }
-        last = now;
+        Guarded.run("reload of certificates", this::look);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // the server stops
     }
+  }
+
+  private void look() {
+    Digest now = contents(settings);
+    // The files are replaced one after the other: what is half done is not looked at.
+    if (!now.equals(tried) && now.equals(seen)) {
+      tried = now;
+      replace();
+    }
+    seen = now;
   }
 
   private void replace() {

@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.Guarded;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -44,7 +45,9 @@ final class Pipeline extends ChannelInitializer<Channel> {
   @Override
   protected void initChannel(Channel channel) {
     Clients.Client client = clients.enter(address(channel));
-    channel.closeFuture().addListener(closed -> clients.leave(client));
+    channel
+        .closeFuture()
+        .addListener(closed -> Guarded.run("end of a connection", () -> clients.leave(client)));
     @Nullable Refusal excess = clients.excess(client);
     if (excess != null) {
       clients.count(excess);

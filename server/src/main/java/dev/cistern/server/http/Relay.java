@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.DirectBlob;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -108,11 +109,15 @@ final class Relay {
   }
 
   void begin(Executor threads) {
-    done.addListener(ended -> {
-      if (!ended.isSuccess()) {
-        source.wake();
-      }
-    });
+    done.addListener(
+        Loop.after(
+            context,
+            "end of a relay",
+            ended -> {
+              if (!ended.isSuccess()) {
+                source.wake();
+              }
+            }));
     threads.execute(this::run);
   }
 
@@ -144,8 +149,8 @@ final class Relay {
           .addKeyValue("reason", e.getMessage())
           .log("reply cut");
       cut(e);
-    } catch (RuntimeException e) {
-      LOG.atError().addKeyValue("of", source.name()).setCause(e).log("reply broke");
+    } catch (RuntimeException | Error e) {
+      Guarded.report("relay of " + source.name(), e);
       cut(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -138,17 +138,22 @@ final class ReplyWriter {
   /** Corks the connection for what is read from {@code blob}, and lets both go when it is out. */
   private static void hold(ChannelHandlerContext context, Blob blob, ChannelPromise done) {
     NativeTransport.cork(context.channel(), true);
-    done.addListener(ended -> {
-      NativeTransport.cork(context.channel(), false);
-      if (!ended.isSuccess() && FileSection.isAtFault(blob.channel(), blob.size(), ended.cause())) {
-        LOG.atError()
-            .addKeyValue("digest", blob.digest())
-            .addKeyValue("reason", "its file cannot be read to the end")
-            .log("reply cut");
-        blob.suspect();
-      }
-      blob.release();
-    });
+    done.addListener(
+        Loop.after(
+            context,
+            "end of a file",
+            ended -> {
+              NativeTransport.cork(context.channel(), false);
+              if (!ended.isSuccess()
+                  && FileSection.isAtFault(blob.channel(), blob.size(), ended.cause())) {
+                LOG.atError()
+                    .addKeyValue("digest", blob.digest())
+                    .addKeyValue("reason", "its file cannot be read to the end")
+                    .log("reply cut");
+                blob.suspect();
+              }
+              blob.release();
+            }));
   }
 
   /** Returns whether a reply failed because a file that it sends is damaged. */

@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.mirror.Fill;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
@@ -56,17 +57,21 @@ final class Tail {
   }
 
   void begin() {
-    done.addListener(ended -> {
-      fill.unfollow(wake);
-      fill.release();
-    });
+    done.addListener(
+        Loop.after(
+            context,
+            "end of a tail",
+            ended -> {
+              fill.unfollow(wake);
+              fill.release();
+            }));
     fill.follow(wake);
     send();
   }
 
   private void wake() {
     if (isScheduled.compareAndSet(false, true)) {
-      context.executor().execute(this::awake);
+      Loop.execute(context, "tail", this::awake);
     }
   }
 
@@ -123,6 +128,9 @@ final class Tail {
             .addKeyValue("reason", e.getMessage())
             .log("reply cut");
         cut(e);
+      } catch (RuntimeException | Error e) {
+        Guarded.report("rest of " + fill.digest(), e);
+        cut(e);
       }
     });
   }
@@ -133,21 +141,25 @@ final class Tail {
     writing = section;
     context
         .writeAndFlush(section)
-        .addListener(written -> {
-          isWriting = false;
-          if (written.isSuccess()) {
-            writing = null;
-            sent += count;
-            send();
-          } else if (section.isAtFault(written.cause())) {
-            LOG.atError()
-                .addKeyValue("digest", fill.digest())
-                .addKeyValue("reason", "the file of the download cannot be read")
-                .log("reply cut");
-            cut(written.cause());
-          } else {
-            context.close();
-          }
-        });
+        .addListener(
+            Loop.after(
+                context,
+                "tail",
+                written -> {
+                  isWriting = false;
+                  if (written.isSuccess()) {
+                    writing = null;
+                    sent += count;
+                    send();
+                  } else if (section.isAtFault(written.cause())) {
+                    LOG.atError()
+                        .addKeyValue("digest", fill.digest())
+                        .addKeyValue("reason", "the file of the download cannot be read")
+                        .log("reply cut");
+                    cut(written.cause());
+                  } else {
+                    context.close();
+                  }
+                }));
   }
 }

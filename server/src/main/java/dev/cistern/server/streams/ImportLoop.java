@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.oci.Digest;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.storage.ObjectName;
@@ -182,6 +183,9 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
             .setCause(e)
             .log("not imported");
       }
+    } catch (Error e) {
+      failures.increment();
+      Guarded.report("import into " + stream.namespace() + "/" + stream.name(), e);
     }
     return false;
   }
@@ -197,6 +201,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
           try {
             again(due);
           } finally {
+            schedule.again(due, clock.instant());
             looks.release();
           }
         });
@@ -220,9 +225,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
       } else if (run(stream.get(), List.of(tag), false)) {
         upstream.ifPresent(was -> importer.imported(stream.get(), tag, was));
       }
-      schedule.again(due, clock.instant());
     } catch (IOException | RuntimeException e) {
-      schedule.again(due, clock.instant());
       if (!threads.isShutdown()) {
         LOG.atWarn().addKeyValue("tag", due.tag()).setCause(e).log("scheduled tag not looked at");
       }

@@ -132,9 +132,10 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
       while (goal.equals(goals.get(place)) && !isBrought(goal)) {
         Thread.sleep(pause);
       }
-      goals.remove(place, goal);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } finally {
+      goals.remove(place, goal); // the next look at the stream sets it again, if it is not reached
     }
   }
 

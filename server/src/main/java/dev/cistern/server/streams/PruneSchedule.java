@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.base.Guarded;
 import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
@@ -30,7 +31,7 @@ public final class PruneSchedule implements Closeable {
     try {
       Thread.sleep(every.compareTo(LONGEST_FIRST) < 0 ? every : LONGEST_FIRST);
       while (true) {
-        prune();
+        Guarded.run("prune", this::prune);
         Thread.sleep(every);
       }
     } catch (InterruptedException e) {

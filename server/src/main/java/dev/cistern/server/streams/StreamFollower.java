@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.storage.ObjectEvent;
@@ -63,9 +64,9 @@ public final class StreamFollower implements Closeable {
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         if (!isClosed) {
-          LOG.atError().setCause(e).log("streams are not followed; they are again after a pause");
+          Guarded.report("watch of image streams, begun anew after a pause", e);
         }
         pause();
       }

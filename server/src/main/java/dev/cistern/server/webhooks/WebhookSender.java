@@ -1,5 +1,6 @@
 package dev.cistern.server.webhooks;
 
+import dev.cistern.base.Guarded;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.storage.ObjectEvent;
 import dev.cistern.storage.ObjectFeed;
@@ -76,6 +77,10 @@ final class WebhookSender {
             .setCause(e)
             .log("webhook is not told; again after a pause");
       }
+      Thread.sleep(LONGEST_PAUSE);
+      return true;
+    } catch (Error e) {
+      Guarded.report("webhook " + webhook.url(), e);
       Thread.sleep(LONGEST_PAUSE);
       return true;
     }

@@ -1,0 +1,5 @@
+/** What all modules need and no specification defines. */
+@NullMarked
+package dev.cistern.base;
+
+import org.jspecify.annotations.NullMarked;
