@@ -5,10 +5,12 @@ import dev.cistern.mirror.rules.Location;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
+import dev.cistern.oci.ManifestWalk;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
 import dev.cistern.oci.Reference;
 import dev.cistern.storage.Blob;
+import dev.cistern.storage.StoredManifest;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -106,26 +108,47 @@ public final class Preheat {
   }
 
   private void bring(Location location, Reference reference) throws IOException {
-    var stored = mirror.manifest(location, reference).manifest();
-    Manifest manifest = Manifest.parse(stored.bytes(), Optional.of(stored.mediaType()));
-    List<Descriptor> blobs =
-        manifest.blobs().filter(blob -> !blob.mediaType().isNonDistributable()).toList();
-    var wanted = new ArrayList<Descriptor>();
-    for (Descriptor blob : blobs) {
-      if (counted.add(blob.digest())) {
-        wanted.add(blob);
-        total.addAndGet(blob.size());
-      }
-    }
-    for (Descriptor blob : wanted) {
+    StoredManifest root = mirror.manifest(location, reference).manifest();
+    List<Layer> missing = blobs(location, root);
+    for (Layer blob : missing) {
       bringBlob(location, blob);
-    }
-    for (Descriptor child : manifest.children().filter(child -> child.isFor(platforms)).toList()) {
-      bring(location, child.digest());
     }
   }
 
-  private void bringBlob(Location location, Descriptor blob) throws IOException {
+  /** A blob to be brought: a layer or a configuration. */
+  private record Layer(Digest digest, long size) {}
+
+  /**
+   * Brings all manifests of an image, before the first of its blobs.
+   *
+   * @return the blobs that were not counted before
+   * @throws OciException with MANIFEST_INVALID, if there are more manifests than are followed
+   */
+  private List<Layer> blobs(Location location, StoredManifest root) throws IOException {
+    var blobs = new ArrayList<Layer>();
+    ManifestWalk.<IOException>from(
+        root.digest(),
+        (digest, level) -> {
+          StoredManifest stored = level == 1 ? root : mirror.manifest(location, digest).manifest();
+          Manifest manifest = Manifest.parse(stored.bytes(), Optional.of(stored.mediaType()));
+          manifest
+              .blobs()
+              .filter(blob -> !blob.mediaType().isNonDistributable())
+              .filter(blob -> counted.add(blob.digest()))
+              .forEach(blob -> blobs.add(new Layer(blob.digest(), blob.size())));
+          return new ManifestWalk.Visit(
+              stored.bytes().length,
+              manifest
+                  .children()
+                  .filter(child -> child.isFor(platforms))
+                  .map(Descriptor::digest)
+                  .toList());
+        });
+    total.addAndGet(blobs.stream().mapToLong(Layer::size).sum());
+    return blobs;
+  }
+
+  private void bringBlob(Location location, Layer blob) throws IOException {
     switch (mirror.blob(location, blob.digest(), Wanted.ALL)) {
       case BlobAnswer.Stored(Blob stored, CacheStatus status) -> stored.release();
       case BlobAnswer.Filling(Fill fill, CacheStatus status) -> await(fill);

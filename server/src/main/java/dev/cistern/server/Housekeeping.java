@@ -40,6 +40,7 @@ final class Housekeeping implements AutoCloseable {
   private void run() {
     try {
       Guarded.run("housekeeping", this::sweep);
+      Guarded.run("housekeeping", this::learnNames);
       while (true) {
         Thread.sleep(INTERVAL);
         Guarded.run("housekeeping", this::removeLeftovers);
@@ -80,6 +81,18 @@ final class Housekeeping implements AutoCloseable {
       store.relieve();
     } catch (IOException | RuntimeException e) {
       complain("no room made", e);
+    }
+  }
+
+  /** Reads the manifests that an earlier version stored, so that they can be evicted and pruned. */
+  private void learnNames() {
+    try {
+      int manifests = store.learnNames();
+      if (manifests > 0) {
+        LOG.atInfo().addKeyValue("manifests", manifests).log("names of stored manifests indexed");
+      }
+    } catch (IOException | RuntimeException e) {
+      complain("names of stored manifests not indexed", e);
     }
   }
 

@@ -372,8 +372,7 @@ public final class Blobs {
   }
 
   private static void addBytes(Index.Batch batch, long count) throws RocksDBException {
-    byte[] key = Keys.family(Keys.BLOB_BYTES);
-    batch.put(key, bytes(bytes(batch.get(key)) + count));
+    batch.add(Keys.family(Keys.BLOB_BYTES), count);
   }
 
   private Optional<Blob> openFile(Digest digest) throws IOException {

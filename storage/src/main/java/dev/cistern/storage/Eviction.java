@@ -1,12 +1,10 @@
 package dev.cistern.storage;
 
-import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.Manifest;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
-import dev.cistern.storage.Facts.ManifestFact;
+import dev.cistern.storage.Facts.NamesFact;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -44,6 +42,7 @@ final class Eviction implements Space.Relief {
   private final InstantSource clock;
   private final Versions versions;
   private final Uses uses;
+  private final ManifestNames names;
   private final LongAdder images = new LongAdder();
   private final LongAdder bytes = new LongAdder();
 
@@ -66,6 +65,7 @@ final class Eviction implements Space.Relief {
     this.clock = clock;
     this.versions = versions;
     this.uses = uses;
+    this.names = new ManifestNames(index);
   }
 
   @Override
@@ -124,7 +124,7 @@ final class Eviction implements Space.Relief {
     letGo(manifest);
     Instant limit = spared(notAfter);
     Pruned pruned =
-        index.write(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, limit));
+        index.decide(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, limit));
     if (pruned instanceof Pruned.Removed removed) {
       versions.changed(repository);
       for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
@@ -156,13 +156,9 @@ final class Eviction implements Space.Relief {
 
   /** Has the blobs of a manifest closed that are only kept open. */
   private void letGo(Digest manifest) {
-    byte[] value = index.get(Keys.manifest(manifest));
-    if (value != null) {
-      Manifest.parse(ManifestFact.decode(value).bytes(), Optional.empty())
-          .blobs()
-          .map(Descriptor::digest)
-          .filter(blobs::isRead)
-          .forEach(blobs::letGo);
+    byte[] names = index.get(Keys.names(manifest));
+    if (names != null) {
+      NamesFact.decode(names).blobs().filter(blobs::isRead).forEach(blobs::letGo);
     }
   }
 
@@ -239,7 +235,7 @@ final class Eviction implements Space.Relief {
       RepositoryName repository, Reference reference, Instant notAfter, boolean alsoAttached)
       throws IOException {
     Images.Outcome outcome = tryRemove(repository, reference, notAfter, alsoAttached);
-    while (outcome instanceof Images.Outcome.Kept(Purge.Read(Digest blob)) && isLetGo(blob)) {
+    while (outcome instanceof Images.Outcome.Kept(Purge why) && isMended(why)) {
       outcome = tryRemove(repository, reference, notAfter, alsoAttached);
     }
     if (outcome instanceof Images.Outcome.Removed removed) {
@@ -254,7 +250,7 @@ final class Eviction implements Space.Relief {
   private Images.Outcome tryRemove(
       RepositoryName repository, Reference reference, Instant notAfter, boolean alsoAttached)
       throws IOException {
-    return index.write(
+    return index.decide(
         Index.Durability.SYNCED,
         batch -> {
           var there = new Images(batch, repository, uses, blobs::isRead);
@@ -263,6 +259,15 @@ final class Eviction implements Space.Relief {
               ? there.remove(digest.get(), notAfter, alsoAttached)
               : new Images.Outcome.Kept(new Purge.Absent());
         });
+  }
+
+  /** Says whether the reason why an image stays is gone now. */
+  private boolean isMended(Purge why) throws IOException {
+    return switch (why) {
+      case Purge.Read(Digest blob) -> isLetGo(blob);
+      case Purge.NotKnown(Digest manifest) -> names.learn(manifest).isPresent();
+      default -> false;
+    };
   }
 
   private boolean isLetGo(Digest blob) {
@@ -275,30 +280,31 @@ final class Eviction implements Space.Relief {
     if (blobs.isRead(digest)) {
       blobs.letGo(digest);
     }
-    long size =
-        index.write(
+    Optional<Long> size =
+        index.decide(
             Index.Durability.SYNCED,
             batch -> {
               byte[] fact = batch.get(Keys.blob(digest));
               return fact == null || !mayGo(batch, digest)
-                  ? -1L
-                  : take(batch, digest, BlobFact.decode(fact).size());
+                  ? Optional.empty()
+                  : Optional.of(take(batch, digest, BlobFact.decode(fact).size()));
             });
-    if (size < 0) {
+    if (size.isEmpty()) {
       return 0;
     }
-    blobs.removeFile(digest, size);
-    return size;
+    blobs.removeFile(digest, size.get());
+    return size.get();
   }
 
   private boolean mayGo(Index.Batch batch, Digest digest) throws RocksDBException {
+    batch.require(() -> !blobs.isRead(digest));
     return !Holders.isNamed(batch, digest)
         && !Holders.isPushed(batch, digest)
         && !blobs.isRead(digest);
   }
 
   private static long take(Index.Batch batch, Digest digest, long size) throws RocksDBException {
-    for (RepositoryName repository : Holders.linkers(batch, digest)) {
+    for (RepositoryName repository : Holders.linkers(batch, digest, Integer.MAX_VALUE)) {
       Holders.unlink(batch, repository, digest);
     }
     Blobs.removeFact(batch, digest, size);

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.Manifest;
 import dev.cistern.oci.MediaType;
 import dev.cistern.oci.RepositoryName;
 import java.io.ByteArrayInputStream;
@@ -13,10 +14,15 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * The values of the index: what is known of the thing its key names. Each starts with a version
@@ -70,6 +76,120 @@ final class Facts {
                   readInstant(in),
                   readInstant(in),
                   in.readAllBytes()));
+    }
+  }
+
+  /** In which way a manifest names a digest. */
+  enum Role {
+    CONFIG(0),
+    /** A layer, or an entry of an index that is no manifest. */
+    BLOB(1),
+    MANIFEST(2);
+
+    private final int code;
+
+    Role(int code) {
+      this.code = code;
+    }
+
+    private static Role ofCode(int code) throws IOException {
+      for (Role role : values()) {
+        if (role.code == code) {
+          return role;
+        }
+      }
+      throw new IOException("a newer Cistern wrote it, role " + code);
+    }
+  }
+
+  /** One digest that a manifest names, with the size in bytes that the manifest states. */
+  record Part(Digest digest, long size, Role role) {}
+
+  /**
+   * What a manifest names, each digest once for each role, so that no decision parses a manifest.
+   *
+   * @param bytes of the manifest itself
+   * @param isIndex whether the manifest is an index, not an image
+   */
+  record NamesFact(long bytes, boolean isIndex, Optional<Digest> subject, List<Part> parts) {
+    NamesFact {
+      parts = List.copyOf(parts);
+    }
+
+    static NamesFact of(Manifest manifest, long bytes) {
+      var parts = new LinkedHashSet<Part>();
+      if (manifest instanceof Manifest.Image image) {
+        parts.add(new Part(image.config().digest(), image.config().size(), Role.CONFIG));
+        image
+            .layers()
+            .forEach(layer -> parts.add(new Part(layer.digest(), layer.size(), Role.BLOB)));
+      } else {
+        manifest
+            .blobs()
+            .forEach(blob -> parts.add(new Part(blob.digest(), blob.size(), Role.BLOB)));
+      }
+      manifest
+          .children()
+          .forEach(child -> parts.add(new Part(child.digest(), child.size(), Role.MANIFEST)));
+      return new NamesFact(
+          bytes, manifest instanceof Manifest.Index, manifest.subject(), List.copyOf(parts));
+    }
+
+    /** Returns all that is named, each digest once, manifests after blobs. */
+    Set<Digest> digests() {
+      var digests = new LinkedHashSet<Digest>();
+      parts.forEach(part -> digests.add(part.digest()));
+      return digests;
+    }
+
+    Stream<Digest> children() {
+      return parts.stream()
+          .filter(part -> part.role() == Role.MANIFEST)
+          .map(Part::digest)
+          .distinct();
+    }
+
+    Stream<Digest> blobs() {
+      return parts.stream()
+          .filter(part -> part.role() != Role.MANIFEST)
+          .map(Part::digest)
+          .distinct();
+    }
+
+    byte[] encoded() {
+      return encode(out -> {
+        out.writeLong(bytes);
+        out.writeBoolean(isIndex);
+        out.writeBoolean(subject.isPresent());
+        if (subject.isPresent()) {
+          writeDigest(out, subject.get());
+        }
+        out.writeInt(parts.size());
+        for (Part part : parts) {
+          out.writeByte(part.role().code);
+          out.writeLong(part.size());
+          writeDigest(out, part.digest());
+        }
+      });
+    }
+
+    static NamesFact decode(byte[] value) {
+      return Facts.decode(
+          value,
+          in -> {
+            long bytes = in.readLong();
+            boolean isIndex = in.readBoolean();
+            Optional<Digest> subject =
+                in.readBoolean() ? Optional.of(readDigest(in)) : Optional.empty();
+            int count = in.readInt();
+            var parts = new ArrayList<Part>(count);
+            for (int i = 0; i < count; i++) {
+              Role role = Role.ofCode(in.readByte());
+              long size = in.readLong();
+              parts.add(new Part(readDigest(in), size, role));
+            }
+            return new NamesFact(bytes, isIndex, subject, parts);
+          });
     }
   }
 
@@ -225,6 +345,16 @@ final class Facts {
 
   private static String readText(DataInputStream in) throws IOException {
     return new String(in.readNBytes(in.readInt()), UTF_8);
+  }
+
+  private static void writeDigest(DataOutputStream out, Digest digest) throws IOException {
+    out.writeByte(Keys.code(digest.algorithm()));
+    out.write(digest.hash());
+  }
+
+  private static Digest readDigest(DataInputStream in) throws IOException {
+    Digest.Algorithm algorithm = Keys.algorithm(in.readByte());
+    return Digest.ofHash(algorithm, in.readNBytes(algorithm.length()));
   }
 
   private static Instant readInstant(DataInputStream in) throws IOException {

@@ -4,6 +4,7 @@ import dev.cistern.oci.Manifest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.ManifestFact;
+import dev.cistern.storage.Facts.NamesFact;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -49,6 +50,7 @@ final class Format {
           Index.Durability.SYNCED,
           batch -> {
             batch.put(Keys.family(Keys.FORMAT), new byte[] {VERSION});
+            batch.put(Keys.family(Keys.NAMES), EMPTY);
             return true;
           });
     }
@@ -75,12 +77,17 @@ final class Format {
           RepositoryName name = Keys.scopeOf(key);
           batch.put(Keys.linker(Keys.digestIn(name, key), name), EMPTY);
         });
-    eachPage(
-        index,
-        Keys.MANIFEST,
-        (batch, key, value) -> {
+    index.walk(
+        Keys.family(Keys.MANIFEST),
+        (key, value) -> {
           byte[] bytes = ManifestFact.decode(value).bytes();
-          Holders.name(batch, Keys.digestAfter(1, key), Manifest.parse(bytes, Optional.empty()));
+          var names = NamesFact.of(Manifest.parse(bytes, Optional.empty()), bytes.length);
+          index.write(
+              Index.Durability.VISIBLE,
+              batch -> {
+                Holders.name(batch, Keys.digestAfter(1, key), names);
+                return true;
+              });
         });
     var bytes = new long[1];
     index.walk(Keys.family(Keys.BLOB), (key, value) -> bytes[0] += BlobFact.decode(value).size());

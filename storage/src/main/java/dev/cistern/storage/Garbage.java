@@ -1,10 +1,10 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.Manifest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.LinkFact;
+import dev.cistern.storage.Facts.NamesFact;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -155,14 +155,14 @@ final class Garbage {
   }
 
   private boolean removeManifest(Digest digest) throws IOException {
-    return index.write(
+    return index.decide(
         Index.Durability.SYNCED,
         batch -> {
-          Optional<Manifest> manifest = Repositories.manifest(batch, digest);
-          if (manifest.isEmpty() || batch.hasAny(Keys.keepers(digest))) {
+          Optional<NamesFact> names = Holders.names(batch, digest);
+          if (names.isEmpty() || batch.hasAny(Keys.keepers(digest))) {
             return false;
           }
-          Holders.forget(batch, digest, manifest.get());
+          Holders.forget(batch, digest, names.get());
           return true;
         });
   }
@@ -170,7 +170,7 @@ final class Garbage {
   private boolean removeLink(RepositoryName repository, Digest blob, Instant limit)
       throws IOException {
     boolean isRemoved =
-        index.write(
+        index.decide(
             Index.Durability.SYNCED,
             batch -> {
               byte[] value = batch.get(Keys.blobLink(repository, blob));

@@ -1,15 +1,13 @@
 package dev.cistern.storage;
 
-import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.Manifest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.LinkFact;
-import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import dev.cistern.storage.Facts.NamesFact;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.rocksdb.RocksDBException;
 
 /**
@@ -19,6 +17,7 @@ import org.rocksdb.RocksDBException;
  */
 final class Holders {
   private static final byte[] EMPTY = {};
+  private static final int PAGE = 1_000;
 
   private Holders() {}
 
@@ -50,28 +49,26 @@ final class Holders {
     batch.delete(Keys.linker(digest, repository));
   }
 
-  /** Writes what a manifest names. */
-  static void name(Index.Batch batch, Digest digest, Manifest manifest) throws RocksDBException {
-    for (Digest named : named(manifest)) {
+  /** Writes what a manifest names, from both ends. */
+  static void name(Index.Batch batch, Digest digest, NamesFact names) throws RocksDBException {
+    batch.put(Keys.names(digest), names.encoded());
+    for (Digest named : names.digests()) {
       batch.put(Keys.namer(named, digest), EMPTY);
     }
   }
 
   /** Removes a manifest that no repository keeps, and that it names others. */
-  static void forget(Index.Batch batch, Digest digest, Manifest manifest) throws RocksDBException {
+  static void forget(Index.Batch batch, Digest digest, NamesFact names) throws RocksDBException {
     batch.delete(Keys.manifest(digest));
-    for (Digest named : named(manifest)) {
+    batch.delete(Keys.names(digest));
+    for (Digest named : names.digests()) {
       batch.delete(Keys.namer(named, digest));
     }
   }
 
-  /** Returns the digests of what a manifest names, each once. */
-  static Set<Digest> named(Manifest manifest) {
-    var digests = new LinkedHashSet<Digest>();
-    Stream.concat(manifest.blobs(), manifest.children())
-        .map(Descriptor::digest)
-        .forEach(digests::add);
-    return digests;
+  /** Returns what a stored manifest names; empty if it is not stored, or that is not known yet. */
+  static Optional<NamesFact> names(Index.Batch batch, Digest manifest) throws RocksDBException {
+    return Optional.ofNullable(batch.get(Keys.names(manifest))).map(NamesFact::decode);
   }
 
   /** Says whether a stored manifest names it. */
@@ -83,54 +80,82 @@ final class Holders {
   static boolean isNamedIn(
       Index.Batch batch, RepositoryName repository, Digest digest, Set<Digest> but)
       throws RocksDBException {
-    for (Digest namer : namers(batch, digest)) {
-      if (!but.contains(namer) && batch.get(Keys.manifestLink(repository, namer)) != null) {
-        return true;
-      }
-    }
-    return false;
+    return namerIn(batch, repository, digest, but).isPresent();
   }
 
   /** Says whether a repository links the blob because it was pushed there. */
   static boolean isPushed(Index.Batch batch, Digest blob) throws RocksDBException {
-    for (RepositoryName repository : linkers(batch, blob)) {
-      byte[] link = batch.get(Keys.blobLink(repository, blob));
-      if (link != null && LinkFact.decode(link).origin() == Origin.PUSHED) {
-        return true;
-      }
-    }
-    return false;
+    byte[] prefix = Keys.linkers(blob);
+    return first(
+            batch,
+            prefix,
+            key -> {
+              var repository = new RepositoryName(Keys.textAfter(prefix.length, key));
+              byte[] link = batch.get(Keys.blobLink(repository, blob));
+              return link != null && LinkFact.decode(link).origin() == Origin.PUSHED;
+            })
+        .isPresent();
   }
 
-  static List<Digest> namers(Index.Batch batch, Digest named) throws RocksDBException {
-    byte[] prefix = Keys.namers(named);
-    var namers = new ArrayList<Digest>();
-    batch.scan(
-        prefix,
-        (key, value) -> {
-          namers.add(Keys.digestAfter(prefix.length, key));
-          return true;
-        });
-    return namers;
-  }
-
-  static List<RepositoryName> linkers(Index.Batch batch, Digest blob) throws RocksDBException {
-    return repositories(batch, Keys.linkers(blob));
-  }
-
-  static List<RepositoryName> keepers(Index.Batch batch, Digest manifest) throws RocksDBException {
-    return repositories(batch, Keys.keepers(manifest));
-  }
-
-  private static List<RepositoryName> repositories(Index.Batch batch, byte[] prefix)
+  /** Says whether {@code repository} keeps the manifest and no other does. */
+  static boolean isKeptOnlyBy(Index.Batch batch, Digest manifest, RepositoryName repository)
       throws RocksDBException {
-    var repositories = new ArrayList<RepositoryName>();
-    batch.scan(
-        prefix,
-        (key, value) -> {
-          repositories.add(new RepositoryName(Keys.textAfter(prefix.length, key)));
-          return true;
-        });
-    return repositories;
+    byte[] prefix = Keys.keepers(manifest);
+    byte[] own = Keys.keeper(manifest, repository);
+    List<byte[]> keepers = batch.keys(prefix, prefix, 2);
+    return keepers.size() == 1 && Arrays.equals(keepers.getFirst(), own);
+  }
+
+  /**
+   * Returns a manifest, other than {@code but}, that {@code repository} keeps and that names it.
+   */
+  static Optional<Digest> namerIn(
+      Index.Batch batch, RepositoryName repository, Digest digest, Set<Digest> but)
+      throws RocksDBException {
+    byte[] prefix = Keys.namers(digest);
+    return first(
+            batch,
+            prefix,
+            key -> {
+              Digest namer = Keys.digestAfter(prefix.length, key);
+              return !but.contains(namer) && batch.has(Keys.manifestLink(repository, namer));
+            })
+        .map(key -> Keys.digestAfter(prefix.length, key));
+  }
+
+  /** Says whether a stored manifest other than {@code but} names it. */
+  static boolean isNamedByOther(Index.Batch batch, Digest digest, Set<Digest> but)
+      throws RocksDBException {
+    byte[] prefix = Keys.namers(digest);
+    return first(batch, prefix, key -> !but.contains(Keys.digestAfter(prefix.length, key)))
+        .isPresent();
+  }
+
+  /** Returns up to {@code most} of the repositories that link a blob. */
+  static List<RepositoryName> linkers(Index.Batch batch, Digest blob, int most)
+      throws RocksDBException {
+    byte[] prefix = Keys.linkers(blob);
+    return batch.keys(prefix, prefix, most).stream()
+        .map(key -> new RepositoryName(Keys.textAfter(prefix.length, key)))
+        .toList();
+  }
+
+  private interface Condition {
+    boolean test(byte[] key) throws RocksDBException;
+  }
+
+  /** Returns the first key with a prefix that a condition holds for; reads them page by page. */
+  private static Optional<byte[]> first(Index.Batch batch, byte[] prefix, Condition condition)
+      throws RocksDBException {
+    List<byte[]> page = batch.keys(prefix, prefix, PAGE);
+    while (!page.isEmpty()) {
+      for (byte[] key : page) {
+        if (condition.test(key)) {
+          return Optional.of(key);
+        }
+      }
+      page = batch.keys(prefix, Keys.after(page.getLast()), PAGE);
+    }
+    return Optional.empty();
   }
 }

@@ -1,16 +1,16 @@
 package dev.cistern.storage;
 
-import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.Manifest;
+import dev.cistern.oci.ManifestWalk;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.LinkFact;
+import dev.cistern.storage.Facts.NamesFact;
 import dev.cistern.storage.Facts.TagFact;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -26,8 +26,8 @@ import java.util.stream.Stream;
 import org.rocksdb.RocksDBException;
 
 /**
- * One repository within one change of the index: decides whether a cached image of it may go, and
- * takes it out whole.
+ * One repository within one decided change of the index: decides whether a cached image of it may
+ * go, and takes it out whole.
  *
  * <p>An image is a manifest with the children that nothing else here names and the referrers of all
  * of them. What was pushed, is pinned or has a tag of its own is no part of another's going. Its
@@ -41,8 +41,10 @@ final class Images {
   private final Predicate<Digest> isRead;
   private final Map<Tag, TagFact> tags;
   private final Set<Digest> tagged = new HashSet<>();
-  private final Map<Digest, Optional<Manifest>> parsed = new HashMap<>();
-  private final Set<Digest> pinned;
+  private final Map<Digest, Optional<NamesFact>> named = new HashMap<>();
+
+  /** What is pinned; empty if that is more than is followed: everything is then. */
+  private final Optional<Set<Digest>> pinned;
 
   /** Looks at a repository; {@code isRead} says which blobs are being read. */
   Images(Index.Batch batch, RepositoryName repository, Uses uses, Predicate<Digest> isRead)
@@ -97,10 +99,10 @@ final class Images {
     if (link.get().origin() == Origin.PUSHED || isPushedTag(root)) {
       return new Outcome.Kept(new Purge.Pushed());
     }
-    if (pinned.contains(root)) {
+    if (isPinned(root)) {
       return new Outcome.Kept(new Purge.Pinned());
     }
-    Optional<Digest> namer = namerHere(root, Set.of());
+    Optional<Digest> namer = Holders.namerIn(batch, repository, root, Set.of());
     if (namer.isPresent()) {
       return new Outcome.Kept(new Purge.Named(namer.get()));
     }
@@ -108,6 +110,11 @@ final class Images {
       return new Outcome.Attached();
     }
     Set<Digest> members = members(root);
+    for (Digest member : members) {
+      if (names(member).isEmpty() && batch.has(Keys.manifest(member))) {
+        return new Outcome.Kept(new Purge.NotKnown(member));
+      }
+    }
     Instant lastUsed = lastUsed(members);
     return lastUsed.isAfter(notAfter) ? new Outcome.UsedLater(lastUsed) : remove(members);
   }
@@ -115,29 +122,33 @@ final class Images {
   private Outcome remove(Set<Digest> members) throws RocksDBException {
     var forgotten = new HashSet<Digest>();
     for (Digest member : members) {
-      if (Holders.keepers(batch, member).equals(List.of(repository))) {
+      if (Holders.isKeptOnlyBy(batch, member, repository)) {
         forgotten.add(member);
       }
     }
     var unlinked = new ArrayList<Digest>();
     var removed = new LinkedHashMap<Digest, Long>();
     for (Digest blob : blobs(members)) {
-      List<Digest> namers = Holders.namers(batch, blob);
-      if (isCachedHere(blob) && !isAnyHere(namers, members)) {
+      if (isCachedHere(blob) && !Holders.isNamedIn(batch, repository, blob, members)) {
         unlinked.add(blob);
       }
       byte[] fact = batch.get(Keys.blob(blob));
-      if (fact != null && forgotten.containsAll(namers) && !Holders.isPushed(batch, blob)) {
+      if (fact != null
+          && !Holders.isNamedByOther(batch, blob, forgotten)
+          && !Holders.isPushed(batch, blob)) {
         if (isRead.test(blob)) {
           return new Outcome.Kept(new Purge.Read(blob));
         }
+        batch.require(() -> !isRead.test(blob));
         removed.put(blob, BlobFact.decode(fact).size());
       }
     }
     for (Digest member : members) {
-      Repositories.take(batch, repository, member, manifest(member), tagsOf(member));
-      if (forgotten.contains(member) && manifest(member).isPresent()) {
-        Holders.forget(batch, member, manifest(member).get());
+      Optional<NamesFact> names = names(member);
+      Repositories.take(
+          batch, repository, member, names.flatMap(NamesFact::subject), tagsOf(member));
+      if (forgotten.contains(member) && names.isPresent()) {
+        Holders.forget(batch, member, names.get());
       }
     }
     for (Digest blob : unlinked) {
@@ -149,20 +160,24 @@ final class Images {
     return new Outcome.Removed(members.size(), removed);
   }
 
-  /** Returns the image's manifests, the root first. */
+  /**
+   * Returns the image's manifests, the root first; the root alone if there are more than are
+   * followed, since the others go one by one then.
+   */
   private Set<Digest> members(Digest root) throws RocksDBException {
     var members = new LinkedHashSet<Digest>();
-    var queue = new ArrayDeque<Digest>();
-    members.add(root);
-    queue.add(root);
-    while (!queue.isEmpty()) {
-      Digest member = queue.remove();
-      for (Digest part : parts(member)) {
-        if (!members.contains(part) && mayGoWith(members, part)) {
-          members.add(part);
-          queue.add(part);
-        }
-      }
+    try {
+      ManifestWalk.<RocksDBException>from(
+          root,
+          (member, level) -> {
+            if (level > 1 && !mayGoWith(members, member)) {
+              return ManifestWalk.Visit.NOTHING;
+            }
+            members.add(member);
+            return new ManifestWalk.Visit(0, parts(member));
+          });
+    } catch (OciException e) {
+      return Set.of(root);
     }
     return members;
   }
@@ -172,8 +187,8 @@ final class Images {
     return link.isPresent()
         && link.get().origin() == Origin.CACHED
         && !tagged.contains(part)
-        && !pinned.contains(part)
-        && namerHere(part, members).isEmpty();
+        && !isPinned(part)
+        && Holders.namerIn(batch, repository, part, members).isEmpty();
   }
 
   /** Returns the children and the referrers of a manifest. */
@@ -185,34 +200,40 @@ final class Images {
   }
 
   private Stream<Digest> children(Digest digest) throws RocksDBException {
-    return manifest(digest).stream().flatMap(Manifest::children).map(Descriptor::digest);
+    return names(digest).stream().flatMap(NamesFact::children);
   }
 
   /** Returns what is pinned here, with all it names and what refers to that. */
-  private Set<Digest> pinned() throws RocksDBException {
+  private Optional<Set<Digest>> pinned() throws RocksDBException {
     byte[] prefix = Keys.pins(repository);
     var references = new ArrayList<Reference>();
     batch.scan(
         prefix,
         (key, value) -> references.add(Reference.parse(Keys.textAfter(prefix.length, key))));
+    var roots = new ArrayList<Digest>();
+    references.forEach(reference -> resolve(reference).ifPresent(roots::add));
     var found = new HashSet<Digest>();
-    var queue = new ArrayDeque<Digest>();
-    references.forEach(reference -> resolve(reference).ifPresent(queue::add));
-    while (!queue.isEmpty()) {
-      Digest digest = queue.remove();
-      if (found.add(digest)) {
-        queue.addAll(parts(digest));
-      }
+    try {
+      ManifestWalk.<RocksDBException>from(
+          roots,
+          (digest, level) -> {
+            found.add(digest);
+            return new ManifestWalk.Visit(0, parts(digest));
+          });
+    } catch (OciException e) {
+      return Optional.empty();
     }
-    return found;
+    return Optional.of(found);
+  }
+
+  private boolean isPinned(Digest digest) {
+    return pinned.isEmpty() || pinned.get().contains(digest);
   }
 
   private Set<Digest> blobs(Collection<Digest> manifests) throws RocksDBException {
     var blobs = new LinkedHashSet<Digest>();
     for (Digest digest : manifests) {
-      if (manifest(digest).isPresent()) {
-        blobs.addAll(Holders.named(manifest(digest).get()));
-      }
+      names(digest).map(NamesFact::digests).ifPresent(blobs::addAll);
     }
     return blobs;
   }
@@ -228,27 +249,8 @@ final class Images {
   }
 
   private boolean isAttached(Digest digest) throws RocksDBException {
-    Optional<Digest> subject = manifest(digest).flatMap(Manifest::subject);
+    Optional<Digest> subject = names(digest).flatMap(NamesFact::subject);
     return subject.isPresent() && manifestLink(subject.get()).isPresent();
-  }
-
-  /** Returns a manifest, other than {@code but}, that is kept here and names it. */
-  private Optional<Digest> namerHere(Digest digest, Set<Digest> but) throws RocksDBException {
-    for (Digest namer : Holders.namers(batch, digest)) {
-      if (!but.contains(namer) && manifestLink(namer).isPresent()) {
-        return Optional.of(namer);
-      }
-    }
-    return Optional.empty();
-  }
-
-  private boolean isAnyHere(List<Digest> manifests, Set<Digest> but) throws RocksDBException {
-    for (Digest digest : manifests) {
-      if (!but.contains(digest) && manifestLink(digest).isPresent()) {
-        return true;
-      }
-    }
-    return false;
   }
 
   private boolean isCachedHere(Digest blob) throws RocksDBException {
@@ -261,11 +263,11 @@ final class Images {
         .map(LinkFact::decode);
   }
 
-  private Optional<Manifest> manifest(Digest digest) throws RocksDBException {
-    Optional<Manifest> known = parsed.get(digest);
+  private Optional<NamesFact> names(Digest digest) throws RocksDBException {
+    Optional<NamesFact> known = named.get(digest);
     if (known == null) {
-      known = Repositories.manifest(batch, digest);
-      parsed.put(digest, known);
+      known = Holders.names(batch, digest);
+      named.put(digest, known);
     }
     return known;
   }

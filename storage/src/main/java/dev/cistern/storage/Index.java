@@ -3,17 +3,25 @@ package dev.cistern.storage;
 import static java.util.Objects.requireNonNull;
 
 import dev.cistern.base.Guarded;
+import dev.cistern.oci.ErrorCode;
+import dev.cistern.oci.OciException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
@@ -67,6 +75,8 @@ final class Index implements AutoCloseable {
   record Entry(byte[] key, byte[] value) {}
 
   private static final int MOST_CHANGES_A_BATCH = 512;
+  private static final int MAX_DECISIONS = 16;
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
   private static final int MOST_A_PAGE = 1_000;
   private static final int MOST_BYTES_A_PAGE = 1 << 20;
 
@@ -86,6 +96,11 @@ final class Index implements AutoCloseable {
   private boolean isMarkFailing;
 
   private final AtomicLong changes = new AtomicLong();
+  private final WriteTimes times = new WriteTimes();
+  private final Intents intents = new Intents(this);
+
+  /** The decisions that are being made; the writer looks whether it changes what they read. */
+  private final Set<Attempt> attempts = ConcurrentHashMap.newKeySet();
 
   private Index(IndexFiles files, RocksDB db) {
     this.files = files;
@@ -143,17 +158,23 @@ final class Index implements AutoCloseable {
    */
   record Repaired(Index index, long lostChanges, long unreadBytes) {}
 
-  /** Begins to write: from now on the end of this log is the one that the next start expects. */
+  /**
+   * Begins to write, and completes a large change that a kill interrupted. From now on the end of
+   * this log is the one that the next start expects.
+   */
   void start() throws IOException {
     mark = SequenceMark.open(files.mark(), db.getLatestSequenceNumber());
     writer.start();
+    intents.recover();
   }
 
   /** Returns the value of {@code key}, or null. */
   byte @Nullable [] get(byte[] key) {
     long stamp = begin();
     try {
-      return db.get(key);
+      long over = intents.over();
+      byte[] staged = over == Intents.NONE ? null : db.get(Keys.staged(over, key));
+      return staged == null ? db.get(key) : Intents.step(key, staged).value();
     } catch (RocksDBException e) {
       throw new IndexException(e);
     } finally {
@@ -208,17 +229,36 @@ final class Index implements AutoCloseable {
 
   /** Returns some entries from {@code from} on; none if there are no more. */
   List<Entry> page(byte[] prefix, byte[] from) {
-    var page = new ArrayList<Entry>();
-    var bytes = new int[1];
-    scan(
-        prefix,
-        from,
-        (key, value) -> {
-          page.add(new Entry(key, value));
-          bytes[0] += value.length;
-          return page.size() < MOST_A_PAGE && bytes[0] < MOST_BYTES_A_PAGE;
-        });
-    return page;
+    var page = new Page();
+    scan(prefix, from, page);
+    return page.entries;
+  }
+
+  /** Returns what {@link #page} does, without the intent that lies over it. */
+  List<Entry> stored(byte[] prefix, byte[] from) {
+    var page = new Page();
+    long stamp = begin();
+    try (RocksIterator entries = db.newIterator(read)) {
+      visit(entries, prefix, from, page);
+    } catch (RocksDBException e) {
+      throw new IndexException(e);
+    } finally {
+      use.unlockRead(stamp);
+    }
+    return page.entries;
+  }
+
+  /** Collects entries until they are a page. */
+  private static final class Page implements Visitor {
+    private final List<Entry> entries = new ArrayList<>();
+    private int bytes;
+
+    @Override
+    public boolean visit(byte[] key, byte[] value) {
+      entries.add(new Entry(key, value));
+      bytes += value.length;
+      return entries.size() < MOST_A_PAGE && bytes < MOST_BYTES_A_PAGE;
+    }
   }
 
   /**
@@ -227,13 +267,64 @@ final class Index implements AutoCloseable {
    */
   void scan(byte[] prefix, byte[] from, Visitor visitor) {
     long stamp = begin();
-    try (RocksIterator entries = db.newIterator(read)) {
-      visit(entries, prefix, from, visitor);
+    try {
+      long over = intents.over();
+      if (over == Intents.NONE) {
+        try (RocksIterator entries = db.newIterator(read)) {
+          visit(entries, prefix, from, visitor);
+        }
+      } else { // what is staged is read first: what it has lost since is in place then
+        try (RocksIterator staged = db.newIterator(read);
+            RocksIterator entries = db.newIterator(read)) {
+          visit(new Staged(staged, over), entries, prefix, from, visitor);
+        }
+      }
     } catch (RocksDBException e) {
       throw new IndexException(e);
     } finally {
       use.unlockRead(stamp);
     }
+  }
+
+  /** The keys of an intent, and what it does with them. */
+  private record Staged(RocksIterator entries, long intent) {
+    void seek(byte[] key) {
+      entries.seek(Keys.staged(intent, key));
+    }
+
+    /** Returns the next step, if its key starts with {@code prefix}. */
+    Intents.@Nullable Step next(byte[] prefix) {
+      if (!entries.isValid() || !startsWith(entries.key(), Keys.staged(intent, prefix))) {
+        return null;
+      }
+      return Intents.step(Keys.stagedOf(entries.key()), entries.value());
+    }
+  }
+
+  private static void visit(
+      Staged staged, RocksIterator entries, byte[] prefix, byte[] from, Visitor visitor)
+      throws RocksDBException {
+    staged.seek(from);
+    entries.seek(from);
+    boolean isMore = true;
+    while (isMore) {
+      Intents.Step step = staged.next(prefix);
+      byte[] key = entries.isValid() && startsWith(entries.key(), prefix) ? entries.key() : null;
+      if (step == null && key == null) {
+        isMore = false;
+      } else if (step == null || (key != null && Arrays.compareUnsigned(key, step.key()) < 0)) {
+        isMore = visitor.visit(requireNonNull(key), entries.value());
+        entries.next();
+      } else {
+        if (key != null && Arrays.equals(key, step.key())) {
+          entries.next();
+        }
+        isMore = step.value() == null || visitor.visit(step.key(), step.value());
+        staged.entries.next();
+      }
+    }
+    entries.status();
+    staged.entries.status();
   }
 
   /**
@@ -243,6 +334,16 @@ final class Index implements AutoCloseable {
    *     has seen that there is room again, for which it looks every few seconds
    */
   <T> T write(Durability durability, Change<T> change) throws IOException {
+    while (true) {
+      try {
+        return submit(durability, change);
+      } catch (Intents.BusyException e) {
+        intents.settle();
+      }
+    }
+  }
+
+  private <T> T submit(Durability durability, Change<T> change) throws IOException {
     var pending = new Pending<>(durability, change, new CompletableFuture<T>());
     long stamp = begin();
     queue.add(pending);
@@ -260,6 +361,94 @@ final class Index implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while writing the index", e);
+    }
+  }
+
+  /**
+   * Makes a change that reads or writes more than is fit for the writer's thread: it is decided on
+   * the caller's thread, and written if nothing that it read has changed meanwhile; otherwise it is
+   * decided again. What it writes appears together, and in pages if it is more than {@link
+   * Intents#MAX_KEYS_PER_PAGE} keys. The change runs once or more often, beside other changes.
+   *
+   * @throws OciException with TOOMANYREQUESTS, if what it read changed too often
+   */
+  <T> T decide(Durability durability, Change<T> change) throws IOException {
+    return decide(durability, change, Optional.empty());
+  }
+
+  /** Does the last part of a decided change, on the writer's thread. */
+  interface Last<T> {
+    /** Returns whether the change is made; if not, this has written nothing. */
+    boolean apply(Batch batch, T decision) throws RocksDBException;
+  }
+
+  /**
+   * Makes a change as {@link #decide(Durability, Change)} does, with a last part that must run on
+   * the writer's thread; it touches few keys.
+   *
+   * @return what was decided, whether the last part let it be written or not
+   */
+  <T> T decide(Durability durability, Change<T> change, Last<T> last) throws IOException {
+    return decide(durability, change, Optional.of(last));
+  }
+
+  private <T> T decide(Durability durability, Change<T> change, Optional<Last<T>> last)
+      throws IOException {
+    for (int i = 0; i < MAX_DECISIONS; i++) {
+      try (var attempt = new Attempt(this)) {
+        T decision = attempt.decide(change);
+        if (last.isEmpty() && attempt.isEmpty()) {
+          return decision;
+        }
+        Attempt.Written written =
+            attempt.write(durability, batch -> last.isEmpty() || last.get().apply(batch, decision));
+        if (written != Attempt.Written.STALE) {
+          return decision;
+        }
+      } catch (Intents.BusyException e) {
+        intents.settle();
+      }
+    }
+    throw new OciException(
+            ErrorCode.TOOMANYREQUESTS, "the repository is changed by too many others", "try again")
+        .withRetryAfter(RETRY_AFTER);
+  }
+
+  /** Begins to look for changes of what an attempt reads. */
+  void watch(Attempt attempt) {
+    attempts.add(attempt);
+  }
+
+  /** Ends {@link #watch}. */
+  void unwatch(Attempt attempt) {
+    attempts.remove(attempt);
+  }
+
+  Intents intents() {
+    return intents;
+  }
+
+  /** Returns how long changes took. */
+  WriteTimes times() {
+    return times;
+  }
+
+  /** Returns how many changes wait for the writer. */
+  int waiting() {
+    return queue.size();
+  }
+
+  /** Reads for an attempt, on its thread. */
+  interface Reading<T extends @Nullable Object> {
+    T read() throws RocksDBException;
+  }
+
+  <T extends @Nullable Object> T read(Reading<T> reading) throws RocksDBException {
+    long stamp = begin();
+    try {
+      return reading.read();
+    } finally {
+      use.unlockRead(stamp);
     }
   }
 
@@ -351,12 +540,16 @@ final class Index implements AutoCloseable {
         db.write(sync ? synced : plain, together);
         note(sync);
         changes.incrementAndGet();
+        attempts.forEach(attempt -> attempt.written(batch));
       }
       batch.afterwards.forEach(action -> Guarded.run("what follows a change of the index", action));
     } catch (RocksDBException | RuntimeException | Error e) {
       waiting.forEach(pending -> pending.done.completeExceptionally(e)); // and the next ones go on
     }
-    waiting.forEach(Pending::acknowledge);
+    for (Pending<?> pending : waiting) {
+      times.add(Duration.ofNanos(System.nanoTime() - pending.queued));
+      pending.acknowledge();
+    }
   }
 
   /** Notes how far the log reaches. The changes are in the log, so a failure is not theirs. */
@@ -380,6 +573,7 @@ final class Index implements AutoCloseable {
     private final Durability durability;
     private final Change<T> change;
     private final CompletableFuture<T> done;
+    private final long queued = System.nanoTime();
     private @Nullable T result;
 
     Pending(Durability durability, Change<T> change, CompletableFuture<T> done) {
@@ -417,13 +611,24 @@ final class Index implements AutoCloseable {
     private Trial() {}
 
     <T> T apply(Change<T> change) throws IOException {
-      long stamp = begin();
+      while (true) {
+        entries.setSavePoint();
+        try {
+          return Index.this.read(() -> change.apply(new Batch(entries)));
+        } catch (Intents.BusyException e) {
+          rollback();
+          intents.settle();
+        } catch (RocksDBException e) {
+          throw new IOException("the index could not be read: " + e, e);
+        }
+      }
+    }
+
+    private void rollback() throws IOException {
       try {
-        return change.apply(new Batch(entries));
+        entries.rollbackToSavePoint();
       } catch (RocksDBException e) {
-        throw new IOException("the index could not be read: " + e, e);
-      } finally {
-        use.unlockRead(stamp);
+        throw new IOException("the trial could not be undone: " + e, e);
       }
     }
 
@@ -434,15 +639,18 @@ final class Index implements AutoCloseable {
   }
 
   /** What a change reads and writes: the database with this batch's changes over it. */
-  final class Batch {
-    private final WriteBatchWithIndex entries;
+  class Batch {
+    final WriteBatchWithIndex entries;
     private final List<Runnable> afterwards = new ArrayList<>();
+    private final List<byte[]> written = new ArrayList<>();
+    private long committed = Intents.NONE;
 
-    private Batch(WriteBatchWithIndex entries) {
+    Batch(WriteBatchWithIndex entries) {
       this.entries = entries;
     }
 
     byte @Nullable [] get(byte[] key) throws RocksDBException {
+      requireFree(key, false);
       return entries.getFromBatchAndDB(db, read, key);
     }
 
@@ -458,13 +666,41 @@ final class Index implements AutoCloseable {
       }
     }
 
+    /** Says whether there is the key, without reading its value. */
+    boolean has(byte[] key) throws RocksDBException {
+      requireFree(key, false);
+      try (RocksIterator merged = entries.newIteratorWithBase(db.newIterator(read), read)) {
+        merged.seek(key);
+        boolean isThere = merged.isValid() && Arrays.equals(merged.key(), key);
+        merged.status();
+        return isThere;
+      }
+    }
+
     void put(byte[] key, byte[] value) throws RocksDBException {
+      requireFree(key, false);
+      written.add(key);
       entries.put(key, value);
     }
 
     void delete(byte[] key) throws RocksDBException {
+      requireFree(key, false);
+      written.add(key);
       entries.delete(key);
     }
+
+    /** Adds to the number that a key has, 8 bytes, big-endian; 0 if there is none. */
+    void add(byte[] key, long count) throws RocksDBException {
+      byte[] old = get(key);
+      long sum = count + (old == null ? 0 : ByteBuffer.wrap(old).getLong());
+      put(key, ByteBuffer.allocate(Long.BYTES).putLong(sum).array());
+    }
+
+    /** Says that a change was decided on a condition that must still hold when it is written. */
+    void require(BooleanSupplier condition) {}
+
+    /** Says that the change does not look at keys that it has written, which may be very many. */
+    void readsNothingItWrote() {}
 
     /**
      * Has something done when the change is written, before it is acknowledged, in the order of
@@ -476,20 +712,80 @@ final class Index implements AutoCloseable {
 
     /** Says whether a key starts with {@code prefix}. */
     boolean hasAny(byte[] prefix) throws RocksDBException {
-      var found = new boolean[1];
-      scan(
-          prefix,
-          (key, value) -> {
-            found[0] = true;
-            return false;
-          });
-      return found[0];
+      requireFree(prefix, true);
+      try (RocksIterator merged = entries.newIteratorWithBase(db.newIterator(read), read)) {
+        merged.seek(prefix);
+        boolean isThere = merged.isValid() && startsWith(merged.key(), prefix);
+        merged.status();
+        return isThere;
+      }
+    }
+
+    /** Returns up to {@code most} keys that start with {@code prefix}, from {@code from} on. */
+    List<byte[]> keys(byte[] prefix, byte[] from, int most) throws RocksDBException {
+      requireFree(prefix, true);
+      var keys = new ArrayList<byte[]>();
+      try (RocksIterator merged = entries.newIteratorWithBase(db.newIterator(read), read)) {
+        merged.seek(from);
+        while (keys.size() < most && merged.isValid() && startsWith(merged.key(), prefix)) {
+          keys.add(merged.key());
+          merged.next();
+        }
+        merged.status();
+      }
+      return keys;
     }
 
     /** Visits the entries whose keys start with {@code prefix}, in order. */
     void scan(byte[] prefix, Visitor visitor) throws RocksDBException {
+      requireFree(prefix, true);
       try (RocksIterator merged = entries.newIteratorWithBase(db.newIterator(read), read)) {
         visit(merged, prefix, prefix, visitor);
+      }
+    }
+
+    /** Does a step of a change that was decided before. */
+    void apply(Intents.Step step) throws RocksDBException {
+      requireFree(step.key(), false);
+      settle(step);
+    }
+
+    /** Brings what an intent does with a key to its place. */
+    void settle(Intents.Step step) throws RocksDBException {
+      written.add(step.key());
+      if (step.value() == null) {
+        entries.delete(step.key());
+      } else {
+        entries.put(step.key(), step.value());
+      }
+    }
+
+    /** Notes that an intent is committed in this batch. */
+    void commits(long intent) {
+      committed = intent;
+    }
+
+    /** Returns whether the batch changes something that was read. */
+    boolean changes(ReadSet reads) {
+      return committed != Intents.NONE || reads.hasAny(written);
+    }
+
+    /** Throws if a key, or one that starts with it, is to be changed by an intent. */
+    private void requireFree(byte[] key, boolean isPrefix) throws RocksDBException {
+      long intent = committed == Intents.NONE ? intents.over() : committed;
+      if (intent == Intents.NONE) {
+        return;
+      }
+      byte[] staged = Keys.staged(intent, key);
+      try (RocksIterator entries = db.newIterator(read)) {
+        entries.seek(staged);
+        if (entries.isValid()
+            && (isPrefix
+                ? startsWith(entries.key(), staged)
+                : Arrays.equals(entries.key(), staged))) {
+          throw new Intents.BusyException();
+        }
+        entries.status();
       }
     }
   }

@@ -6,6 +6,7 @@ import dev.cistern.oci.Digest;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
@@ -14,6 +15,8 @@ import java.util.Arrays;
  * <pre>
  * b DIGEST                      a blob: its content is a file        {@link Facts.BlobFact}
  * m DIGEST                      a manifest: its content is the value {@link Facts.ManifestFact}
+ * g DIGEST                      what that manifest names            {@link Facts.NamesFact}
+ * g                             all stored manifests have theirs    (empty)
  * n NAME                        a repository that has manifests      (empty)
  * k NAME 0 DIGEST               a manifest that NAME keeps           {@link Facts.LinkFact}
  * l NAME 0 DIGEST               a blob that NAME may reach           {@link Facts.LinkFact}
@@ -33,16 +36,23 @@ import java.util.Arrays;
  * s                             when all content was last verified   8 bytes, big-endian
  * s DIGEST                      when a blob was last verified        8 bytes, big-endian
  * i                             the id of this store, as in store.json
+ * x ID                          the intent ID is committed           (empty)
+ * x ID KEY                      what the intent ID does with KEY     {@link Intents.Step}
  * </pre>
  *
  * The first byte is the letter. NAME, TAG, KIND and NAMESPACE are ASCII, so that keys sort as names
  * do, by bytes; the zero byte sorts before all that a name can hold. DIGEST is one byte for the
  * algorithm (0 sha256, 1 sha512) and the hash, so that its length is known from its first byte.
- * FORM is one byte: 0 the file of a blob, 1 a manifest.
+ * FORM is one byte: 0 the file of a blob, 1 a manifest. ID of an intent is 8 bytes, big-endian, and
+ * not negative.
+ *
+ * <p>An earlier version of Cistern neither reads nor writes {@code g}, so a manifest may lack it:
+ * what it names is then not known until {@link ManifestNames} has read it.
  */
 final class Keys {
   static final byte BLOB = 'b';
   static final byte MANIFEST = 'm';
+  static final byte NAMES = 'g';
   static final byte REPOSITORY = 'n';
   static final byte MANIFEST_LINK = 'k';
   static final byte BLOB_LINK = 'l';
@@ -59,6 +69,8 @@ final class Keys {
   static final byte VERIFIED = 's';
   static final byte STORE = 'i';
 
+  static final byte INTENT = 'x';
+
   private static final byte KEEPER = 0;
   private static final byte LINKER = 1;
   private static final byte NAMER = 2;
@@ -71,6 +83,11 @@ final class Keys {
 
   static byte[] manifest(Digest digest) {
     return join(MANIFEST, digest(digest));
+  }
+
+  /** What the manifest names. */
+  static byte[] names(Digest manifest) {
+    return join(NAMES, digest(manifest));
   }
 
   static byte[] repository(RepositoryName name) {
@@ -191,6 +208,26 @@ final class Keys {
   static ObjectName objectOf(byte[] key) {
     String[] parts = textAfter(1, key).split("\0", -1);
     return new ObjectName(parts[0], parts[1], parts[2]);
+  }
+
+  /** That an intent is committed; what it staged follows it in the order of keys. */
+  static byte[] intent(long id) {
+    return join(INTENT, ByteBuffer.allocate(Long.BYTES).putLong(id).array());
+  }
+
+  /** What an intent does with a key. */
+  static byte[] staged(long id, byte[] key) {
+    return join(INTENT, ByteBuffer.allocate(Long.BYTES).putLong(id).array(), key);
+  }
+
+  /** Returns the intent of a key of one. */
+  static long intentOf(byte[] key) {
+    return ByteBuffer.wrap(key, 1, Long.BYTES).getLong();
+  }
+
+  /** Returns the key that a key of {@link #staged} is for. */
+  static byte[] stagedOf(byte[] key) {
+    return Arrays.copyOfRange(key, 1 + Long.BYTES, key.length);
   }
 
   /** Returns the key that there is one of, or what all keys of a family start with. */

@@ -26,6 +26,8 @@ public final class Objects {
   /** How long the JSON of an object may be, in bytes. */
   public static final int MOST_BYTES = 1 << 20;
 
+  private static final int MAX_ANNOUNCED_PER_CHANGE = 200;
+
   private final Index index;
   private final ObjectFeed feed;
 
@@ -151,15 +153,20 @@ public final class Objects {
 
   /** Says to those who follow that objects changed which are not stored here. */
   public void announce(List<Announced> changes) throws IOException {
-    index.write(
-        Index.Durability.SYNCED,
-        batch -> {
-          for (Announced one : changes) {
-            tell(
-                batch, new ObjectEvent(nextRevision(batch), one.name(), one.before(), one.after()));
-          }
-          return true;
-        });
+    for (int from = 0; from < changes.size(); from += MAX_ANNOUNCED_PER_CHANGE) {
+      List<Announced> page =
+          changes.subList(from, Math.min(changes.size(), from + MAX_ANNOUNCED_PER_CHANGE));
+      index.write(
+          Index.Durability.SYNCED,
+          batch -> {
+            for (Announced one : page) {
+              tell(
+                  batch,
+                  new ObjectEvent(nextRevision(batch), one.name(), one.before(), one.after()));
+            }
+            return true;
+          });
+    }
   }
 
   /** A change of an object that is not stored here, as {@link ObjectEvent} has it. */

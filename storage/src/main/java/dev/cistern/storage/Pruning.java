@@ -1,13 +1,11 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.Manifest;
-import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.LinkFact;
-import dev.cistern.storage.Facts.TagFact;
+import dev.cistern.storage.Facts.NamesFact;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -19,8 +17,8 @@ import java.util.function.Predicate;
 import org.rocksdb.RocksDBException;
 
 /**
- * One repository within one change of the index: takes manifests out that nobody wants any more,
- * whether they were pushed or fetched, with the links and the content that only they need.
+ * One repository within one decided change of the index: takes manifests out that nobody wants any
+ * more, whether they were pushed or fetched, with the links and the content that only they need.
  *
  * <p>What was used after a limit stays, so that nobody loses what he is about to name: a blob that
  * an upload or a download has just brought has its time from then.
@@ -54,37 +52,44 @@ final class Pruning {
     if (link == null) {
       return new Pruned.Absent();
     }
-    Optional<Manifest> manifest = Repositories.manifest(batch, digest);
-    Optional<String> reason =
-        reason(digest, manifest.flatMap(Manifest::subject), LinkFact.decode(link));
+    Optional<NamesFact> names = Holders.names(batch, digest);
+    if (names.isEmpty()) {
+      return notKnown(digest);
+    }
+    Optional<String> reason = reason(digest, names.get().subject(), LinkFact.decode(link));
     if (reason.isPresent()) {
       return new Pruned.Kept(reason.get());
     }
-    Repositories.take(batch, repository, digest, manifest, List.of());
-    if (manifest.isPresent() && Holders.keepers(batch, digest).isEmpty()) {
-      Holders.forget(batch, digest, manifest.get());
+    Repositories.take(batch, repository, digest, names.get().subject(), List.of());
+    if (!batch.hasAny(Keys.keepers(digest))) {
+      Holders.forget(batch, digest, names.get());
     }
-    return manifest.isPresent() ? removeBlobs(manifest.get()) : nothing();
+    return removeBlobs(names.get());
   }
 
-  private static Pruned nothing() {
+  /**
+   * A manifest of an earlier version stays until its names are known; a link to none is removed.
+   */
+  private Pruned notKnown(Digest digest) throws RocksDBException {
+    if (batch.has(Keys.manifest(digest))) {
+      return new Pruned.Kept("what it names is not known yet");
+    }
+    Repositories.take(batch, repository, digest, Optional.empty(), List.of());
     return new Pruned.Removed(List.of(), Map.of());
   }
 
   private Optional<String> reason(Digest digest, Optional<Digest> subject, LinkFact link)
       throws RocksDBException {
-    for (Map.Entry<Tag, TagFact> tag : Repositories.tagFacts(batch, repository).entrySet()) {
-      if (tag.getValue().digest().equals(digest)) {
-        return Optional.of("the tag " + tag.getKey() + " points to it");
-      }
+    List<Tag> tags = Repositories.tagsOf(batch, repository, digest, 1);
+    if (!tags.isEmpty()) {
+      return Optional.of("the tag " + tags.getFirst() + " points to it");
     }
     if (isPinned(digest)) {
       return Optional.of("it is pinned");
     }
-    for (Digest namer : Holders.namers(batch, digest)) {
-      if (batch.get(Keys.manifestLink(repository, namer)) != null) {
-        return Optional.of("it belongs to " + namer);
-      }
+    Optional<Digest> namer = Holders.namerIn(batch, repository, digest, Set.of());
+    if (namer.isPresent()) {
+      return Optional.of("it belongs to " + namer.get());
     }
     if (subject.isPresent() && batch.get(Keys.manifestLink(repository, subject.get())) != null) {
       return Optional.of("it refers to " + subject.get());
@@ -94,18 +99,13 @@ final class Pruning {
   }
 
   private boolean isPinned(Digest digest) throws RocksDBException {
-    byte[] prefix = Keys.pins(repository);
-    var references = new ArrayList<Reference>();
-    batch.scan(
-        prefix,
-        (key, value) -> references.add(Reference.parse(Keys.textAfter(prefix.length, key))));
-    return references.contains(digest);
+    return batch.get(Keys.pin(repository, digest)) != null;
   }
 
-  private Pruned removeBlobs(Manifest manifest) throws RocksDBException {
+  private Pruned removeBlobs(NamesFact names) throws RocksDBException {
     var unlinked = new ArrayList<Digest>();
     var removed = new LinkedHashMap<Digest, Long>();
-    for (Digest blob : Holders.named(manifest)) {
+    for (Digest blob : names.digests()) {
       byte[] link = batch.get(Keys.blobLink(repository, blob));
       if (link != null
           && !LinkFact.decode(link).lastUsed().isAfter(notAfter)
@@ -126,11 +126,12 @@ final class Pruning {
     byte[] fact = batch.get(Keys.blob(blob));
     if (fact == null
         || BlobFact.decode(fact).lastUsed().isAfter(notAfter)
-        || !Holders.linkers(batch, blob).isEmpty()
+        || batch.hasAny(Keys.linkers(blob))
         || Holders.isNamed(batch, blob)
         || isRead.test(blob)) {
       return -1;
     }
+    batch.require(() -> !isRead.test(blob));
     long size = BlobFact.decode(fact).size();
     Blobs.removeFact(batch, blob, size);
     return size;

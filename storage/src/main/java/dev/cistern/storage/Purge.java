@@ -21,4 +21,7 @@ public sealed interface Purge {
 
   /** This part of it is being read. */
   record Read(Digest blob) implements Purge {}
+
+  /** An earlier version of Cistern stored this part of it, and what it names is not known yet. */
+  record NotKnown(Digest manifest) implements Purge {}
 }

@@ -13,6 +13,7 @@ import dev.cistern.oci.Tag;
 import dev.cistern.storage.Facts.DamageFact;
 import dev.cistern.storage.Facts.LinkFact;
 import dev.cistern.storage.Facts.ManifestFact;
+import dev.cistern.storage.Facts.NamesFact;
 import dev.cistern.storage.Facts.TagFact;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -42,6 +43,9 @@ public final class Repositories {
   private static final Logger LOG = LoggerFactory.getLogger(Repositories.class);
   private static final byte[] EMPTY = {};
 
+  /** A manifest that names more is stored by a change that is decided beside the writer. */
+  private static final int MAX_PARTS_PER_CHANGE = 100;
+
   private final Index index;
   private final InstantSource clock;
   private final Versions versions;
@@ -49,6 +53,7 @@ public final class Repositories {
   private final Eviction eviction;
   private final Objects objects;
   private final DamagedContent damaged;
+  private final ManifestNames names;
 
   Repositories(
       Index index,
@@ -65,6 +70,7 @@ public final class Repositories {
     this.eviction = eviction;
     this.objects = objects;
     this.damaged = damaged;
+    this.names = new ManifestNames(index);
   }
 
   /** Returns a number that moves with every change that makes earlier answers of it wrong. */
@@ -161,11 +167,17 @@ public final class Repositories {
     return false;
   }
 
-  /** Returns the manifests that are here and name {@code digest}, whoever keeps them. */
-  public List<Digest> namers(Digest digest) {
+  /** Returns up to {@code most} of the stored manifests that name {@code digest}. */
+  public List<Digest> namers(Digest digest, int most) {
     byte[] prefix = Keys.namers(digest);
     var namers = new ArrayList<Digest>();
-    index.scan(prefix, prefix, (key, value) -> namers.add(Keys.digestAfter(prefix.length, key)));
+    index.scan(
+        prefix,
+        prefix,
+        (key, value) -> {
+          namers.add(Keys.digestAfter(prefix.length, key));
+          return namers.size() < most;
+        });
     return namers;
   }
 
@@ -215,25 +227,48 @@ public final class Repositories {
       throws IOException {
     Instant now = clock.instant();
     Objects.requireSizes(edits);
-    boolean isDone =
-        index.write(
-            origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE,
-            batch -> {
-              if (!mayOverwrite) {
-                requireNew(batch, repository, tags, stored.digest());
-              }
-              if (objects.apply(batch, edits) instanceof ObjectChange.Conflict) {
-                return false;
-              }
-              putManifest(batch, repository, stored, manifest, origin, now);
-              replaceManifest(batch, stored, origin, now);
-              for (Tag tag : tags) {
-                putTag(batch, repository, tag, new TagFact(stored.digest(), origin, now));
-              }
-              return true;
-            });
+    NamesFact named = NamesFact.of(manifest, stored.bytes().length);
+    Index.Durability durability =
+        origin == Origin.PUSHED ? Index.Durability.SYNCED : Index.Durability.VISIBLE;
+    Index.Change<Boolean> put =
+        batch -> {
+          if (!mayOverwrite) {
+            requireNew(batch, repository, tags, stored.digest());
+          }
+          putManifest(batch, repository, stored, manifest, named, origin, now);
+          replaceManifest(batch, stored, origin, now);
+          for (Tag tag : tags) {
+            putTag(batch, repository, tag, new TagFact(stored.digest(), origin, now));
+          }
+          return true;
+        };
+    Edits made = new Edits(edits);
+    if (named.parts().size() > MAX_PARTS_PER_CHANGE) {
+      index.decide(durability, put, (batch, decided) -> made.apply(batch));
+    } else {
+      index.write(durability, batch -> made.apply(batch) && put.apply(batch));
+    }
     versions.changed(repository);
-    return isDone;
+    return made.isDone();
+  }
+
+  /** Edits of objects that are made in a change, and what came of that; the last time counts. */
+  private final class Edits {
+    private final List<ObjectEdit> edits;
+    private ObjectChange change = new ObjectChange.Done(List.of());
+
+    Edits(List<ObjectEdit> edits) {
+      this.edits = edits;
+    }
+
+    boolean apply(Index.Batch batch) throws RocksDBException {
+      change = objects.apply(batch, edits);
+      return isDone();
+    }
+
+    boolean isDone() {
+      return change instanceof ObjectChange.Done;
+    }
   }
 
   private static void requireNew(
@@ -252,40 +287,16 @@ public final class Repositories {
 
   /**
    * Lets a repository have a manifest that another has, with all it names that is there, as it is
-   * there: pushed or cached.
+   * there: pushed or cached. All of it appears together.
    *
    * @return whether the other has it
+   * @throws OciException with MANIFEST_INVALID, if it leads to more manifests than are followed;
+   *     then nothing is changed
    */
   public boolean copy(RepositoryName from, RepositoryName to, Digest digest) throws IOException {
-    Instant now = clock.instant();
-    boolean isThere =
-        index.write(Index.Durability.SYNCED, batch -> copy(batch, from, to, digest, now));
+    boolean isThere = new Copy(index, names, from, to, clock.instant()).run(digest);
     versions.changed(to);
     return isThere;
-  }
-
-  private static boolean copy(
-      Index.Batch batch, RepositoryName from, RepositoryName to, Digest digest, Instant now)
-      throws RocksDBException {
-    byte[] link = batch.get(Keys.manifestLink(from, digest));
-    byte[] value = batch.get(Keys.manifest(digest));
-    if (link == null || value == null) {
-      return false;
-    }
-    ManifestFact fact = ManifestFact.decode(value);
-    Manifest manifest = Manifest.parse(fact.bytes(), Optional.empty());
-    for (Descriptor child : manifest.children().toList()) {
-      copy(batch, from, to, child.digest(), now);
-    }
-    for (Digest blob : Holders.named(manifest)) {
-      byte[] blobLink = batch.get(Keys.blobLink(from, blob));
-      if (blobLink != null) {
-        Blobs.putLink(batch, to, blob, LinkFact.decode(blobLink).origin(), now);
-      }
-    }
-    var stored = new StoredManifest(digest, fact.mediaType(), fact.bytes());
-    putManifest(batch, to, stored, manifest, LinkFact.decode(link).origin(), now);
-    return true;
   }
 
   /**
@@ -407,21 +418,21 @@ public final class Repositories {
   public Optional<Boolean> delete(
       RepositoryName repository, Reference reference, List<ObjectEdit> edits) throws IOException {
     Objects.requireSizes(edits);
-    Optional<Boolean> deleted =
-        index.write(
+    if (reference instanceof Digest digest) {
+      names.learn(digest);
+    }
+    Edits made = new Edits(edits);
+    boolean isDeleted =
+        index.decide(
             Index.Durability.SYNCED,
-            batch -> {
-              if (objects.apply(batch, edits) instanceof ObjectChange.Conflict) {
-                return Optional.empty();
-              }
-              return Optional.of(
-                  switch (reference) {
-                    case Tag tag -> deleteTag(batch, repository, tag);
-                    case Digest digest -> deleteManifest(batch, repository, digest);
-                  });
-            });
+            batch ->
+                switch (reference) {
+                  case Tag tag -> deleteTag(batch, repository, tag);
+                  case Digest digest -> deleteManifest(batch, repository, digest);
+                },
+            (batch, decided) -> made.apply(batch));
     versions.changed(repository);
-    return deleted;
+    return made.isDone() ? Optional.of(isDeleted) : Optional.empty();
   }
 
   private static boolean deleteTag(Index.Batch batch, RepositoryName repository, Tag tag)
@@ -436,20 +447,18 @@ public final class Repositories {
   public ObjectChange untag(RepositoryName repository, Collection<Tag> tags, List<ObjectEdit> edits)
       throws IOException {
     Objects.requireSizes(edits);
-    ObjectChange change =
-        index.write(
-            Index.Durability.SYNCED,
-            batch -> {
-              ObjectChange made = objects.apply(batch, edits);
-              if (made instanceof ObjectChange.Done) {
-                for (Tag tag : tags) {
-                  batch.delete(Keys.tag(repository, tag));
-                }
-              }
-              return made;
-            });
+    Edits made = new Edits(edits);
+    index.decide(
+        Index.Durability.SYNCED,
+        batch -> {
+          for (Tag tag : tags) {
+            batch.delete(Keys.tag(repository, tag));
+          }
+          return true;
+        },
+        (batch, decided) -> made.apply(batch));
     versions.changed(repository);
-    return change;
+    return made.change;
   }
 
   /** Removes a cached image and what only it needs, as an eviction would, but at once. */
@@ -573,6 +582,7 @@ public final class Repositories {
       RepositoryName repository,
       StoredManifest stored,
       Manifest manifest,
+      NamesFact named,
       Origin origin,
       Instant now)
       throws RocksDBException {
@@ -581,16 +591,15 @@ public final class Repositories {
       batch.put(
           Keys.manifest(digest),
           new ManifestFact(stored.mediaType(), now, now, stored.bytes()).encoded());
-      Holders.name(batch, digest, manifest);
+      Holders.name(batch, digest, named);
+    } else if (!batch.has(Keys.names(digest))) {
+      Holders.name(batch, digest, named);
     }
     batch.put(Keys.repository(repository), EMPTY);
-    byte[] link = batch.get(Keys.manifestLink(repository, digest));
-    Origin kept = link == null ? origin : LinkFact.decode(link).origin();
-    Holders.keep(
-        batch, repository, digest, new LinkFact(origin == Origin.PUSHED ? origin : kept, now));
+    keep(batch, repository, digest, origin, now);
     if (origin == Origin.CACHED) {
-      for (Descriptor blob : manifest.blobs().toList()) {
-        Blobs.putLink(batch, repository, blob.digest(), origin, now);
+      for (Digest blob : named.blobs().toList()) {
+        Blobs.putLink(batch, repository, blob, origin, now);
       }
     }
     if (manifest.subject().isPresent()) {
@@ -605,6 +614,18 @@ public final class Repositories {
                   manifest.annotations(),
                   Optional.empty())));
     }
+  }
+
+  /**
+   * Writes a manifest's link unless there is one that is worth more; it is used now in any case.
+   */
+  static void keep(
+      Index.Batch batch, RepositoryName repository, Digest digest, Origin origin, Instant now)
+      throws RocksDBException {
+    byte[] link = batch.get(Keys.manifestLink(repository, digest));
+    Origin kept = link == null ? origin : LinkFact.decode(link).origin();
+    Holders.keep(
+        batch, repository, digest, new LinkFact(origin == Origin.PUSHED ? origin : kept, now));
   }
 
   private static void putTag(Index.Batch batch, RepositoryName repository, Tag tag, TagFact fact)
@@ -623,31 +644,28 @@ public final class Repositories {
     if (batch.get(Keys.manifestLink(repository, digest)) == null) {
       return false;
     }
-    List<Tag> tags =
-        tagFacts(batch, repository).entrySet().stream()
-            .filter(tag -> tag.getValue().digest().equals(digest))
-            .map(Map.Entry::getKey)
-            .toList();
-    take(batch, repository, digest, manifest(batch, digest), tags);
+    Optional<Digest> subject = Holders.names(batch, digest).flatMap(NamesFact::subject);
+    take(batch, repository, digest, subject, tagsOf(batch, repository, digest, Integer.MAX_VALUE));
     return true;
   }
 
   /**
    * Takes a manifest from a repository, with these tags and its place among the referrers; its
    * bytes stay until they are collected.
+   *
+   * @param subject what it refers to
    */
   static void take(
       Index.Batch batch,
       RepositoryName repository,
       Digest digest,
-      Optional<Manifest> manifest,
+      Optional<Digest> subject,
       Collection<Tag> tags)
       throws RocksDBException {
     Holders.unkeep(batch, repository, digest);
     for (Tag tag : tags) {
       batch.delete(Keys.tag(repository, tag));
     }
-    Optional<Digest> subject = manifest.flatMap(Manifest::subject);
     if (subject.isPresent()) {
       batch.delete(Keys.referrer(repository, subject.get(), digest));
     }
@@ -656,12 +674,20 @@ public final class Repositories {
     }
   }
 
-  /** Returns what a stored manifest says, if its bytes are here. */
-  static Optional<Manifest> manifest(Index.Batch batch, Digest digest) throws RocksDBException {
-    byte[] value = batch.get(Keys.manifest(digest));
-    return value == null
-        ? Optional.empty()
-        : Optional.of(Manifest.parse(ManifestFact.decode(value).bytes(), Optional.empty()));
+  /** Returns up to {@code most} tags of a repository that point to a manifest. */
+  static List<Tag> tagsOf(Index.Batch batch, RepositoryName repository, Digest digest, int most)
+      throws RocksDBException {
+    byte[] prefix = Keys.tags(repository);
+    var tags = new ArrayList<Tag>();
+    batch.scan(
+        prefix,
+        (key, value) -> {
+          if (TagFact.decode(value).digest().equals(digest)) {
+            tags.add(new Tag(Keys.textAfter(prefix.length, key)));
+          }
+          return tags.size() < most;
+        });
+    return tags;
   }
 
   /** Returns all tags of a repository. */

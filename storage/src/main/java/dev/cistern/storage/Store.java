@@ -297,6 +297,28 @@ public final class Store implements AutoCloseable {
     return sweep.isDoubtful() || isRepaired();
   }
 
+  /**
+   * Notes what manifests name that an earlier version of Cistern stored without that, which are
+   * neither evicted nor pruned until then; returns how many. Parses them on this thread.
+   */
+  public int learnNames() throws IOException {
+    return new ManifestNames(index).learnAll();
+  }
+
+  /** Returns how long changes of the index took since the store was opened. */
+  public WriteTimes writeTimes() {
+    return index.times();
+  }
+
+  /** Returns how many changes of the index wait for their turn. */
+  public int waitingWrites() {
+    return index.waiting();
+  }
+
+  Index index() {
+    return index;
+  }
+
   /** Returns how many bytes of files are counted. */
   long contentBytes() {
     return space.content();

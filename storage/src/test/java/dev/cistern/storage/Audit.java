@@ -1,5 +1,6 @@
 package dev.cistern.storage;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.cistern.oci.Digest;
@@ -7,6 +8,7 @@ import dev.cistern.oci.Manifest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.ManifestFact;
+import dev.cistern.storage.Facts.NamesFact;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -106,13 +108,25 @@ final class Audit {
             stored.add(digest);
             Manifest manifest =
                 Manifest.parse(ManifestFact.decode(value).bytes(), Optional.empty());
-            for (Digest each : Holders.named(manifest)) {
+            byte[] names = requireNonNull(index.get(Keys.names(digest)), "what it names");
+            assertThat(NamesFact.decode(names))
+                .isEqualTo(NamesFact.of(manifest, ManifestFact.decode(value).bytes().length));
+            for (Digest each : NamesFact.decode(names).digests()) {
               named.add(each);
               expected.add(hex(Keys.namer(each, digest)));
             }
           });
       each(index, Keys.BLOB, (key, value) -> blobs.add(Keys.digestAfter(1, key)));
       each(index, Keys.HOLDER, (key, value) -> actual.add(hex(key)));
+      each(
+          index,
+          Keys.NAMES,
+          (key, value) -> {
+            if (key.length > 1) {
+              assertThat(stored).as(when + ": names").contains(Keys.digestAfter(1, key));
+            }
+          });
+      assertThat(index.hasAny(Keys.family(Keys.INTENT))).as(when + ": intents").isFalse();
     }
     assertThat(actual).as(when + ": holders").isEqualTo(expected);
     assertThat(kept).as(when + ": manifests").isEqualTo(stored);

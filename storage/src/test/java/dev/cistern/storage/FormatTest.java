@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class FormatTest {
   private static final RepositoryName NAME = new RepositoryName("a/b");
-  private static final byte[] ADDED = {Keys.HOLDER, Keys.BLOB_BYTES, Keys.FORMAT};
+  private static final byte[] ADDED = {Keys.HOLDER, Keys.NAMES, Keys.BLOB_BYTES, Keys.FORMAT};
 
   private final SetClock clock = new SetClock(Instant.parse("2026-11-01T00:00:00Z"));
   @TempDir private Path directory;

@@ -10,6 +10,7 @@ import dev.cistern.server.webhooks.Webhooks;
 import dev.cistern.storage.DamagedContent;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
+import dev.cistern.storage.WriteTimes;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
 import io.micrometer.core.instrument.Gauge;
@@ -21,6 +22,10 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.prometheus.metrics.model.registry.Collector;
+import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
+import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -107,6 +112,7 @@ final class Metrics {
         Uncaught::count);
     storage(parts.store());
     damage(parts.store().damaged());
+    indexWrites(parts.store());
     imports(parts.imports());
     webhooks(parts.webhooks());
     jvm(registry);
@@ -230,6 +236,38 @@ final class Metrics {
         .baseUnit("bytes")
         .description("Bytes of blobs that nothing reached any more")
         .register(registry);
+  }
+
+  private void indexWrites(Store store) {
+    gauge("cistern.index.write.queue", "Index changes waiting", store, Store::waitingWrites);
+    registry
+        .getPrometheusRegistry()
+        .register(
+            new Collector() {
+              @Override
+              public MetricSnapshot collect() {
+                return indexWriteTimes(store.writeTimes());
+              }
+
+              @Override
+              public String getPrometheusName() {
+                return "cistern_index_write_seconds";
+              }
+            });
+  }
+
+  private static MetricSnapshot indexWriteTimes(WriteTimes times) {
+    var bounds = new ArrayList<>(times.bounds());
+    bounds.add(Double.POSITIVE_INFINITY);
+    return HistogramSnapshot.builder()
+        .name("cistern_index_write_seconds")
+        .help("Time from the queueing of an index change to its acknowledgement")
+        .dataPoint(
+            HistogramSnapshot.HistogramDataPointSnapshot.builder()
+                .classicHistogramBuckets(ClassicHistogramBuckets.of(bounds, times.counts()))
+                .sum(times.seconds())
+                .build())
+        .build();
   }
 
   private <T> void count(String name, String description, T source, ToDoubleFunction<T> count) {

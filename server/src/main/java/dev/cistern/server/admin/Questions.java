@@ -140,6 +140,10 @@ final class Questions {
           throw kept(what + " is part of " + by, "purge that; this goes with it");
       case Purge.Read(Digest blob) ->
           throw kept(what + " is being read: " + blob, "try again when the pull is over");
+      case Purge.NotKnown(Digest manifest) ->
+          throw new OciException(
+                  ErrorCode.DENIED, what + " stays: the stored " + manifest + " cannot be parsed")
+              .withStatus(409);
     };
   }
 

@@ -110,6 +110,7 @@ public final class Api {
           case DENIED -> ApiException.Reason.FORBIDDEN;
           case TOOMANYREQUESTS -> ApiException.Reason.TOO_MANY_REQUESTS;
           case SIZE_INVALID -> ApiException.Reason.TOO_LARGE;
+          case MANIFEST_INVALID -> ApiException.Reason.INVALID;
           default -> ApiException.Reason.BAD_REQUEST;
         };
     String advice = e.advice().map(text -> "; " + text).orElse("");

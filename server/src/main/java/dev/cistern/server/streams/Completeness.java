@@ -3,6 +3,8 @@ package dev.cistern.server.streams;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
+import dev.cistern.oci.ManifestWalk;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Blobs;
@@ -42,6 +44,7 @@ public final class Completeness {
    * Returns what is here of an image of a stream, for all platforms.
    *
    * @return empty if there can be no such image
+   * @throws OciException with MANIFEST_INVALID, if it leads to more manifests than are followed
    */
   public Optional<Share> of(ImageStream stream, String image) {
     return Streams.repository(stream.namespace(), stream.name())
@@ -52,10 +55,11 @@ public final class Completeness {
    * Returns what is here of an image.
    *
    * @param platforms which of an index are counted; all if the list is empty
+   * @throws OciException with MANIFEST_INVALID, if it leads to more manifests than are followed
    */
   Share of(RepositoryName repository, Digest digest, List<Platform> platforms) {
     var count = new Count(repository, platforms);
-    count.manifest(digest);
+    count.image(digest);
     return new Share(count.parts, count.here, count.bytes, count.bytesHere);
   }
 
@@ -73,22 +77,30 @@ public final class Completeness {
       this.platforms = platforms;
     }
 
-    void manifest(Digest digest) {
+    void image(Digest root) {
+      ManifestWalk.<RuntimeException>from(root, (digest, level) -> manifest(digest));
+    }
+
+    private ManifestWalk.Visit manifest(Digest digest) {
       if (!seen.add(digest)) {
-        return;
+        return ManifestWalk.Visit.NOTHING; // a blob of this digest was counted
       }
       parts++;
       Optional<StoredManifest> stored = repositories.manifest(repository, digest);
-      if (stored.isPresent()) {
-        here++;
-        Manifest manifest =
-            Manifest.parse(stored.get().bytes(), Optional.of(stored.get().mediaType()));
-        manifest.blobs().filter(blob -> !blob.mediaType().isNonDistributable()).forEach(this::blob);
-        manifest
-            .children()
-            .filter(child -> child.isFor(platforms))
-            .forEach(child -> manifest(child.digest()));
+      if (stored.isEmpty()) {
+        return ManifestWalk.Visit.NOTHING;
       }
+      here++;
+      Manifest manifest =
+          Manifest.parse(stored.get().bytes(), Optional.of(stored.get().mediaType()));
+      manifest.blobs().filter(blob -> !blob.mediaType().isNonDistributable()).forEach(this::blob);
+      return new ManifestWalk.Visit(
+          stored.get().bytes().length,
+          manifest
+              .children()
+              .filter(child -> child.isFor(platforms))
+              .map(Descriptor::digest)
+              .toList());
     }
 
     private void blob(Descriptor blob) {

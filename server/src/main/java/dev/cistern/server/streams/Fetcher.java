@@ -9,6 +9,7 @@ import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.Manifest;
+import dev.cistern.oci.ManifestWalk;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Platform;
 import dev.cistern.oci.Reference;
@@ -35,7 +36,7 @@ final class Fetcher {
       ResourceType.ofCluster("image.openshift.io", "v1", "dockerimage", "DockerImage");
   private static final Platform USUAL = new Platform("linux", "amd64", "");
   private static final Platform OWN = own();
-  private static final int DEEPEST = 3;
+  private static final int DEEPEST = 4;
   private static final int MOST_CHILDREN = 200;
 
   /** How much can be said of an image and of all that it names. */
@@ -76,11 +77,17 @@ final class Fetcher {
               : wish.from().with((Tag) reference);
       ParsedManifest fetched = fetched(location, reference, asked, wish);
       var children = new Children(mirror.imports(wish.isKept()), location, wish);
-      children.addAll(fetched.manifest(), 0);
+      children.bring(fetched);
       return Imported.of(
           tag, wish.from(), children.described(fetched), List.copyOf(children.objects.values()));
     } catch (ApiException e) {
       return Imported.failed(tag, wish.from(), e);
+    } catch (OciException e) {
+      if (e.code() != ErrorCode.MANIFEST_INVALID) {
+        throw e;
+      }
+      return Imported.failed(
+          tag, wish.from(), new ApiException(ApiException.Reason.INVALID, e.message()));
     }
   }
 
@@ -122,23 +129,26 @@ final class Fetcher {
     }
 
     /** Brings them, and says what they are; one that is missing fails them all. */
-    void addAll(Manifest manifest, int depth) throws IOException {
-      for (Descriptor child : manifest.children().toList()) {
-        if (objects.containsKey(child.digest())) {
-          continue;
-        }
-        if (objects.size() == MOST_CHILDREN) {
-          throw ApiException.badRequest(
-              wish.from() + " names more than " + MOST_CHILDREN + " images");
-        }
-        PullSpec spec = wish.from().with(child.digest());
-        ParsedManifest fetched =
-            found(imports.manifest(location, child.digest()), spec, wish.policy());
-        objects.put(child.digest(), described(fetched));
-        if (depth < DEEPEST) {
-          addAll(fetched.manifest(), depth + 1);
-        }
+    void bring(ParsedManifest root) throws IOException {
+      ManifestWalk.<IOException>from(
+          root.stored().digest(),
+          (digest, level) -> {
+            ParsedManifest manifest = level == 1 ? root : child(digest);
+            return level <= DEEPEST
+                ? ManifestWalk.Visit.of(manifest.manifest(), manifest.stored().bytes().length)
+                : ManifestWalk.Visit.NOTHING;
+          });
+    }
+
+    private ParsedManifest child(Digest digest) throws IOException {
+      if (objects.size() == MOST_CHILDREN) {
+        throw ApiException.badRequest(
+            wish.from() + " names more than " + MOST_CHILDREN + " images");
       }
+      PullSpec spec = wish.from().with(digest);
+      ParsedManifest fetched = found(imports.manifest(location, digest), spec, wish.policy());
+      objects.put(digest, described(fetched));
+      return fetched;
     }
 
     ObjectNode described(ParsedManifest fetched) throws IOException {

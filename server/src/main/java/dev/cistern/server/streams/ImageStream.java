@@ -5,8 +5,10 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.ObjectName;
 import java.time.Instant;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
@@ -158,6 +160,14 @@ public record ImageStream(
   /** Returns what a tag is now. */
   public Optional<TagEvent> latest(String tag) {
     return history(tag).latest();
+  }
+
+  /** Returns the digests of all items of its tags. */
+  Set<String> images() {
+    var images = new HashSet<String>();
+    history.values().forEach(was -> was.items().forEach(event -> images.add(event.image())));
+    images.remove("");
+    return images;
   }
 
   /** Returns an item of a tag that is this image; none for what an index among them names. */

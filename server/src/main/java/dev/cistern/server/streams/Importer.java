@@ -38,6 +38,7 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class Importer {
   private static final int AT_ONCE = 6;
+  private static final int MAX_IMAGES_PER_CHANGE = 100;
   private static final int MOST_SEEN = 100_000;
 
   /** How much can be said of all images of an import. */
@@ -284,6 +285,7 @@ public final class Importer {
   /** Stores all that came of it, and returns what the stream is then. */
   private ImageStream store(ImportRequest request, Result result) throws IOException {
     Instant now = clock.instant();
+    createMost(result);
     return streams.change(
         request.namespace(),
         request.name(),
@@ -405,6 +407,19 @@ public final class Importer {
     ImageStream result = stream.with(tag, history.failing(List.of(told)));
     SpecTag spec = result.tags().get(tag);
     return spec == null ? result : result.with(spec.at(0));
+  }
+
+  /**
+   * Stores new images before the change that names them, if they are too many for it: an image that
+   * no stream names is seen by no stream, and pruned when it is old.
+   */
+  private void createMost(Result result) throws IOException {
+    List<ObjectEdit> images = creations(result);
+    for (int from = 0; images.size() - from > MAX_IMAGES_PER_CHANGE; from += MAX_IMAGES_PER_CHANGE) {
+      streams
+          .objects()
+          .change(Kinds.IMAGE, images.subList(from, from + MAX_IMAGES_PER_CHANGE));
+    }
   }
 
   /** Returns what is to be done so that the images that are new are stored. */

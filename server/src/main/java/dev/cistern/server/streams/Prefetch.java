@@ -91,7 +91,8 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
       Optional<Digest> digest =
           stream.latest(tag.name()).flatMap(event -> Streams.digest(event.image()));
       if (tag.isLocal() && digest.isPresent()) {
-        aim(new Place(name, tag.name()), new Goal(repository.get(), digest.get(), wanted.get()));
+        aimIfBounded(
+            new Place(name, tag.name()), new Goal(repository.get(), digest.get(), wanted.get()));
       }
     }
   }
@@ -111,6 +112,20 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
           .addKeyValue("reason", e.getMessage())
           .log(ANNOTATION + " is not understood");
       return Optional.empty();
+    }
+  }
+
+  /** Aims at a goal, unless the image leads to more manifests than are followed. */
+  private void aimIfBounded(Place place, Goal goal) {
+    try {
+      aim(place, goal);
+    } catch (OciException e) {
+      goals.remove(place);
+      LOG.atWarn()
+          .addKeyValue("repository", goal.repository())
+          .addKeyValue("digest", goal.digest())
+          .addKeyValue("reason", e.getMessage())
+          .log("image is not prefetched");
     }
   }
 

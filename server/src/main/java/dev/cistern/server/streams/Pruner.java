@@ -1,6 +1,8 @@
 package dev.cistern.server.streams;
 
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.ManifestWalk;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
@@ -180,7 +182,7 @@ public final class Pruner {
           kept = streams.find(stream.namespace(), stream.name()).orElse(kept);
         }
       }
-      named.addAll(images.all(kept));
+      named.addAll(images.named(kept.images()));
     }
 
     private ImageStream shortened(ImageStream stream) {
@@ -229,7 +231,7 @@ public final class Pruner {
         if (isDoomed(image)) {
           doomed.add(Meta.name(image));
         } else if (!image.path("dockerImageManifests").isEmpty()) {
-          spared.addAll(images.named(Meta.name(image)));
+          spared.addAll(images.named(List.of(Meta.name(image))));
         }
       }
       doomed.removeAll(spared);
@@ -396,21 +398,30 @@ public final class Pruner {
         return Optional.of(name + " was asked for it at " + used.get());
       }
     }
-    return namedBy(image).map(stream -> "image stream " + stream + " names it");
+    return namedBy(withNamers(image)).map(stream -> "image stream " + stream + " names it");
   }
 
   /** Returns a stream that names an image or an index that it belongs to. */
-  private Optional<String> namedBy(String image) {
-    var named = new HashSet<String>();
-    Streams.digest(image).ifPresent(digest -> addNamers(digest, named));
+  private Optional<String> namedBy(Set<String> named) {
     return objects
         .mentioning(Kinds.IMAGE_STREAM, named)
         .map(stream -> stream.namespace() + "/" + stream.name());
   }
 
-  private void addNamers(Digest digest, Set<String> all) {
-    if (all.add(digest.toString())) {
-      repositories.namers(digest).forEach(namer -> addNamers(namer, all));
-    }
+  /**
+   * Returns an image and the indexes that it belongs to.
+   *
+   * @throws OciException with MANIFEST_INVALID, if these are more than are followed
+   */
+  private Set<String> withNamers(String image) {
+    var named = new HashSet<String>();
+    ManifestWalk.<RuntimeException>from(
+        Streams.digest(image).stream().toList(),
+        (digest, level) -> {
+          named.add(digest.toString());
+          return new ManifestWalk.Visit(
+              0, repositories.namers(digest, ManifestWalk.MAX_MANIFESTS + 1));
+        });
+    return named;
   }
 }

@@ -1,17 +1,28 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.ManifestWalk;
+import dev.cistern.oci.OciException;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Kinds;
+import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.databind.JsonNode;
 
 /**
  * Which images belong to a stream: those of its history, and the children of indexes among them.
  */
 public final class StreamImages {
-  private static final int DEEPEST = 4;
+  private static final Logger LOG = LoggerFactory.getLogger(StreamImages.class);
+
+  /** How many bytes of an index one child takes, about. */
+  private static final int DESCRIPTOR_BYTES = 150;
 
   private final ClusterObjects objects;
 
@@ -19,30 +30,46 @@ public final class StreamImages {
     this.objects = objects;
   }
 
-  /** Returns the digests of all images of a stream. */
+  /**
+   * Returns the digests of all images of a stream.
+   *
+   * @throws OciException with MANIFEST_INVALID, if these are more than are followed
+   */
   public SortedSet<String> all(ImageStream stream) {
     var all = new TreeSet<String>();
-    for (TagHistory was : stream.history().values()) {
-      for (TagEvent event : was.items()) {
-        if (!event.image().isEmpty()) {
-          add(event.image(), all, 0);
-        }
-      }
-    }
+    walk(stream.images(), all);
     return Collections.unmodifiableSortedSet(all);
   }
 
-  /** Returns the digests of an image and of all that it names, if it is an index. */
-  SortedSet<String> named(String digest) {
+  /**
+   * Returns the digests of images and of all that they name, as far as they are followed. What is
+   * beyond that is kept by the manifests that name it.
+   */
+  SortedSet<String> named(Collection<String> images) {
     var named = new TreeSet<String>();
-    add(digest, named, 0);
+    try {
+      walk(images, named);
+    } catch (OciException e) {
+      LOG.atWarn().addKeyValue("reason", e.message()).log("images are not followed to their end");
+    }
     return named;
   }
 
-  private void add(String digest, SortedSet<String> all, int depth) {
-    if (all.add(digest) && depth < DEEPEST) {
-      children(digest).forEach(child -> add(child, all, depth + 1));
+  private void walk(Collection<String> images, SortedSet<String> all) {
+    var roots = new ArrayList<Digest>();
+    for (String image : images) {
+      Streams.digest(image).ifPresentOrElse(roots::add, () -> all.add(image));
     }
+    ManifestWalk.<RuntimeException>from(
+        roots,
+        (digest, level) -> {
+          all.add(digest.toString());
+          List<Digest> children =
+              children(digest.toString()).stream()
+                  .flatMap(child -> Streams.digest(child).stream())
+                  .toList();
+          return new ManifestWalk.Visit((long) children.size() * DESCRIPTOR_BYTES, children);
+        });
   }
 
   /** Returns the digests of what an image names, if it is an index. */

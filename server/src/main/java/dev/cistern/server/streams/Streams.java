@@ -18,7 +18,6 @@ import dev.cistern.storage.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -170,8 +169,8 @@ public final class Streams {
   private Optional<ImageStream> tryChange(
       Optional<ImageStream> before, Changed changed, ImageGuard.Noting noting) throws IOException {
     ImageStream stream = changed.stream();
-    Set<String> named = digests(stream);
-    before.map(Streams::digests).ifPresent(named::removeAll);
+    Set<String> named = stream.images();
+    before.map(ImageStream::images).ifPresent(named::removeAll);
     noting.note(named);
     var edits = new ArrayList<>(changed.others());
     edits.addAll(edits(before, stream));
@@ -289,15 +288,6 @@ public final class Streams {
       }
     }
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
-  }
-
-  private static Set<String> digests(ImageStream stream) {
-    var digests = new HashSet<String>();
-    for (TagHistory was : stream.history().values()) {
-      was.items().forEach(event -> digests.add(event.image()));
-    }
-    digests.remove("");
-    return digests;
   }
 
   /** Returns what is to be done so that a stream is stored, which is the last of it. */

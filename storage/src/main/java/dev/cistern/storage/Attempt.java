@@ -1,0 +1,219 @@
+package dev.cistern.storage;
+
+import dev.cistern.storage.Intents.Step;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatchWithIndex;
+
+/**
+ * One try to make a change that is decided beside the writer of the index. What it reads is noted
+ * before it is read. {@link #write} has the writer's thread look whether a key that was read has
+ * been written since, and write only if not. A change of more than a page of keys goes by an
+ * intent.
+ *
+ * <p>Decides on the thread that made it. {@code isStale} is set by the writer's thread.
+ */
+final class Attempt implements AutoCloseable {
+  /** What came of a try. */
+  enum Written {
+    DONE,
+    /** The last part did not let it be written. */
+    REJECTED,
+    /** What it read has changed: it must be decided again. */
+    STALE
+  }
+
+  private final Index index;
+  private final ReadSet reads = new ReadSet();
+  private final WriteBatchWithIndex entries = new WriteBatchWithIndex(true);
+  private final List<Step> steps = new ArrayList<>();
+  private final Map<ByteBuffer, Long> sums = new HashMap<>();
+  private final List<BooleanSupplier> conditions = new ArrayList<>();
+  private final List<Runnable> afterwards = new ArrayList<>();
+  private boolean isBlind;
+  private long intent = Intents.NONE;
+  private boolean isCommitted;
+  private volatile boolean isStale;
+
+  Attempt(Index index) {
+    this.index = index;
+    index.watch(this);
+  }
+
+  <T> T decide(Index.Change<T> change) throws IOException {
+    try {
+      return change.apply(new Decision());
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    } catch (RocksDBException e) {
+      throw new IOException("the index could not be read: " + e, e);
+    }
+  }
+
+  /** Returns whether nothing is to be written. */
+  boolean isEmpty() {
+    return steps.isEmpty() && sums.isEmpty() && afterwards.isEmpty() && intent == Intents.NONE;
+  }
+
+  /** Is told of a batch that is written. */
+  void written(Index.Batch batch) {
+    if (!isStale && batch.changes(reads)) {
+      isStale = true;
+    }
+  }
+
+  /** Writes what was decided. */
+  Written write(Index.Durability durability, Index.Change<Boolean> last) throws IOException {
+    if (intent == Intents.NONE) {
+      return index.write(durability, batch -> write(batch, last));
+    }
+    stage();
+    Written written =
+        index.intents().commit(() -> index.write(durability, batch -> write(batch, last)));
+    isCommitted = written == Written.DONE;
+    return written;
+  }
+
+  private Written write(Index.Batch batch, Index.Change<Boolean> last) throws RocksDBException {
+    if (isStale
+        || batch.changes(reads)
+        || !conditions.stream().allMatch(BooleanSupplier::getAsBoolean)) {
+      return Written.STALE;
+    }
+    if (!last.apply(batch)) {
+      return Written.REJECTED;
+    }
+    if (intent == Intents.NONE) {
+      for (Step step : steps) {
+        batch.apply(step);
+      }
+    } else {
+      index.intents().mark(batch, intent);
+    }
+    for (Map.Entry<ByteBuffer, Long> sum : sums.entrySet()) {
+      batch.add(sum.getKey().array(), sum.getValue());
+    }
+    afterwards.forEach(batch::afterwards);
+    return Written.DONE;
+  }
+
+  private void stage() throws IOException {
+    if (!steps.isEmpty()) {
+      index.intents().stage(intent, steps);
+      steps.clear();
+    }
+  }
+
+  /** Drops what was staged and is not committed. */
+  @Override
+  public void close() throws IOException {
+    index.unwatch(this);
+    entries.close();
+    if (intent != Intents.NONE && !isCommitted) {
+      index.intents().drop(intent);
+    }
+  }
+
+  /** What the decision reads and would write. */
+  private final class Decision extends Index.Batch {
+    Decision() {
+      index.super(Attempt.this.entries);
+    }
+
+    @Override
+    byte @Nullable [] get(byte[] key) throws RocksDBException {
+      reads.addKey(key);
+      return index.read(() -> super.get(key));
+    }
+
+    @Override
+    boolean has(byte[] key) throws RocksDBException {
+      reads.addKey(key);
+      return index.read(() -> super.has(key));
+    }
+
+    @Override
+    boolean hasAny(byte[] prefix) throws RocksDBException {
+      reads.addPrefix(prefix);
+      return index.read(() -> super.hasAny(prefix));
+    }
+
+    @Override
+    List<byte[]> keys(byte[] prefix, byte[] from, int most) throws RocksDBException {
+      reads.addPrefix(prefix);
+      return index.read(() -> super.keys(prefix, from, most));
+    }
+
+    @Override
+    void scan(byte[] prefix, Index.Visitor visitor) throws RocksDBException {
+      reads.addPrefix(prefix);
+      index.read(() -> {
+        super.scan(prefix, visitor);
+        return true;
+      });
+    }
+
+    @Override
+    void put(byte[] key, byte[] value) throws RocksDBException {
+      index.read(() -> {
+        super.put(key, value);
+        return true;
+      });
+      add(new Step(key, value));
+    }
+
+    @Override
+    void delete(byte[] key) throws RocksDBException {
+      index.read(() -> {
+        super.delete(key);
+        return true;
+      });
+      add(new Step(key, null));
+    }
+
+    @Override
+    void add(byte[] key, long count) {
+      sums.merge(ByteBuffer.wrap(key), count, Long::sum);
+    }
+
+    @Override
+    void require(BooleanSupplier condition) {
+      conditions.add(condition);
+    }
+
+    @Override
+    void afterwards(Runnable action) {
+      afterwards.add(action);
+    }
+
+    @Override
+    void readsNothingItWrote() {
+      isBlind = true;
+    }
+
+    private void add(Step step) {
+      steps.add(step);
+      if (steps.size() > Intents.MAX_KEYS_PER_PAGE) {
+        if (intent == Intents.NONE) {
+          intent = index.intents().begin();
+        }
+        try {
+          stage();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+        if (isBlind) {
+          Attempt.this.entries.clear();
+        }
+      }
+    }
+  }
+}
