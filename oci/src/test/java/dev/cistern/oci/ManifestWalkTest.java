@@ -70,8 +70,9 @@ class ManifestWalkTest {
               : ManifestWalk.Visit.NOTHING;
         });
 
-    assertThat(visited).containsExactlyElementsOf(
-        IntStream.range(0, 20).mapToObj(ManifestWalkTest::digest).toList());
+    assertThat(visited)
+        .containsExactlyElementsOf(
+            IntStream.range(0, 20).mapToObj(ManifestWalkTest::digest).toList());
   }
 
   @Test

@@ -76,10 +76,13 @@ final class Attempt implements AutoCloseable {
       return index.write(durability, batch -> write(batch, last));
     }
     stage();
-    Written written =
-        index.intents().commit(() -> index.write(durability, batch -> write(batch, last)));
-    isCommitted = written == Written.DONE;
-    return written;
+    return index
+        .intents()
+        .commit(() -> {
+          Written written = index.write(durability, batch -> write(batch, last));
+          isCommitted = written == Written.DONE;
+          return written;
+        });
   }
 
   private Written write(Index.Batch batch, Index.Change<Boolean> last) throws RocksDBException {
@@ -178,6 +181,9 @@ final class Attempt implements AutoCloseable {
       });
       add(new Step(key, null));
     }
+
+    @Override
+    void wrote(byte[] key) {}
 
     @Override
     void add(byte[] key, long count) {

@@ -1,6 +1,7 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
@@ -123,8 +124,13 @@ final class Eviction implements Space.Relief {
   Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException {
     letGo(manifest);
     Instant limit = spared(notAfter);
-    Pruned pruned =
-        index.decide(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, limit));
+    Pruned pruned;
+    try {
+      pruned =
+          index.decide(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, limit));
+    } catch (OciException e) {
+      return new Pruned.Kept(e.message());
+    }
     if (pruned instanceof Pruned.Removed removed) {
       versions.changed(repository);
       for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
@@ -203,7 +209,7 @@ final class Eviction implements Space.Relief {
           next.isPresent() && freed < wanted;
           next = oldest.next()) {
         Oldest.Entry entry = next.get();
-        switch (remove(entry.repository(), entry.manifest(), entry.lastUsed(), alsoAttached)) {
+        switch (evict(entry, alsoAttached)) {
           case Images.Outcome.Removed removed -> {
             isProgress = true;
             freed += removed.bytes();
@@ -216,6 +222,14 @@ final class Eviction implements Space.Relief {
       }
     }
     return freed;
+  }
+
+  private Images.Outcome evict(Oldest.Entry entry, boolean alsoAttached) throws IOException {
+    try {
+      return remove(entry.repository(), entry.manifest(), entry.lastUsed(), alsoAttached);
+    } catch (OciException e) { // others change the repository all the time
+      return new Images.Outcome.Kept(new Purge.Absent());
+    }
   }
 
   private long removeBlobs(long wanted) throws IOException {

@@ -540,9 +540,9 @@ final class Index implements AutoCloseable {
         db.write(sync ? synced : plain, together);
         note(sync);
         changes.incrementAndGet();
-        attempts.forEach(attempt -> attempt.written(batch));
       }
       batch.afterwards.forEach(action -> Guarded.run("what follows a change of the index", action));
+      attempts.forEach(attempt -> attempt.written(batch)); // one that begins now reads what is new
     } catch (RocksDBException | RuntimeException | Error e) {
       waiting.forEach(pending -> pending.done.completeExceptionally(e)); // and the next ones go on
     }
@@ -679,13 +679,13 @@ final class Index implements AutoCloseable {
 
     void put(byte[] key, byte[] value) throws RocksDBException {
       requireFree(key, false);
-      written.add(key);
+      wrote(key);
       entries.put(key, value);
     }
 
     void delete(byte[] key) throws RocksDBException {
       requireFree(key, false);
-      written.add(key);
+      wrote(key);
       entries.delete(key);
     }
 
@@ -744,6 +744,11 @@ final class Index implements AutoCloseable {
       }
     }
 
+    /** Notes a key that is written. */
+    void wrote(byte[] key) {
+      written.add(key);
+    }
+
     /** Does a step of a change that was decided before. */
     void apply(Intents.Step step) throws RocksDBException {
       requireFree(step.key(), false);
@@ -752,7 +757,7 @@ final class Index implements AutoCloseable {
 
     /** Brings what an intent does with a key to its place. */
     void settle(Intents.Step step) throws RocksDBException {
-      written.add(step.key());
+      wrote(step.key());
       if (step.value() == null) {
         entries.delete(step.key());
       } else {

@@ -59,11 +59,6 @@ final class Intents {
       System.arraycopy(value, 0, encoded, 1, value.length);
       return encoded;
     }
-
-    private static Step decode(byte[] key, byte[] encoded) {
-      return new Step(
-          key, encoded[0] == DELETE ? null : Arrays.copyOfRange(encoded, 1, encoded.length));
-    }
   }
 
   /** Thrown in a change that needs a key of an intent that is committed and not yet in place. */
@@ -98,20 +93,51 @@ final class Intents {
     afterPage.run();
   }
 
-  /** Drops what an intent staged that is not committed. */
+  /**
+   * Drops what an intent staged that is not committed. The mark goes first: a commit that failed
+   * may have left it in the log.
+   */
   void drop(long id) throws IOException {
-    for (List<Index.Entry> page = page(id); !page.isEmpty(); page = page(id)) {
+    remove(Keys.intent(id));
+    eachPage(id, (batch, step) -> {});
+  }
+
+  /** What is done with a step before it is no longer staged. */
+  private interface Settling {
+    void settle(Index.Batch batch, Step step) throws RocksDBException;
+  }
+
+  private void eachPage(long id, Settling settling) throws IOException {
+    byte[] prefix = Keys.intent(id);
+    for (List<Index.Entry> page = page(prefix, prefix);
+        !page.isEmpty();
+        page = page(prefix, page.getLast().key())) {
       List<Index.Entry> entries = page;
       index.write(
           Index.Durability.VISIBLE,
           batch -> {
             for (Index.Entry entry : entries) {
+              settling.settle(batch, step(Keys.stagedOf(entry.key()), entry.value()));
               batch.entries.delete(entry.key());
             }
             return true;
           });
       afterPage.run();
     }
+  }
+
+  private List<Index.Entry> page(byte[] prefix, byte[] after) {
+    List<Index.Entry> page = index.stored(prefix, Keys.after(after));
+    return page.subList(0, Math.min(page.size(), MAX_KEYS_PER_PAGE));
+  }
+
+  private void remove(byte[] key) throws IOException {
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          batch.entries.delete(key);
+          return true;
+        });
   }
 
   /** A change that may commit an intent. */
@@ -185,20 +211,7 @@ final class Intents {
     if (id == NONE) {
       return;
     }
-    for (List<Index.Entry> page = page(id); !page.isEmpty(); page = page(id)) {
-      List<Index.Entry> entries = page;
-      index.write(
-          Index.Durability.VISIBLE,
-          batch -> {
-            for (Index.Entry entry : entries) {
-              Step step = Step.decode(Keys.stagedOf(entry.key()), entry.value());
-              batch.settle(step);
-              batch.entries.delete(entry.key());
-            }
-            return true;
-          });
-      afterPage.run();
-    }
+    eachPage(id, Index.Batch::settle);
     index.write(
         Index.Durability.VISIBLE,
         batch -> {
@@ -208,12 +221,6 @@ final class Intents {
         });
   }
 
-  private List<Index.Entry> page(long id) {
-    byte[] prefix = Keys.intent(id);
-    List<Index.Entry> page = index.stored(prefix, Keys.after(prefix));
-    return page.subList(0, Math.min(page.size(), MAX_KEYS_PER_PAGE));
-  }
-
   /** Returns the intent that lies over what is in place; {@link #NONE} if there is none. */
   long over() {
     return active;
@@ -221,6 +228,7 @@ final class Intents {
 
   /** Returns what is staged for a key, as {@link Keys#staged} names it. */
   static Step step(byte[] key, byte[] encoded) {
-    return Step.decode(key, encoded);
+    return new Step(
+        key, encoded[0] == DELETE ? null : Arrays.copyOfRange(encoded, 1, encoded.length));
   }
 }

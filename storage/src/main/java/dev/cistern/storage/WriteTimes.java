@@ -8,13 +8,12 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 
 /**
- * How long changes of the index took, from queueing to acknowledgement, as a histogram. Safe for all
- * threads.
+ * How long changes of the index took, from queueing to acknowledgement, as a histogram. Safe for
+ * all threads.
  */
 public final class WriteTimes {
   private static final List<Double> BOUNDS =
-      List.of(
-          0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0);
+      List.of(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0);
 
   private final List<LongAdder> counts =
       Stream.generate(LongAdder::new).limit(BOUNDS.size() + 1L).toList();

@@ -125,8 +125,7 @@ class ManifestNamesTest {
       Pushes.pulled(store, NAME, "v1", bytes("layer"));
       forgetNames(store);
 
-      assertThat(store.repositories().purge(NAME, new Tag("v1")))
-          .isEqualTo(new Purge.Purged(5));
+      assertThat(store.repositories().purge(NAME, new Tag("v1"))).isEqualTo(new Purge.Purged(5));
     }
     Audit.reachable(directory, "after the purge");
   }

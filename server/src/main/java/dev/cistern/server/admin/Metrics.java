@@ -22,7 +22,6 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import io.prometheus.metrics.model.registry.Collector;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
@@ -240,20 +239,7 @@ final class Metrics {
 
   private void indexWrites(Store store) {
     gauge("cistern.index.write.queue", "Index changes waiting", store, Store::waitingWrites);
-    registry
-        .getPrometheusRegistry()
-        .register(
-            new Collector() {
-              @Override
-              public MetricSnapshot collect() {
-                return indexWriteTimes(store.writeTimes());
-              }
-
-              @Override
-              public String getPrometheusName() {
-                return "cistern_index_write_seconds";
-              }
-            });
+    registry.getPrometheusRegistry().register(() -> indexWriteTimes(store.writeTimes()));
   }
 
   private static MetricSnapshot indexWriteTimes(WriteTimes times) {

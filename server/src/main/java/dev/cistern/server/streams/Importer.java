@@ -415,10 +415,10 @@ public final class Importer {
    */
   private void createMost(Result result) throws IOException {
     List<ObjectEdit> images = creations(result);
-    for (int from = 0; images.size() - from > MAX_IMAGES_PER_CHANGE; from += MAX_IMAGES_PER_CHANGE) {
-      streams
-          .objects()
-          .change(Kinds.IMAGE, images.subList(from, from + MAX_IMAGES_PER_CHANGE));
+    for (int from = 0;
+        images.size() - from > MAX_IMAGES_PER_CHANGE;
+        from += MAX_IMAGES_PER_CHANGE) {
+      streams.objects().change(Kinds.IMAGE, images.subList(from, from + MAX_IMAGES_PER_CHANGE));
     }
   }
 

@@ -210,7 +210,7 @@ public final class Streams {
    */
   void bring(ImageStream stream, List<Retagging.Copy> copies) throws IOException {
     Optional<RepositoryName> to = repository(stream.namespace(), stream.name());
-    for (Retagging.Copy copy : copies) {
+    for (Retagging.Copy copy : new LinkedHashSet<>(copies)) {
       Optional<RepositoryName> from = repository(copy.namespace(), copy.name());
       if (from.isPresent() && to.isPresent()) {
         repositories.copy(from.get(), to.get(), copy.image());
