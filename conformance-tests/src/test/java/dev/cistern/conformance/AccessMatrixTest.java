@@ -111,6 +111,8 @@ class AccessMatrixTest {
       POST   /admin/preheat                                401 401 403 403 403 202
       GET    /admin/preheat?id=1                           401 401 403 403 403 200
       POST   /admin/prune                                  401 401 403 403 403 200
+      POST   /admin/v1/fsck                                401 401 403 403 403 202
+      GET    /admin/v1/fsck?id=1                           401 401 403 403 403 200
       DELETE /admin/blobs/{blob}                           401 401 403 403 403 409
       POST   /admin/add-role?namespace=project             401 401 403 403 403 400
       POST   /admin/remove-role                            401 401 403 403 403 400

@@ -7,17 +7,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.cistern.conformance.StoredFiles.Fault;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.SocketException;
 import java.net.http.HttpResponse;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.time.Duration;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -27,18 +21,18 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Stored content that a disk has damaged: it is never vouched for, and a push or pull heals it. */
 class DamageTest {
   private static final String PUSH_AGAIN = "the stored copy is damaged; push it again";
   private static final int SMALL = 10_000;
+  private static final int LARGE = 64 << 20;
 
   private static UpstreamRegistry upstream;
   private static CisternServer server;
   private static RegistryClient client;
   private static Path home;
-  private static Path data;
+  private static StoredFiles files;
 
   @BeforeAll
   static void start(@TempDir Path directory) {
@@ -46,7 +40,7 @@ class DamageTest {
     upstream = UpstreamRegistry.start();
     server = new TestConfig(directory).upstream("up", upstream, "insecure: true").start();
     client = new RegistryClient(server);
-    data = directory.resolve("data");
+    files = new StoredFiles(directory.resolve("data"));
   }
 
   @AfterAll
@@ -54,54 +48,6 @@ class DamageTest {
     client.close();
     server.close();
     upstream.close();
-  }
-
-  /** What a disk may do to a file. */
-  enum Fault {
-    FLIPPED {
-      @Override
-      void plant(Path file) {
-        change(
-            file,
-            channel -> {
-              var one = ByteBuffer.allocate(1);
-              channel.read(one, 5_000);
-              one.put(0, (byte) (one.get(0) ^ 1)).flip();
-              channel.write(one, 5_000);
-            });
-      }
-    },
-    CUT {
-      @Override
-      void plant(Path file) {
-        change(file, channel -> channel.truncate(5_000));
-      }
-    },
-    LOST {
-      @Override
-      void plant(Path file) {
-        try {
-          Files.delete(file);
-        } catch (IOException e) {
-          throw new UncheckedIOException(e);
-        }
-      }
-    };
-
-    abstract void plant(Path file);
-
-    private interface Change {
-      void apply(FileChannel channel) throws IOException;
-    }
-
-    private static void change(Path file, Change change) {
-      try (FileChannel channel =
-          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-        change.apply(channel);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
   }
 
   @ParameterizedTest
@@ -118,7 +64,7 @@ class DamageTest {
     byte[] content = Samples.bytes(size, fault.hashCode() + size);
     String digest = client.pushBlob(first, content);
     assertThat(client.get(blob(first, digest)).body()).as("kept for the next").isEqualTo(content);
-    fault.plant(file(digest));
+    files.plant(fault, digest);
 
     client.pushBlob("second/x", content);
 
@@ -136,7 +82,7 @@ class DamageTest {
     client.get("/v2/up/" + repository + "/manifests/v1");
     assertThat(client.get(blob("up/" + repository, digest)).body()).isEqualTo(content);
     awaitStored(digest);
-    fault.plant(file(digest));
+    files.plant(fault, digest);
     client.get(blob("up/" + repository, digest)); // may still be in memory, verified
     restart();
 
@@ -154,7 +100,7 @@ class DamageTest {
     String digest = client.pushBlob("known/a", content);
     String mounted = "/v2/known/b/blobs/uploads/?mount=" + digest + "&from=known/a";
     assertThat(client.post(mounted).statusCode()).isEqualTo(201);
-    fault.plant(file(digest));
+    files.plant(fault, digest);
 
     assertDamaged(client.get(blob("known/a", digest)));
 
@@ -178,12 +124,12 @@ class DamageTest {
   void headAndMountLookWhetherTheFileIsThere() {
     byte[] content = Samples.bytes(SMALL, 300);
     String digest = client.pushBlob("looked/a", content);
-    Fault.LOST.plant(file(digest));
+    files.plant(Fault.LOST, digest);
 
     assertThat(client.head(blob("looked/a", digest)).statusCode()).isEqualTo(404);
 
     client.pushBlob("looked/a", content);
-    Fault.CUT.plant(file(digest));
+    files.plant(Fault.CUT, digest);
     assertThat(
             client
                 .post("/v2/looked/b/blobs/uploads/?mount=" + digest + "&from=looked/a")
@@ -191,49 +137,83 @@ class DamageTest {
         .isEqualTo(202);
   }
 
+  /** How a blob of 64 MiB is asked for, and who has to bring it again. */
+  enum Asking {
+    PUSHED,
+    CACHED,
+    TLS,
+    PART,
+    PARTS
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"pushed", "cached"})
-  void aReplyThatMeetsDamageOnItsWayIsCutAndTheNextPullIsRight(String origin) throws IOException {
-    int size = 64 << 20;
-    GeneratedBlob blob = GeneratedBlob.of(origin.length() + origin.hashCode(), size);
-    String repository = origin.equals("pushed") ? "cut/pushed" : "up/cut/cached";
-    if (origin.equals("pushed")) {
-      client.pushBlob(repository, blob.part(0, size));
-    } else {
-      upstream.addBlob("cut/cached", blob);
-      assertThat(client.get(blob(repository, blob.digest())).statusCode()).isEqualTo(200);
-      awaitStored(blob.digest());
-    }
-    long cutBefore = metric("cistern_aborted_total{side=\"server\"}");
+  @EnumSource
+  void aReplyThatMeetsDamageOnItsWayIsCutAndTheNextPullIsRight(
+      Asking asking, @TempDir Path directory) throws IOException {
+    GeneratedBlob blob = GeneratedBlob.of(asking.name().hashCode(), LARGE);
+    TestIdentity identity = asking == Asking.TLS ? TestIdentity.make(directory) : null;
+    CisternServer asked =
+        identity == null ? server : new TestConfig(directory).tls(identity).start();
+    StoredFiles stored = identity == null ? files : new StoredFiles(directory.resolve("data"));
+    RegistryClient pulls =
+        identity == null ? client : new RegistryClient(asked, identity.trusting());
+    try {
+      String repository = asking == Asking.CACHED ? "up/cut/x" : "cut/x";
+      if (asking == Asking.CACHED) {
+        upstream.addBlob("cut/x", blob);
+        assertThat(pulls.get(blob(repository, blob.digest())).statusCode()).isEqualTo(200);
+        await().until(() -> stored.has(blob.digest()));
+      } else {
+        pulls.pushBlob(repository, blob.part(0, LARGE));
+      }
+      long before = metric(pulls, "cistern_aborted_total{side=\"server\"}");
 
-    try (RawConnection connection = RawConnection.to(server)) {
-      connection.send(
-          RawConnection.head("GET " + blob(repository, blob.digest()) + " HTTP/1.1", "Host: x"));
-      connection.replyUpTo(1000);
-      Fault.CUT.plant(file(blob.digest()));
-      assertThatThrownBy(() -> readAll(connection, size - 1000)).isInstanceOf(EOFException.class);
-    }
+      try (RawConnection connection =
+          identity == null
+              ? RawConnection.to(asked)
+              : RawConnection.to(asked, identity.trusting())) {
+        connection.send(request(asking, blob(repository, blob.digest())));
+        connection.replyUpTo(1000);
+        stored.plant(Fault.CUT, blob.digest());
+        assertThatThrownBy(() -> readAll(connection, LARGE - 2000))
+            .isInstanceOf(EOFException.class);
+      }
 
-    await()
-        .untilAsserted(() ->
-            assertThat(server.log())
-                .filteredOn(line -> line.contains(blob.digest()) && line.contains("cut=\"true\""))
-                .singleElement()
-                .asString()
-                .contains("status=\"200\""));
-    assertThat(server.log())
-        .filteredOn(line -> line.contains("ERROR") && line.contains("reply cut"))
-        .filteredOn(line -> line.contains(blob.digest()))
-        .hasSize(1);
-    assertThat(metric("cistern_aborted_total{side=\"server\"}")).isEqualTo(cutBefore + 1);
-    if (origin.equals("pushed")) {
       await()
-          .atMost(Duration.ofSeconds(20))
-          .untilAsserted(() -> assertDamaged(client.get(blob(repository, blob.digest()))));
-      client.pushBlob(repository, blob.part(0, size));
+          .untilAsserted(() ->
+              assertThat(asked.log())
+                  .filteredOn(line -> line.contains(blob.digest()))
+                  .filteredOn(line -> line.contains("cut=\"true\""))
+                  .singleElement()
+                  .asString()
+                  .doesNotContain("bytes=\"0\""));
+      assertThat(asked.log())
+          .filteredOn(line -> line.contains("ERROR") && line.contains("reply cut"))
+          .filteredOn(line -> line.contains(blob.digest()))
+          .hasSize(1);
+      assertThat(metric(pulls, "cistern_aborted_total{side=\"server\"}")).isEqualTo(before + 1);
+      if (asking != Asking.CACHED) {
+        await().untilAsserted(() -> assertDamaged(pulls.get(blob(repository, blob.digest()))));
+        pulls.pushBlob(repository, blob.part(0, LARGE));
+      }
+      assertThat(RegistryClient.sha256(pulls.get(blob(repository, blob.digest())).body()))
+          .isEqualTo(blob.digest());
+    } finally {
+      if (identity != null) {
+        pulls.close();
+        asked.close();
+      }
     }
-    assertThat(RegistryClient.sha256(client.get(blob(repository, blob.digest())).body()))
-        .isEqualTo(blob.digest());
+  }
+
+  private static String request(Asking asking, String path) {
+    String range =
+        switch (asking) {
+          case PART -> "Range: bytes=1000-";
+          case PARTS -> "Range: bytes=0-999,2000-";
+          default -> "Accept: */*";
+        };
+    return RawConnection.head("GET " + path + " HTTP/1.1", "Host: x", range);
   }
 
   private static void readAll(RawConnection connection, int count) throws IOException {
@@ -242,7 +222,7 @@ class DamageTest {
       int n;
       try {
         n = connection.bytes(Math.min(left, 1 << 20)).length;
-      } catch (SocketException e) {
+      } catch (IOException e) {
         n = 0;
       }
       if (n == 0) {
@@ -267,10 +247,10 @@ class DamageTest {
   }
 
   private static void awaitStored(String digest) {
-    await().until(() -> Files.exists(file(digest)));
+    await().until(() -> files.has(digest));
   }
 
-  private static long metric(String name) {
+  private static long metric(RegistryClient client, String name) {
     return Stream.of(text(client.get("/metrics")).split("\n"))
         .filter(line -> line.startsWith(name + " "))
         .map(line -> (long) Double.parseDouble(line.substring(name.length() + 1)))
@@ -280,10 +260,5 @@ class DamageTest {
 
   private static String blob(String repository, String digest) {
     return "/v2/" + repository + "/blobs/" + digest;
-  }
-
-  private static Path file(String digest) {
-    String hex = digest.substring("sha256:".length());
-    return data.resolve("blobs/sha256").resolve(hex.substring(0, 2)).resolve(hex);
   }
 }

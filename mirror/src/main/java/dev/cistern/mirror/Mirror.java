@@ -244,6 +244,29 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
+   * Fetches a blob again that was found damaged, from the sources of the first of these
+   * repositories that has some and reaches it. Blocks until it is stored; a failure is logged, and
+   * the next pull tries again.
+   */
+  public void refetch(Digest digest, List<RepositoryName> repositories) {
+    for (RepositoryName repository : repositories) {
+      Location location = rules.locate(repository, Optional.empty(), streams);
+      if (!location.sources().isEmpty() && store.blobs().isLinked(repository, digest)) {
+        try {
+          new Preheat(this, List.of(), List.of()).bringBlob(location, digest);
+          return;
+        } catch (IOException | OciException e) {
+          LOG.atWarn()
+              .addKeyValue("digest", digest)
+              .addKeyValue("repository", repository)
+              .addKeyValue("reason", e.getMessage())
+              .log("damaged content not fetched again");
+        }
+      }
+    }
+  }
+
+  /**
    * Returns up to {@code most} tags after {@code last} ("" for the first): what the upstream lists
    * and what was pushed here, or what is here if the upstream fails.
    *

@@ -111,7 +111,8 @@ public final class Preheat {
     StoredManifest root = mirror.manifest(location, reference).manifest();
     List<Layer> missing = blobs(location, root);
     for (Layer blob : missing) {
-      bringBlob(location, blob);
+      bringBlob(location, blob.digest());
+      done.addAndGet(blob.size());
     }
   }
 
@@ -148,16 +149,16 @@ public final class Preheat {
     return blobs;
   }
 
-  private void bringBlob(Location location, Layer blob) throws IOException {
-    switch (mirror.blob(location, blob.digest(), Wanted.ALL)) {
+  /** Brings one blob and waits until it is stored. */
+  void bringBlob(Location location, Digest blob) throws IOException {
+    switch (mirror.blob(location, blob, Wanted.ALL)) {
       case BlobAnswer.Stored(Blob stored, CacheStatus status) -> stored.release();
       case BlobAnswer.Filling(Fill fill, CacheStatus status) -> await(fill);
       case BlobAnswer.Passing(DirectBlob direct, CacheStatus status) -> {
         direct.close();
-        throw new IOException("there is no room for " + blob.digest());
+        throw new IOException("there is no room for " + blob);
       }
     }
-    done.addAndGet(blob.size());
   }
 
   private void await(Fill fill) throws IOException {

@@ -1,5 +1,6 @@
 package dev.cistern.oci;
 
+import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
@@ -17,6 +18,15 @@ public final class HostileJson {
   public static final JsonMapper OBJECTS = mapper(MOST_TOKENS, MOST_DEPTH);
 
   private HostileJson() {}
+
+  /** Returns whether a text is a JSON object that {@link #OBJECTS} reads. */
+  public static boolean isObject(byte[] text) {
+    try {
+      return OBJECTS.readTree(text).isObject();
+    } catch (JacksonException e) {
+      return false;
+    }
+  }
 
   /**
    * Returns what refuses a text with more than {@code mostTokens} (each value counts for one, its

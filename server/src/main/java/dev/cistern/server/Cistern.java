@@ -9,6 +9,7 @@ import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.AdminParts;
+import dev.cistern.server.admin.StoreChecks;
 import dev.cistern.server.admin.Traffic;
 import dev.cistern.server.admin.Uncaught;
 import dev.cistern.server.api.Api;
@@ -126,6 +127,8 @@ public final class Cistern implements AutoCloseable {
     var follower = new StreamFollower(streams, List.of(imports, prefetch));
     Optional<PruneSchedule> pruning =
         config.streams().pruneEvery().map(every -> new PruneSchedule(pruner, every));
+    Optional<ScrubSchedule> scrubbing =
+        config.scrub().map(how -> new ScrubSchedule(store.scrub(), how, clock));
     var registry =
         new Registry(
             store,
@@ -148,6 +151,7 @@ public final class Cistern implements AutoCloseable {
                 enforcement,
                 clock),
             config.knownAs());
+    var checks = new StoreChecks(store, mirror);
     var traffic = new Traffic();
     var clients = new Clients(config.clients());
     var service =
@@ -163,20 +167,22 @@ public final class Cistern implements AutoCloseable {
             new Admin(
                 new AdminParts(
                     traffic, uncaught, clients, store, mirror, gate, bindings, pruner, imports,
-                    webhooks, clock)),
+                    webhooks, checks, clock)),
             traffic,
             config.accessLog());
     try {
       var settings = new HttpSettings(config.listen(), config.tls());
       HttpServer http = HttpServer.start(settings, clients, service, clock);
-      var work = new ArrayList<Closeable>(List.of(follower, imports, prefetch, webhooks));
+      var work = new ArrayList<Closeable>(List.of(follower, imports, prefetch, webhooks, checks));
       pruning.ifPresent(work::add);
+      scrubbing.ifPresent(work::add);
       var cistern = new Cistern(store, mirror, rules, registry, work, http, uncaught);
       rules.follow(enforcement);
       webhooks.start(objects);
       imports.start();
       follower.start();
       pruning.ifPresent(PruneSchedule::start);
+      scrubbing.ifPresent(ScrubSchedule::start);
       cistern.housekeeping.start();
       return cistern;
     } catch (IOException | RuntimeException e) {

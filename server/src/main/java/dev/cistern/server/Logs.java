@@ -57,6 +57,20 @@ public final class Logs {
     logger.addAppender(console);
   }
 
+  /** Has a command that prints results log to standard error, and only what went wrong. */
+  public static void startForCommand() {
+    var context = (LoggerContext) LoggerFactory.getILoggerFactory();
+    context.reset();
+    var console = new ConsoleAppender<ILoggingEvent>();
+    console.setContext(context);
+    console.setTarget("System.err");
+    console.setEncoder(encoder(Config.LogFormat.TEXT, context));
+    console.start();
+    ch.qos.logback.classic.Logger root = context.getLogger(Logger.ROOT_LOGGER_NAME);
+    root.setLevel(Level.ERROR);
+    root.addAppender(console);
+  }
+
   /** Writes what is queued. */
   public static void stop() {
     ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();

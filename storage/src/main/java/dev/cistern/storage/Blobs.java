@@ -336,6 +336,16 @@ public final class Blobs {
     }
   }
 
+  /** Returns whether there is a file for a blob that no fact names. */
+  boolean isUnknown(Digest digest) {
+    if (index.get(Keys.blob(digest)) != null) {
+      return false;
+    }
+    synchronized (lock(digest)) { // a commit writes the fact after the file
+      return index.get(Keys.blob(digest)) == null && Files.exists(layout.blob(digest));
+    }
+  }
+
   /** Sets the file of a blob aside unless a fact names it; returns whether it did. */
   boolean setAsideUnknown(Digest digest, String why) throws IOException {
     synchronized (lock(digest)) {

@@ -6,6 +6,7 @@ import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
 import dev.cistern.oci.MediaType;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -59,6 +60,15 @@ final class Facts {
         out.writeLong(lastUsed.toEpochMilli());
         out.write(bytes);
       });
+    }
+
+    /** Returns whether an encoded fact can be read and its bytes have this digest. */
+    static boolean isOf(byte[] value, Digest digest) {
+      try {
+        return Digest.of(digest.algorithm(), decode(value).bytes()).equals(digest);
+      } catch (UncheckedIOException | OciException e) {
+        return false; // it is no manifest fact any longer
+      }
     }
 
     /** Returns whether an encoded fact has these bytes. */

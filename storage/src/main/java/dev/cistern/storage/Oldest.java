@@ -83,6 +83,18 @@ final class Oldest {
             }));
   }
 
+  /** The blobs, by when they were last verified; a time in the future counts as never. */
+  static Oldest verifiedBlobs(Index index, Instant now) {
+    return new Oldest((into, after) ->
+        index.walk(
+            Keys.family(Keys.BLOB),
+            (key, value) -> {
+              Instant verified =
+                  Blobs.lastVerified(index, Keys.digestAfter(1, key), BlobFact.decode(value));
+              into.offer(new Entry(verified.isAfter(now) ? Instant.EPOCH : verified, key), after);
+            }));
+  }
+
   /** Returns the next, if there is one. */
   Optional<Entry> next() throws IOException {
     while (!isLastPage && (waiting.isEmpty() || isBeyondPage(waiting.element()))) {

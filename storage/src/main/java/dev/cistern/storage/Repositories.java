@@ -16,7 +16,6 @@ import dev.cistern.storage.Facts.ManifestFact;
 import dev.cistern.storage.Facts.NamesFact;
 import dev.cistern.storage.Facts.TagFact;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -111,17 +110,11 @@ public final class Repositories {
 
   /** Returns a stored manifest if its bytes have its digest. */
   private static Optional<StoredManifest> intact(Digest digest, byte @Nullable [] value) {
-    if (value == null) {
+    if (value == null || !ManifestFact.isOf(value, digest)) {
       return Optional.empty();
     }
-    try {
-      ManifestFact fact = ManifestFact.decode(value);
-      return Digest.of(digest.algorithm(), fact.bytes()).equals(digest)
-          ? Optional.of(new StoredManifest(digest, fact.mediaType(), fact.bytes()))
-          : Optional.empty();
-    } catch (UncheckedIOException | OciException e) {
-      return Optional.empty(); // it is no manifest fact any longer
-    }
+    ManifestFact fact = ManifestFact.decode(value);
+    return Optional.of(new StoredManifest(digest, fact.mediaType(), fact.bytes()));
   }
 
   /** Notes that a manifest that the repository links is damaged, unless it was replaced since. */

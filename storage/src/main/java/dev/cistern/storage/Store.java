@@ -15,6 +15,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
@@ -52,6 +53,7 @@ public final class Store implements AutoCloseable {
   private final Garbage garbage;
   private final Sweep sweep;
   private final DamagedContent damaged;
+  private final Scrub scrub;
   private final InstantSource clock;
 
   private Store(
@@ -91,6 +93,7 @@ public final class Store implements AutoCloseable {
     this.objects = new Objects(index);
     this.repositories = new Repositories(index, clock, versions, uses, eviction, objects, damaged);
     this.uploads = new Uploads(layout, index, space, blobs, clock);
+    this.scrub = new Scrub(index, blobs, repositories, clock);
     this.sweep = new Sweep(layout, index, space, blobs, quarantine);
     space.relieveWith(eviction);
   }
@@ -317,6 +320,28 @@ public final class Store implements AutoCloseable {
 
   Index index() {
     return index;
+  }
+
+  /**
+   * Checks the store, and repairs it if that is ordered; see {@link StoreCheck}. Blocks until all
+   * is checked; an interrupt ends it.
+   *
+   * @throws IOException if the index or the directories cannot be read, or the report throws
+   */
+  public StoreCheck.Progress check(StoreCheck.Order order, StoreCheck.Report report)
+      throws IOException {
+    Instant now = clock.instant().truncatedTo(ChronoUnit.MILLIS);
+    var run = new CheckRun(layout, index, blobs, quarantine, space, damaged, order, report, now);
+    try {
+      return StoreCheck.run(run, uploads, repositories);
+    } catch (IndexException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  /** Returns what verifies stored content in the background. */
+  public Scrub scrub() {
+    return scrub;
   }
 
   /** Returns how many bytes of files are counted. */

@@ -33,6 +33,7 @@ public final class Admin {
   private final Questions questions;
   private final AccessOrders access;
   private final PruneOrders prunes;
+  private final StoreChecks checks;
   private @Nullable Metrics metrics;
 
   public Admin(AdminParts parts) {
@@ -41,6 +42,7 @@ public final class Admin {
     this.questions = new Questions(parts.mirror(), parts.store().repositories());
     this.access = new AccessOrders(gate, parts.bindings(), parts.clock());
     this.prunes = new PruneOrders(parts.pruner(), parts.store());
+    this.checks = parts.checks();
   }
 
   /** Returns the reply; 404 for a path that is none of ours. */
@@ -99,15 +101,17 @@ public final class Admin {
       case "POST preheat" -> questions.preheat(request);
       case "GET preheat" -> questions.preheated(request);
       case "POST prune" -> prunes.prune(request);
+      case "POST v1/fsck" -> checks.start(request);
+      case "GET v1/fsck" -> checks.progress(request);
       default ->
           throw new OciException(
                   ErrorCode.UNSUPPORTED,
                   "no such question: " + request.method() + " " + request.path(),
-                  "GET /admin/why?ref=REF, /admin/preheat?id=ID,"
+                  "GET /admin/why?ref=REF, /admin/preheat?id=ID, /admin/v1/fsck?id=ID,"
                       + " /admin/who-can?verb=VERB&resource=RESOURCE; DELETE /admin/blobs/DIGEST;"
                       + " POST /admin/refresh,"
                       + " /admin/preheat, /admin/pin, /admin/unpin, /admin/purge, /admin/prune, /admin/add-role,"
-                      + " /admin/remove-role, /admin/token")
+                      + " /admin/remove-role, /admin/token, /admin/v1/fsck")
               .withStatus(404);
     };
   }

@@ -22,4 +22,5 @@ public record AdminParts(
     Pruner pruner,
     ImportLoop imports,
     Webhooks webhooks,
+    StoreChecks checks,
     InstantSource clock) {}

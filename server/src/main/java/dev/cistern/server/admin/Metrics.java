@@ -9,6 +9,7 @@ import dev.cistern.server.streams.ImportLoop;
 import dev.cistern.server.webhooks.Webhooks;
 import dev.cistern.storage.DamagedContent;
 import dev.cistern.storage.Origin;
+import dev.cistern.storage.Scrub;
 import dev.cistern.storage.Store;
 import dev.cistern.storage.WriteTimes;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -25,6 +26,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -112,6 +114,7 @@ final class Metrics {
     storage(parts.store());
     damage(parts.store().damaged());
     indexWrites(parts.store());
+    scrub(parts.store().scrub());
     imports(parts.imports());
     webhooks(parts.webhooks());
     jvm(registry);
@@ -148,6 +151,20 @@ final class Metrics {
           damaged,
           d -> d.healed(how));
     }
+  }
+
+  private void scrub(Scrub scrub) {
+    FunctionCounter.builder("cistern.scrub", scrub, Scrub::bytes)
+        .baseUnit("bytes")
+        .description("Bytes of stored content read to verify it in the background")
+        .register(registry);
+    Gauge.builder(
+            "cistern.scrub.last.complete.timestamp",
+            scrub,
+            s -> s.lastComplete().map(Instant::getEpochSecond).orElse(0L))
+        .baseUnit("seconds")
+        .description("Unix time at which all stored content had been verified, 0 for never")
+        .register(registry);
   }
 
   private void imports(ImportLoop imports) {

@@ -43,6 +43,7 @@ public final class Main {
           new ApplyCommand(),
           new DeleteCommand(),
           new PruneCommand(),
+          new FsckCommand(),
           new PolicyCommand(),
           new CreateCommand(),
           new KubeconfigCommand(),

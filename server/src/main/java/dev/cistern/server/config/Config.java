@@ -24,6 +24,7 @@ import java.util.stream.Stream;
  * @param clients what it bears of its clients
  * @param data the directory of the store
  * @param limits how much the store may take
+ * @param scrub how stored content is verified in the background; empty for not at all
  * @param knownAs by what clients know this registry, the first of its names; empty for what each of
  *     them calls it
  * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
@@ -39,6 +40,7 @@ public record Config(
     HttpLimits clients,
     Path data,
     StorageLimits limits,
+    Optional<ScrubConfig> scrub,
     Optional<String> knownAs,
     List<UpstreamSettings> upstreams,
     Optional<String> defaultUpstream,

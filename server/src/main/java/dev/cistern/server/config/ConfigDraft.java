@@ -62,6 +62,7 @@ public final class ConfigDraft {
   private HttpLimits clients = HttpLimits.USUAL;
   private Path data = Path.of("cistern-data");
   private StorageLimits limits = StorageLimits.NONE;
+  private Optional<ScrubConfig> scrub = Optional.of(ScrubConfig.DEFAULT);
   private Optional<String> knownAs = Optional.empty();
   private Optional<String> defaultUpstream = Optional.empty();
   private ResourceSettings resources = ResourceSettings.NONE;
@@ -177,6 +178,7 @@ public final class ConfigDraft {
             section.size("minFree"),
             section.duration("gcGrace").orElse(limits.grace()),
             section.duration("quarantine").orElse(limits.quarantine()));
+    scrub = ScrubConfig.read(section, scrub);
     section.end();
   }
 
@@ -265,6 +267,7 @@ public final class ConfigDraft {
         clients,
         data,
         limits,
+        scrub,
         knownAs,
         List.copyOf(upstreams.values()),
         defaultUpstream,

@@ -217,6 +217,13 @@ final class Section {
             });
   }
 
+  /** Returns whether the value of a key is this word, and not a mapping or something else. */
+  boolean isWord(String key, String word) {
+    return ask(key)
+        .filter(value -> value instanceof ScalarNode scalar && scalar.getValue().equals(word))
+        .isPresent();
+  }
+
   /** Returns a number from 1 to {@code most}. */
   Optional<Integer> count(String key, int most) {
     return ask(key)

@@ -313,7 +313,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       return;
     }
     var framing = new Framing(exchange.request.isHead(), isKeptAlive, exchange.knowsChunks);
-    exchange.sent = writer.write(context, reply, framing, done);
+    writer.write(context, reply, framing, done, sent -> exchange.sent = sent);
   }
 
   private static Sent sent(Exchange exchange, Reply reply, @Nullable Throwable failure) {
@@ -445,7 +445,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Writes a reply to what is no request, and closes. */
   private void writeLast(ChannelHandlerContext context, Reply reply) {
     ChannelPromise done = context.newPromise().addListener(written -> context.close());
-    writer.write(context, reply, Framing.LAST, done);
+    writer.write(context, reply, Framing.LAST, done, sent -> {});
   }
 
   private static OptionalLong length(HttpRequest head) {

@@ -24,6 +24,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -62,11 +63,16 @@ final class ReplyWriter {
    * @param framing of a client that knows no chunks: not kept alive if the length is unknown
    * @param done is fulfilled when the last byte is with the kernel; the caller lets it fail when
    *     the client leaves before
-   * @return says how many bytes of the body were sent so far, as far as that is known
+   * @param counting is given what says how many bytes of a body with a file or a download were sent
+   *     so far, before the first is
    */
-  LongSupplier write(
-      ChannelHandlerContext context, Reply reply, Framing framing, ChannelPromise done) {
-    return switch (reply.body()) {
+  void write(
+      ChannelHandlerContext context,
+      Reply reply,
+      Framing framing,
+      ChannelPromise done,
+      Consumer<LongSupplier> counting) {
+    switch (reply.body()) {
       case ReplyBody.None(long length) ->
           writeAll(context, reply, framing, Unpooled.EMPTY_BUFFER, length, done);
       case ReplyBody.Bytes(byte[] bytes) ->
@@ -79,34 +85,34 @@ final class ReplyWriter {
               done);
       case ReplyBody.FilePart(Blob blob, long from, long count) -> {
         var section = new FileSection(blob.channel(), from, count);
+        counting.accept(section::sent);
         hold(context, blob, done);
         context.write(head(reply, framing, count));
         context.write(section);
         context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
-        yield section::sent;
       }
-      case ReplyBody.FileParts parts -> writeParts(context, reply, framing, parts, done);
+      case ReplyBody.FileParts parts -> writeParts(context, reply, framing, parts, done, counting);
       case ReplyBody.Following following -> {
         long length = following.end() < 0 ? -1 : following.end() - following.from();
         context.writeAndFlush(head(reply, framing, length));
         var tail =
             new Tail(context, following.fill(), following.from(), following.end(), threads, done);
+        counting.accept(tail::sent);
         tail.begin();
-        yield tail::sent;
       }
       case ReplyBody.Direct(DirectBlob blob) -> {
         context.writeAndFlush(head(reply, framing, blob.count()));
         Relay relay = Relay.of(context, blob, done);
+        counting.accept(relay::sent);
         relay.begin(threads);
-        yield relay::sent;
       }
       case ReplyBody.Pieces pieces -> {
         context.writeAndFlush(head(reply, framing, -1));
         Relay relay = Relay.of(context, pieces, done);
+        counting.accept(relay::sent);
         relay.begin(threads);
-        yield relay::sent;
       }
-    };
+    }
   }
 
   /** Returns whether a reply can say how long its body is. */
@@ -167,7 +173,7 @@ final class ReplyWriter {
     };
   }
 
-  private LongSupplier writeAll(
+  private void writeAll(
       ChannelHandlerContext context,
       Reply reply,
       Framing framing,
@@ -186,19 +192,20 @@ final class ReplyWriter {
       response.headers().set(HttpHeaderNames.CONTENT_LENGTH, Long.toString(length));
     }
     context.writeAndFlush(response, done);
-    return () -> 0;
   }
 
-  private LongSupplier writeParts(
+  private void writeParts(
       ChannelHandlerContext context,
       Reply reply,
       Framing framing,
       ReplyBody.FileParts parts,
-      ChannelPromise done) {
+      ChannelPromise done,
+      Consumer<LongSupplier> counting) {
     List<FileSection> sections =
         parts.parts().stream()
             .map(part -> new FileSection(parts.blob().channel(), part.from(), part.count()))
             .toList();
+    counting.accept(() -> sections.stream().mapToLong(FileSection::sent).sum());
     hold(context, parts.blob(), done);
     long length = parts.end().length;
     for (ReplyBody.Part part : parts.parts()) {
@@ -211,7 +218,6 @@ final class ReplyWriter {
     }
     context.write(new DefaultHttpContent(Unpooled.wrappedBuffer(parts.end())));
     context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
-    return () -> sections.stream().mapToLong(FileSection::sent).sum();
   }
 
   private DefaultHttpResponse head(Reply reply, Framing framing, long length) {

@@ -23,7 +23,8 @@ final class Turned extends ChannelInboundHandlerAdapter {
         context,
         handler.refused(why),
         Framing.LAST,
-        context.newPromise().addListener(written -> context.close()));
+        context.newPromise().addListener(written -> context.close()),
+        sent -> {});
   }
 
   @Override

@@ -9,12 +9,14 @@ import dev.cistern.mirror.upstream.Limits;
 import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import dev.cistern.server.config.AccessSettings.Anonymous;
+import dev.cistern.storage.ScrubSettings;
 import dev.cistern.storage.StorageLimits;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.LocalTime;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -392,6 +394,42 @@ class ConfigDraftTest {
     assertThatThrownBy(() -> new ConfigDraft().upstream(text))
         .isInstanceOf(ConfigException.class)
         .hasMessageStartingWith("upstream: ");
+  }
+
+  @Test
+  void contentIsVerifiedInTheBackgroundUnlessThatIsOff() {
+    ScrubConfig usual = new ConfigDraft().config().scrub().orElseThrow();
+    assertThat(usual.settings()).isEqualTo(new ScrubSettings(Duration.ofDays(30), 20L << 20));
+    assertThat(usual.window()).isEmpty();
+    assertThat(parse("storage: {scrub: off}").scrub()).isEmpty();
+
+    ScrubConfig set =
+        parse("storage: {scrub: {every: 7d, rate: 50MiB, window: \"23:00-05:00\"}}")
+            .scrub()
+            .orElseThrow();
+    assertThat(set.settings()).isEqualTo(new ScrubSettings(Duration.ofDays(7), 50L << 20));
+    ScrubConfig.Window night = set.window().orElseThrow();
+    assertThat(night.contains(LocalTime.parse("22:59:59"))).isFalse();
+    assertThat(night.contains(LocalTime.parse("23:00"))).isTrue();
+    assertThat(night.contains(LocalTime.parse("04:59:59"))).isTrue();
+    assertThat(night.contains(LocalTime.parse("05:00"))).isFalse();
+    assertThat(night.contains(LocalTime.NOON)).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "storage: {scrub: on} | storage.scrub: a mapping (key: value) is expected",
+        "storage: {scrub: {every: 0s}} | storage.scrub.every: a duration of more than 0",
+        "storage: {scrub: {rate: 0MiB}} | storage.scrub.rate: more than nothing is expected",
+        "storage: {scrub: {window: night}} | storage.scrub.window: HH:MM-HH:MM is expected",
+        "storage: {scrub: {window: 25:00-26:00}} | storage.scrub.window: HH:MM-HH:MM is expected",
+        "storage: {scrub: {window: 01:00-01:00}} | storage.scrub.window: HH:MM-HH:MM is expected",
+        "storage: {scrub: {often: 1d}} | storage.scrub.often: unknown key"
+      })
+  void aScrubThatCannotBeIsRefused(String yaml, String message) {
+    assertThatThrownBy(() -> parse(yaml)).hasMessageContaining(message);
   }
 
   private static Config parse(String yaml) {

@@ -26,7 +26,7 @@ class MatrixTest {
   private static final Path ADMIN = Path.of("src/main/java/dev/cistern/server/admin/Admin.java");
   private static final Pattern ROW =
       Pattern.compile("(?m)^ +([A-Z]+) +(/[^ ?]*)\\S* *((?: \\d{3}){6})$");
-  private static final Pattern QUESTION = Pattern.compile("case \"([A-Z]+) ([\\w-]+)\" ->");
+  private static final Pattern QUESTION = Pattern.compile("case \"([A-Z]+) ([\\w/-]+)\" ->");
   private static final Pattern OTHER_PATH = Pattern.compile(" = \"(/[a-z]+)\";");
   private static final Set<String> METHODS =
       Set.of("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE");

@@ -1,0 +1,133 @@
+package dev.cistern.storage;
+
+import dev.cistern.oci.Digest;
+import dev.cistern.oci.RepositoryName;
+import dev.cistern.storage.Facts.ManifestFact;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Verifies stored content again and again, the least recently verified first. When a blob was
+ * verified is a fact, so a run goes on where an earlier process stopped.
+ *
+ * <p>{@link #run} is for one thread at a time; the counts are for all threads. Memory is bounded:
+ * 10,000 keys and one buffer.
+ */
+public final class Scrub {
+  private static final Logger LOG = LoggerFactory.getLogger(Scrub.class);
+  private static final int MAX_DAMAGED_IN_A_ROW = 10;
+  private static final Duration PAUSE = Duration.ofMinutes(10);
+
+  private final Index index;
+  private final Blobs blobs;
+  private final Repositories repositories;
+  private final InstantSource clock;
+  private final LongAdder bytes = new LongAdder();
+
+  Scrub(Index index, Blobs blobs, Repositories repositories, InstantSource clock) {
+    this.index = index;
+    this.blobs = blobs;
+    this.repositories = repositories;
+    this.clock = clock;
+  }
+
+  /** Returns how many bytes were read since the store was opened. */
+  public long bytes() {
+    return bytes.sum();
+  }
+
+  /** Returns when all content had been verified, as often as is set; empty if it never was. */
+  public Optional<Instant> lastComplete() {
+    return Optional.ofNullable(index.get(Keys.family(Keys.VERIFIED)))
+        .map(value -> Instant.ofEpochMilli(Blobs.bytes(value)));
+  }
+
+  /**
+   * Verifies what is due, until nothing is or it may not go on. An interrupt ends it too.
+   *
+   * @param mayGoOn is asked before each blob
+   * @return when something is due next; not later than now if it stopped before the end
+   * @throws IOException if content cannot be read for a reason that is not its own
+   */
+  public Instant run(ScrubSettings settings, BooleanSupplier mayGoOn) throws IOException {
+    Instant now = clock.instant();
+    Instant limit = now.minus(settings.every());
+    BlobVerifier.Pace pace = counted(new Pace(settings.rate()));
+    int damagedInARow = 0;
+    boolean isAnyVerified = false;
+    Oldest oldest = Oldest.verifiedBlobs(index, now);
+    Instant next = now.plus(settings.every());
+    for (Optional<Oldest.Entry> entry = oldest.next(); entry.isPresent(); entry = oldest.next()) {
+      if (entry.get().lastUsed().isAfter(limit)) {
+        next = entry.get().lastUsed().plus(settings.every());
+        break;
+      }
+      if (!mayGoOn.getAsBoolean()) {
+        return now;
+      }
+      boolean isDamaged = blobs.verify(entry.get().blob(), pace).isPresent();
+      damagedInARow = isDamaged ? damagedInARow + 1 : 0;
+      isAnyVerified = true;
+      if (damagedInARow == MAX_DAMAGED_IN_A_ROW) {
+        LOG.atError()
+            .addKeyValue("blobs", damagedInARow)
+            .addKeyValue("retryInMs", PAUSE.toMillis())
+            .log("scrub paused, look at the disk");
+        return now.plus(PAUSE);
+      }
+    }
+    boolean isDue = lastComplete().filter(last -> last.isAfter(limit)).isEmpty();
+    if (isAnyVerified || isDue) {
+      manifests(pace);
+      complete();
+    }
+    return next;
+  }
+
+  private BlobVerifier.Pace counted(BlobVerifier.Pace pace) {
+    return count -> {
+      pace.spend(count);
+      bytes.add(count);
+    };
+  }
+
+  /** Hashes all manifests that a repository keeps. */
+  private void manifests(BlobVerifier.Pace pace) throws IOException {
+    byte[] family = Keys.family(Keys.MANIFEST);
+    index.walk(
+        family,
+        (key, value) -> {
+          pace.spend(value.length);
+          Digest digest = Keys.digestAfter(1, key);
+          if (!ManifestFact.isOf(value, digest)) {
+            noteDamage(digest);
+          }
+        });
+  }
+
+  private void noteDamage(Digest digest) throws IOException {
+    byte[] prefix = Keys.keepers(digest);
+    index.walk(
+        prefix,
+        (key, value) ->
+            repositories.manifest(new RepositoryName(Keys.textAfter(prefix.length, key)), digest));
+  }
+
+  private void complete() throws IOException {
+    byte[] now = Blobs.bytes(clock.instant().toEpochMilli());
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          batch.put(Keys.family(Keys.VERIFIED), now);
+          return true;
+        });
+    LOG.atInfo().addKeyValue("bytes", bytes()).log("all content verified");
+  }
+}
