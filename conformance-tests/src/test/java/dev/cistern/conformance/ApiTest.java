@@ -331,6 +331,27 @@ class ApiTest {
     assertThat(names(api.get(ApiClient.streams("team")).json())).isEmpty();
   }
 
+  @Test
+  void annotationsHaveAtMost256KiBHoweverTheyCome() {
+    String secrets = "/api/v1/namespaces/team/secrets";
+    String form = "{'metadata':{'name':'%s','annotations':{'a':'%s'}}}";
+    String most = "x".repeat((256 << 10) - 1);
+    String tooLong = "metadata.annotations: Too long: may not be more than 262144 bytes";
+
+    assertThat(api.post(secrets, form.formatted("most", most)).status()).isEqualTo(201);
+    ApiClient.Said made = api.post(secrets, form.formatted("more", most + "x"));
+    ApiClient.Said patched =
+        api.patch(
+            secrets + "/most",
+            "application/merge-patch+json",
+            "{'metadata':{'annotations':{'b':''}}}");
+    for (ApiClient.Said said : List.of(made, patched)) {
+      assertThat(said.status()).as(said.message()).isEqualTo(422);
+      assertThat(said.reason()).isEqualTo("Invalid");
+      assertThat(said.message()).endsWith(tooLong);
+    }
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -38,7 +38,7 @@ class LargeTextsTest {
 
   /** Of the metrics: that some were refused. */
   private static final Pattern REFUSED =
-      Pattern.compile("cistern_refused_total\\{reason=\"long-replies\"} [1-9]");
+      Pattern.compile("cistern_refused_total\\{reason=\"memory\"} [1-9]");
 
   @TempDir Path directory;
 

@@ -1,5 +1,8 @@
 package dev.cistern.mirror;
 
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Account;
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullFrom;
 import dev.cistern.mirror.rules.PullSource;
@@ -30,11 +33,13 @@ public final class Import {
 
   private final Repositories repositories;
   private final Asker asker;
+  private final MemoryBudget memory;
   private final boolean isKept;
 
-  Import(Repositories repositories, Asker asker, boolean isKept) {
+  Import(Repositories repositories, Asker asker, MemoryBudget memory, boolean isKept) {
     this.repositories = repositories;
     this.asker = asker;
+    this.memory = memory;
     this.isKept = isKept;
   }
 
@@ -120,6 +125,15 @@ public final class Import {
     if (blob.size() > most) {
       return new Answer.Unreachable<>(blob.digest() + " is larger than " + most + " bytes");
     }
+    try (Lease lease = memory.lease(Account.UPSTREAM_ANSWERS, List.of())) {
+      lease.take(blob.size(), MemoryBudget.PATIENCE);
+      return read(location, blob, most);
+    } catch (MemoryBudget.RefusedException e) {
+      return new Answer.Throttled<>(Optional.of(MemoryBudget.RETRY_AFTER));
+    }
+  }
+
+  private Answer<byte[]> read(Location location, Descriptor blob, int most) throws IOException {
     DirectBlob.Opened opened =
         DirectBlob.open(asker, location, blob.digest(), 0, OptionalLong.empty());
     return switch (opened) {

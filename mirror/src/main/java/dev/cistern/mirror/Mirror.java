@@ -132,7 +132,7 @@ public final class Mirror implements AutoCloseable {
    * @param isKept whether manifests are kept
    */
   public Import imports(boolean isKept) {
-    return new Import(store.repositories(), asker, isKept);
+    return new Import(store.repositories(), asker, upstreams.memory(), isKept);
   }
 
   /**

@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.NamespaceKeyrings;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.RateLimit;
@@ -41,21 +42,30 @@ public final class Upstreams implements AutoCloseable {
           .build();
 
   private final InstantSource clock;
+  private final MemoryBudget memory;
 
   /**
    * @param unlisted gives the settings of a registry that only a rule names: of its host, secure or
    *     not
    * @param namespaces the pull secrets of those that have their own
+   * @param memory for what upstreams answer
    */
   public Upstreams(
       Collection<UpstreamSettings> settings,
       BiFunction<String, Boolean, UpstreamSettings> unlisted,
       NamespaceKeyrings namespaces,
-      InstantSource clock) {
+      InstantSource clock,
+      MemoryBudget memory) {
     settings.forEach(one -> this.settings.put(one.name(), one));
     this.unlisted = unlisted;
     this.namespaces = namespaces;
     this.clock = clock;
+    this.memory = memory;
+  }
+
+  /** Returns the budget for what upstreams answer. */
+  MemoryBudget memory() {
+    return memory;
   }
 
   /** Returns the configured upstreams as the rules know them. */
@@ -104,7 +114,7 @@ public final class Upstreams implements AutoCloseable {
     if (found == null) {
       found =
           source.secrets().isEmpty()
-              ? Upstream.open(settings(source).at(source.endpoint()), clock)
+              ? Upstream.open(settings(source).at(source.endpoint()), clock, memory)
               : get(source.withSecrets(Optional.empty())).with(settings(source).keyring());
       open.put(endpoint, found);
     }

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.base.Guarded;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
@@ -176,7 +177,8 @@ class BrokenFillTest {
             List.of(TestSettings.of("one", 0)),
             (host, isInsecure) -> TestSettings.of(host, 0),
             new NamespaceKeyrings(),
-            InstantSource.system());
+            InstantSource.system(),
+            new MemoryBudget(MemoryBudget.MIN_BYTES));
     return new Mirror(
         store,
         upstreams,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.cistern.auth.credentials.NamespaceKeyrings;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.oci.Digest;
@@ -98,7 +99,8 @@ class FillScheduleTest {
             List.of(TestSettings.of("one", 1), TestSettings.of("two", 0)),
             (host, isInsecure) -> TestSettings.of(host, 0),
             new NamespaceKeyrings(),
-            clock);
+            clock,
+            new MemoryBudget(MemoryBudget.MIN_BYTES));
     try (Store store = Store.open(directory, limits, clock);
         var mirror =
             new Mirror(

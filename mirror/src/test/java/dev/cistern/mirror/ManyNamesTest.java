@@ -3,6 +3,7 @@ package dev.cistern.mirror;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.cistern.auth.credentials.NamespaceKeyrings;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.rules.PullFrom;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
@@ -25,7 +26,8 @@ class ManyNamesTest {
             List.of(TestSettings.of("listed.example", 0)),
             (host, isInsecure) -> TestSettings.of(host, 0),
             new NamespaceKeyrings(),
-            InstantSource.system())) {
+            InstantSource.system(),
+            new MemoryBudget(MemoryBudget.MIN_BYTES))) {
       Upstream listed = upstreams.get(source("listed.example", "app"));
       List<Upstream> opened = sources.stream().map(upstreams::get).toList();
 

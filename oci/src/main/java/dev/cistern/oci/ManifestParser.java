@@ -41,10 +41,6 @@ final class ManifestParser {
   private ManifestParser() {}
 
   static Manifest parse(byte[] bytes, Optional<MediaType> declared) {
-    return LargeTexts.parse(bytes.length, () -> parsed(bytes, declared));
-  }
-
-  private static Manifest parsed(byte[] bytes, Optional<MediaType> declared) {
     JsonNode root = read(bytes);
     MediaType type = mediaType(root, declared);
     Optional<Digest> subject =

@@ -1,6 +1,7 @@
 package dev.cistern.server;
 
 import dev.cistern.auth.credentials.NamespaceKeyrings;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.Upstreams;
 import dev.cistern.server.access.Bindings;
@@ -99,7 +100,8 @@ public final class Cistern implements AutoCloseable {
   private static Cistern start(Config config, Store store, InstantSource clock) throws IOException {
     var uncaught = Uncaught.installed();
     var namespaces = new NamespaceKeyrings();
-    var upstreams = new Upstreams(config.upstreams(), config.unlisted(), namespaces, clock);
+    var memory = new MemoryBudget(config.clients().memory());
+    var upstreams = new Upstreams(config.upstreams(), config.unlisted(), namespaces, clock, memory);
     var gate = new Gate(config.access(), config.tls().isPresent(), clock);
     var objects = new ClusterObjects(store.objects(), clock);
     var rules =
@@ -153,7 +155,7 @@ public final class Cistern implements AutoCloseable {
             config.knownAs());
     var checks = new StoreChecks(store, mirror);
     var traffic = new Traffic();
-    var clients = new Clients(config.clients());
+    var clients = new Clients(config.clients(), memory);
     var service =
         new Service(
             new BrowserGuard(

@@ -52,6 +52,18 @@ public final class ObjectFeed {
      * @throws TooOldException if events were dropped that it has not returned
      */
     public List<ObjectEvent> next(Duration atMost) throws InterruptedException, TooOldException {
+      return next(atMost, MOST_AT_ONCE);
+    }
+
+    /**
+     * Waits for events that come after those it has returned.
+     *
+     * @param mostBytes how long they are together, at most or a little more
+     * @return some of them in order; none after {@code atMost}, or when it is over
+     * @throws TooOldException if events were dropped that it has not returned
+     */
+    public List<ObjectEvent> next(Duration atMost, long mostBytes)
+        throws InterruptedException, TooOldException {
       lock.lockInterruptibly();
       try {
         long left = atMost.toNanos();
@@ -61,7 +73,7 @@ public final class ObjectFeed {
         if (seen < complete) {
           throw new TooOldException(seen, complete);
         }
-        List<ObjectEvent> next = firstOf(unseen());
+        List<ObjectEvent> next = firstOf(unseen(), mostBytes);
         seen = next.isEmpty() ? seen : next.getLast().revision();
         return next;
       } finally {
@@ -83,14 +95,24 @@ public final class ObjectFeed {
     }
 
     /** Returns the first of them, at least one, as many as one can have at once. */
-    private static List<ObjectEvent> firstOf(List<ObjectEvent> unseen) {
-      long left = MOST_AT_ONCE;
+    private static List<ObjectEvent> firstOf(List<ObjectEvent> unseen, long mostBytes) {
+      long left = mostBytes;
       int count = 0;
       while (count < unseen.size() && left > 0) {
         left -= size(unseen.get(count));
         count++;
       }
       return List.copyOf(unseen.subList(0, count));
+    }
+
+    /** Goes back to before an event that it has returned, to return it again. */
+    public void back(ObjectEvent event) {
+      lock.lock();
+      try {
+        seen = event.revision() - 1;
+      } finally {
+        lock.unlock();
+      }
     }
 
     private boolean isEmpty() {

@@ -27,6 +27,11 @@ public record ObjectName(String kind, String namespace, String name) {
     check("name", NAME, name, "1 to 253 characters are expected that can stand in a path");
   }
 
+  /** Returns whether there can be an object of that name. */
+  public static boolean isName(String text) {
+    return NAME.matcher(text).matches();
+  }
+
   private static void check(String part, Pattern pattern, String text, String expected) {
     if (!pattern.matcher(text).matches()) {
       throw new OciException(

@@ -81,11 +81,26 @@ public final class Objects {
    * @param namespace in which they are; all if empty
    */
   public Page page(String kind, Optional<String> namespace, Optional<ObjectName> after, int most) {
+    return page(kind, namespace, after, most, MOST_BYTES);
+  }
+
+  /**
+   * Returns up to {@code most} objects of a kind after one, in the order of {@link #list(String)}.
+   *
+   * @param namespace in which they are; all if empty
+   * @param mostBytes how long they are together, at most or one object more
+   */
+  public Page page(
+      String kind,
+      Optional<String> namespace,
+      Optional<ObjectName> after,
+      int most,
+      int mostBytes) {
     byte[] prefix =
         namespace.map(name -> Keys.objects(kind, name)).orElseGet(() -> Keys.objects(kind));
     byte[] from = after.map(last -> Keys.after(Keys.object(last))).orElse(prefix);
     var objects = new ArrayList<StoredObject>();
-    var left = new AtomicInteger(MOST_BYTES);
+    var left = new AtomicInteger(mostBytes);
     index.scan(
         prefix,
         from,

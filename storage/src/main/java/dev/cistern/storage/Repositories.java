@@ -45,6 +45,9 @@ public final class Repositories {
   /** A manifest that names more is stored by a change that is decided beside the writer. */
   private static final int MAX_PARTS_PER_CHANGE = 100;
 
+  /** How long the descriptors of referrers may be together that are read at a time. */
+  private static final int MAX_REFERRERS_BYTES = 4 << 20;
+
   private final Index index;
   private final InstantSource clock;
   private final Versions versions;
@@ -510,6 +513,8 @@ public final class Repositories {
     byte[] from =
         last.map(digest -> Keys.after(Keys.referrer(repository, subject, digest))).orElse(prefix);
     var descriptors = new ArrayList<Descriptor>();
+    var left = new int[] {MAX_REFERRERS_BYTES};
+    var isLast = new boolean[1];
     if (most > 0) {
       index.scan(
           prefix,
@@ -518,8 +523,10 @@ public final class Repositories {
             Digest digest = Keys.digestAfter(prefix.length, key);
             if (isWanted.test(digest)) {
               descriptors.add(Facts.decodeReferrer(digest, value));
+              isLast[0] |= left[0] <= 0;
+              left[0] -= value.length;
             }
-            return descriptors.size() < most;
+            return descriptors.size() < most && !isLast[0];
           });
     }
     return descriptors;

@@ -1,20 +1,22 @@
 package dev.cistern.mirror.upstream;
 
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.LargeTexts;
 import dev.cistern.oci.MediaType;
 import java.util.Optional;
 
 /**
  * A manifest as an upstream sent it; nothing in it has been verified. Close it when it is stored.
  *
- * @param place that it has if it is long
+ * @param lease for the bytes
+ * @param tree for what is parsed from them
  */
 public record RemoteManifest(
-    Optional<MediaType> mediaType, Optional<Digest> digest, byte[] bytes, LargeTexts.Place place)
+    Optional<MediaType> mediaType, Optional<Digest> digest, byte[] bytes, Lease lease, Lease tree)
     implements AutoCloseable {
   @Override
   public void close() {
-    place.close();
+    tree.close();
+    lease.close();
   }
 }

@@ -1,7 +1,8 @@
 package dev.cistern.mirror.upstream;
 
-import dev.cistern.oci.LargeTexts;
-import dev.cistern.oci.OciException;
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Account;
+import dev.cistern.base.MemoryBudget.Lease;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -59,8 +60,10 @@ final class Transport implements AutoCloseable {
   private final Routes routes;
   private final PoolingHttpClientConnectionManager connections;
   private final CloseableHttpClient client;
+  private final MemoryBudget memory;
 
-  Transport(UpstreamSettings settings) {
+  Transport(UpstreamSettings settings, MemoryBudget memory) {
+    this.memory = memory;
     ConnectionSettings connection = settings.connection();
     Set<String> trusted = new HashSet<>(settings.trusted());
     trusted.add(Destinations.origin(settings.endpoint()));
@@ -139,17 +142,41 @@ final class Transport implements AutoCloseable {
     }
   }
 
-  /** There is no place for a long answer. */
+  /** There is no memory for an answer. */
   static final class BusyException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    BusyException(OciException cause) {
-      super(cause.message(), cause);
+    BusyException(MemoryBudget.RefusedException cause) {
+      super(cause.getMessage(), cause);
+    }
+  }
+
+  /** Returns a lease for the body of an answer, of no bytes yet. */
+  Lease lease() {
+    return memory.lease(Account.UPSTREAM_ANSWERS, List.of());
+  }
+
+  /**
+   * Takes memory for what is parsed from a text.
+   *
+   * @throws BusyException if there is none in time
+   */
+  Lease tree(byte[] text) throws BusyException {
+    Lease tree = memory.lease(Account.PARSED_TREES, List.of());
+    take(tree, MemoryBudget.treeBytes(text.length));
+    return tree;
+  }
+
+  private static void take(Lease lease, long bytes) throws BusyException {
+    try {
+      lease.take(bytes, MemoryBudget.PATIENCE);
+    } catch (MemoryBudget.RefusedException e) {
+      throw new BusyException(e);
     }
   }
 
   /** One response; the caller closes it. */
-  static final class Response implements RemoteBlob.Body {
+  final class Response implements RemoteBlob.Body {
     private final HttpUriRequestBase request;
     private final ClassicHttpResponse response;
     private boolean isElsewhere;
@@ -191,36 +218,28 @@ final class Transport implements AutoCloseable {
 
     /** Reads the body if it is at most {@code most} bytes long; empty if it is longer. */
     Optional<byte[]> body(int most) throws IOException {
-      try (var place = new LargeTexts.Place()) {
-        return body(most, place);
+      try (Lease lease = lease()) {
+        return body(most, lease);
       }
     }
 
     /**
      * Reads the body if it is at most {@code most} bytes long; empty if it is longer.
      *
-     * @param place for it, which the caller closes when it is done with the body
-     * @throws IOException if it does not come, or is long and there is no place for it
+     * @param lease for it, which the caller closes when it is done with the body
+     * @throws IOException if it does not come, or there is no memory for it
      */
-    Optional<byte[]> body(int most, LargeTexts.Place place) throws IOException {
+    Optional<byte[]> body(int most, Lease lease) throws IOException {
       var body = new ByteArrayOutputStream();
       byte[] buffer = new byte[DRAIN_BYTES];
       for (int n = read(buffer); n >= 0; n = read(buffer)) {
         if (body.size() + n > most) {
           return Optional.empty();
         }
-        grow(place, body.size() + n);
+        take(lease, n);
         body.write(buffer, 0, n);
       }
       return Optional.of(body.toByteArray());
-    }
-
-    private static void grow(LargeTexts.Place place, int bytes) throws IOException {
-      try {
-        place.grow(bytes);
-      } catch (OciException e) {
-        throw new BusyException(e);
-      }
     }
 
     /** Gives the connection back; one with much unread is dropped rather than read. */

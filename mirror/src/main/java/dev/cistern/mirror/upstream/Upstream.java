@@ -1,9 +1,10 @@
 package dev.cistern.mirror.upstream;
 
 import dev.cistern.auth.credentials.Keyring;
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.LargeTexts;
 import dev.cistern.oci.Manifest;
 import dev.cistern.oci.MediaType;
 import dev.cistern.oci.OciException;
@@ -78,8 +79,8 @@ public final class Upstream implements AutoCloseable {
   }
 
   /** Makes the client; asks nothing of the upstream. */
-  public static Upstream open(UpstreamSettings settings, InstantSource clock) {
-    var transport = new Transport(settings);
+  public static Upstream open(UpstreamSettings settings, InstantSource clock, MemoryBudget memory) {
+    var transport = new Transport(settings, memory);
     return new Upstream(
         settings,
         transport,
@@ -127,23 +128,24 @@ public final class Upstream implements AutoCloseable {
         repository,
         "/manifests/" + reference,
         Map.of("Accept", MANIFEST_TYPES),
-        Upstream::manifest);
+        this::manifest);
   }
 
-  private static RemoteManifest manifest(Transport.Response response) throws IOException {
-    var place = new LargeTexts.Place();
+  private RemoteManifest manifest(Transport.Response response) throws IOException {
+    Lease lease = transport.lease();
     try {
       byte[] bytes =
           response
-              .body(Manifest.MAX_BYTES, place)
+              .body(Manifest.MAX_BYTES, lease)
               .orElseThrow(() -> new IOException("its manifest is larger than 4 MiB"));
       return new RemoteManifest(
           response.header("Content-Type").flatMap(Upstream::mediaType),
           contentDigest(response),
           bytes,
-          place);
+          lease,
+          transport.tree(bytes));
     } catch (IOException | RuntimeException e) {
-      place.close();
+      lease.close();
       throw e;
     }
   }
@@ -404,7 +406,7 @@ public final class Upstream implements AutoCloseable {
       return new Answer.Throttled<>(throttled.retryAfter().flatMap(this::delay));
     }
     if (e instanceof Transport.BusyException) {
-      return new Answer.Throttled<>(Optional.of(LargeTexts.PATIENCE));
+      return new Answer.Throttled<>(Optional.of(MemoryBudget.RETRY_AFTER));
     }
     if (e instanceof SSLException && NO_TLS.equals(e.getMessage())) {
       return new Answer.Unreachable<>(Answer.PLAIN_HTTP);

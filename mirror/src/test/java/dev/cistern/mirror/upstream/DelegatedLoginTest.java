@@ -7,6 +7,7 @@ import dev.cistern.auth.credentials.Credentials;
 import dev.cistern.auth.credentials.DockerConfig;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.auth.credentials.LiveKeyring;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.upstream.AskedService.Asked;
 import dev.cistern.mirror.upstream.AskedService.Said;
 import dev.cistern.oci.RepositoryName;
@@ -72,7 +73,8 @@ class DelegatedLoginTest {
             false,
             Optional.empty(),
             ConnectionSettings.DEFAULT),
-        now::get);
+        now::get,
+        new MemoryBudget(MemoryBudget.MIN_BYTES));
   }
 
   /** Answers as the token service: a new token, which the registry accepts, for who is known. */

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.cistern.auth.credentials.Keyring;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
@@ -401,7 +402,8 @@ class HostileAnswersTest {
             false,
             Optional.empty(),
             new ConnectionSettings(limits, ProxyRules.DIRECT, Optional.empty())),
-        () -> NOW);
+        () -> NOW,
+        new MemoryBudget(MemoryBudget.MIN_BYTES));
   }
 
   /** Makes an answer; {@code SELF} in it stands for the upstream's own address. */

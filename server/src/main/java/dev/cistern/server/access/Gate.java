@@ -223,6 +223,9 @@ public final class Gate {
 
   private static Caller named(Request request, Caller caller) {
     request.by(caller.principal().name());
+    if (!caller.principal().isAnonymous()) {
+      request.heldBy(caller.principal().name());
+    }
     return caller;
   }
 

@@ -70,7 +70,7 @@ public final class TokenEndpoint {
   }
 
   private Reply byForm(Request request) throws IOException {
-    byte[] body = request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
+    byte[] body = request.content(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
     Query form = Query.parse(new String(body, UTF_8));
     String grant = form.first("grant_type").orElse("");
     return switch (grant) {

@@ -28,7 +28,8 @@ final class Json {
    */
   static JsonNode body(Request request) {
     try {
-      byte[] bytes = request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
+      byte[] bytes = request.content(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
+      request.parses(bytes);
       return HostileJson.OBJECTS.readTree(new String(bytes, UTF_8));
     } catch (JacksonException e) {
       throw wrong("the body is not JSON: " + e.getOriginalMessage());

@@ -1,5 +1,6 @@
 package dev.cistern.server.admin;
 
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.upstream.RateLimit;
@@ -111,6 +112,13 @@ final class Metrics {
         "Exceptions that ended work of the server and that nothing caught",
         parts.uncaught(),
         Uncaught::count);
+    for (MemoryBudget.Account account : MemoryBudget.Account.values()) {
+      Gauge.builder("cistern.memory.waiting", clients.memory(), m -> m.waiting(account))
+          .baseUnit("bytes")
+          .description("Memory that waits for clients, upstreams or a turn")
+          .tag("what", account.word())
+          .register(registry);
+    }
     storage(parts.store());
     damage(parts.store().damaged());
     indexWrites(parts.store());

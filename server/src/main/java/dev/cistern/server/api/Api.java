@@ -2,18 +2,22 @@ package dev.cistern.server.api;
 
 import dev.cistern.auth.access.Outcome.Caller;
 import dev.cistern.auth.access.Verb;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.ImpersonationHeaders;
+import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.http.Request;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.Patch;
 import dev.cistern.server.objects.ResourceType;
 import dev.cistern.server.objects.Selector;
+import dev.cistern.storage.ObjectName;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.HashMap;
@@ -34,6 +38,10 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Api {
   private static final Logger LOG = LoggerFactory.getLogger(Api.class);
   private static final String JSON = "application/json";
+
+  /** Of the length of a stored object: a tree of it, another of what it becomes, and both texts. */
+  private static final int CHANGE_FACTOR = 16;
+
   private static final String KUBERNETES = "1.34.0";
   private static final Map<String, Function<JsonNode, String>> FIELDS =
       Map.of(
@@ -88,6 +96,12 @@ public final class Api {
       return reply(e.reason().status(), e.status());
     } catch (OciException e) {
       return refused(e);
+    } catch (MemoryBudget.RefusedException e) {
+      return reply(
+              new ApiException(
+                  ApiException.Reason.TOO_MANY_REQUESTS,
+                  Refusal.MEMORY.message() + "; " + Refusal.MEMORY.advice()))
+          .retryAfter(MemoryBudget.RETRY_AFTER);
     } catch (IOException | RuntimeException e) {
       LOG.atError().addKeyValue("path", request.path()).setCause(e).log("no answer");
       return reply(
@@ -244,6 +258,7 @@ public final class Api {
       throw notAllowed();
     }
     require(resource, call, "get", resource.access().read());
+    takeFor(resource, call, call.requiredName());
     call.requireServed(objects.revision());
     return shown(resource, call, 200, gets.get(call));
   }
@@ -297,6 +312,8 @@ public final class Api {
       requireKind(resource.type(), object);
     }
     requireNamespace(resource.type(), call, object);
+    Meta.requireAnnotations(resource.type(), object);
+    takeFor(resource, call, Meta.name(object));
     ObjectNode made = creates.create(call, object);
     if (resource.access().create().isPresent()) { // others only ask
       noted(call, "created " + described(resource, made));
@@ -349,6 +366,33 @@ public final class Api {
     }
   }
 
+  /** What another edit makes, if it may be so. */
+  private record Checked(ResourceType type, Resource.Edit edit) implements Resource.Edit {
+    @Override
+    public ObjectNode apply(ObjectNode before) {
+      ObjectNode after = edit.apply(before);
+      Meta.requireAnnotations(type, after);
+      return after;
+    }
+
+    @Override
+    public boolean makes() {
+      return edit.makes();
+    }
+  }
+
+  /** Takes memory for the stored object that a request is about, until it is decided. */
+  private void takeFor(Resource resource, Call call, String name) {
+    ResourceType stored =
+        resource instanceof Resource.Shows shows ? shows.stored() : Kinds.IMAGE_STREAM;
+    boolean isPart = !stored.equals(resource.type());
+    String whole = isPart ? name.replaceFirst("[:@].*", "") : name;
+    if (ObjectName.isName(whole)) { // others are refused later, with what is wrong with them
+      long length = objects.length(stored.name(call.namespace().orElse(""), whole));
+      call.request().changes(CHANGE_FACTOR * length);
+    }
+  }
+
   private Reply patch(Resource resource, Call call) throws IOException {
     Patch patch = Patch.parse(call.mediaType(), call.body());
     return update(resource, call, new Patching(patch, isApply(call)));
@@ -373,7 +417,8 @@ public final class Api {
                 .formatted(said, call.requiredName()));
       }
     }
-    Resource.Updated updated = updates.update(call, edit);
+    takeFor(resource, call, call.requiredName());
+    Resource.Updated updated = updates.update(call, new Checked(resource.type(), edit));
     noted(
         call, (updated.isNew() ? "created " : "changed ") + described(resource, updated.object()));
     return shown(resource, call, updated.isNew() ? 201 : 200, updated.object());
@@ -386,6 +431,7 @@ public final class Api {
     require(resource, call, "delete", Optional.of(resource.access().delete()));
     DeleteOptions options = DeleteOptions.read(call.deleteOptions());
     Call meant = options.isDryRun() ? call.asDryRun() : call;
+    takeFor(resource, call, call.requiredName());
     ObjectNode answer = deletes.delete(meant, options);
     noted(
         meant,

@@ -9,6 +9,7 @@ import dev.cistern.oci.OciException;
 import dev.cistern.server.http.Request;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.Protobuf;
+import dev.cistern.storage.Objects;
 import java.io.IOException;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
@@ -40,6 +41,7 @@ record Call(
 
   private static final String JSON = "application/json";
   private static final int MOST_BODY_BYTES = 3 << 20;
+  private static final int LEAST_REPLY_BYTES = 16 << 10;
 
   static Call of(
       Request request,
@@ -117,18 +119,18 @@ record Call(
   }
 
   /**
-   * Returns the body.
+   * Returns the body; takes memory for about as long a response, since after a change it is too
+   * late to refuse it.
    *
    * @throws ApiException if it is longer than 3 MiB, or does not come
-   * @throws OciException with TOOMANYREQUESTS, if it is long and others are so too
+   * @throws dev.cistern.base.MemoryBudget.RefusedException if there is no memory for it
    */
   byte[] body() {
     try {
-      return request.body().readAll(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
+      byte[] body = request.content(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
+      request.reserveReply(LEAST_REPLY_BYTES + 2L * Math.min(body.length, Objects.MOST_BYTES));
+      return body;
     } catch (OciException e) {
-      if (e.code() == ErrorCode.TOOMANYREQUESTS) {
-        throw e;
-      }
       throw new ApiException(
           ApiException.Reason.TOO_LARGE,
           "Request entity too large: limit is " + MOST_BODY_BYTES + " bytes");
@@ -158,6 +160,7 @@ record Call(
               + ", "
               + Protobuf.MEDIA_TYPE);
     }
+    request.parses(bytes);
     try {
       if (STRICT.readTree(new String(bytes, UTF_8)) instanceof ObjectNode object) {
         return object;

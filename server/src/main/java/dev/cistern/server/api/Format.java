@@ -1,7 +1,5 @@
 package dev.cistern.server.api;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.cistern.server.http.Request;
 import dev.cistern.server.objects.ResourceType;
 import java.util.List;
@@ -84,19 +82,18 @@ enum Format {
   }
 
   /** Returns what a list begins with, before its items. */
-  byte[] head(ResourceType type, List<Column> columns) {
-    return (isTable()
-            ? "{\"kind\":\"Table\",\"apiVersion\":\""
-                + META
-                + "\",\"columnDefinitions\":"
-                + definitions(columns)
-                + ",\"rows\":["
-            : "{\"kind\":\""
-                + type.kind()
-                + "List\",\"apiVersion\":\""
-                + type.apiVersion()
-                + "\",\"items\":[")
-        .getBytes(UTF_8);
+  String head(ResourceType type, List<Column> columns) {
+    return isTable()
+        ? "{\"kind\":\"Table\",\"apiVersion\":\""
+            + META
+            + "\",\"columnDefinitions\":"
+            + definitions(columns)
+            + ",\"rows\":["
+        : "{\"kind\":\""
+            + type.kind()
+            + "List\",\"apiVersion\":\""
+            + type.apiVersion()
+            + "\",\"items\":[";
   }
 
   /** Returns one item of a list. */

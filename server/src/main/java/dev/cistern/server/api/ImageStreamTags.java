@@ -14,10 +14,10 @@ import dev.cistern.server.streams.Streams;
 import java.io.IOException;
 import java.time.InstantSource;
 import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -65,19 +65,16 @@ final class ImageStreamTags
   }
 
   @Override
-  public List<ObjectNode> views(ObjectNode stored, Call call) {
+  public Stream<ObjectNode> views(ObjectNode stored, Call call) {
     ImageStream stream = ImageStream.of(stored);
-    var shown = new ArrayList<ObjectNode>();
     if (isImageTag) {
       var tags = new TreeSet<>(stream.tags().keySet());
       tags.addAll(stream.history().keySet());
-      tags.forEach(tag -> shown.add(views.imageTag(stream, tag, call.registry(), false)));
-    } else {
-      stream.history().keySet().stream()
-          .filter(tag -> stream.latest(tag).filter(event -> !event.image().isEmpty()).isPresent())
-          .forEach(tag -> shown.add(views.tag(stream, tag, call.registry(), false, false)));
+      return tags.stream().map(tag -> views.imageTag(stream, tag, call.registry(), false));
     }
-    return shown;
+    return stream.history().keySet().stream()
+        .filter(tag -> stream.latest(tag).filter(event -> !event.image().isEmpty()).isPresent())
+        .map(tag -> views.tag(stream, tag, call.registry(), false, false));
   }
 
   @Override

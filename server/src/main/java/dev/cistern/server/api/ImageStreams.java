@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -69,8 +70,8 @@ final class ImageStreams
   }
 
   @Override
-  public List<ObjectNode> views(ObjectNode stored, Call call) {
-    return List.of(ImageStream.of(stored).shown(call.registry()));
+  public Stream<ObjectNode> views(ObjectNode stored, Call call) {
+    return Stream.of(ImageStream.of(stored).shown(call.registry()));
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -56,8 +57,8 @@ final class Images implements Resource.Gets, Resource.Shows, Resource.Deletes {
   }
 
   @Override
-  public List<ObjectNode> views(ObjectNode image, Call call) {
-    return List.of(image);
+  public Stream<ObjectNode> views(ObjectNode image, Call call) {
+    return Stream.of(image);
   }
 
   @Override

@@ -2,61 +2,72 @@ package dev.cistern.server.api;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Account;
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Selector;
 import dev.cistern.storage.ObjectName;
+import java.io.IOException;
 import java.util.Base64;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A list of objects, read from the store and written page by page, so that a long one takes no more
- * memory than a short one. With {@code limit} it ends after so many stored objects, and says where
- * the next begins.
+ * A list or table of objects, read from the store and written a piece at a time: the next piece is
+ * made when the socket took the last. Between two pieces it holds a revision and a place in the
+ * order of names. With {@code limit} it ends after so many stored objects, and says where the next
+ * begins. Used by one virtual thread, but for {@link #close}.
  */
 final class ListBody implements ReplyBody.PieceSource {
-  private static final int PAGE = 100;
-
-  private final ClusterObjects objects;
   private final Resource.Shows resource;
   private final Call call;
   private final Selector selector;
   private final Format format;
   private final long revision;
-  private Optional<ObjectName> after;
+  private final ClusterObjects.Cursor cursor;
+  private final ViewWalk walk;
+  private final PieceText piece;
   private int left;
   private State state = State.HEAD;
   private boolean isFirst = true;
-  private Optional<ObjectName> next = Optional.empty();
 
   private enum State {
     HEAD,
     ITEMS,
-    END,
     OVER
   }
 
+  /**
+   * Begins.
+   *
+   * @throws MemoryBudget.RefusedException if there is no memory for a piece
+   */
   ListBody(
       ClusterObjects objects,
       Resource.Shows resource,
       Call call,
       Selector selector,
       Format format) {
-    this.objects = objects;
     this.resource = resource;
     this.call = call;
     this.selector = selector;
     this.format = format;
     this.revision = objects.revision();
     call.requireServed(revision);
-    this.after = call.parameter("continue").map(ListBody::decoded);
+    this.cursor =
+        objects.cursor(
+            resource.stored(), call.namespace(), call.parameter("continue").map(ListBody::decoded));
+    this.walk = new ViewWalk(cursor, resource, call);
     // Where the next page begins would tell the name of what is hidden: all of it is one page.
     this.left = resource.hidesSome() ? Integer.MAX_VALUE : limit(call);
+    Lease lease = call.request().lease(Account.LISTS);
+    lease.take(PieceText.MAX_PIECE_BYTES);
+    this.piece = new PieceText(lease);
   }
 
   private static int limit(Call call) {
@@ -69,47 +80,58 @@ final class ListBody implements ReplyBody.PieceSource {
   }
 
   @Override
-  public byte @Nullable [] next() {
-    return switch (state) {
-      case HEAD -> {
-        state = State.ITEMS;
-        yield format.head(resource.type(), resource.columns());
+  public byte @Nullable [] next() throws IOException {
+    if (!piece.hasRest()) {
+      if (state == State.OVER) {
+        return null;
       }
-      case ITEMS -> items();
-      case END -> {
-        state = State.OVER;
-        yield end();
+      make();
+      if (!piece.end()) {
+        call.request().countRefusal();
+        throw noMemory();
       }
-      case OVER -> null;
-    };
+    }
+    return piece.next();
   }
 
-  private byte[] items() {
-    ClusterObjects.Page page =
-        objects.page(resource.stored(), call.namespace(), after, Math.min(PAGE, left));
-    left -= Math.min(PAGE, left);
-    after = page.next();
-    if (page.next().isEmpty() || left == 0) {
-      next = page.next();
-      state = State.END;
+  private void make() throws IOException {
+    piece.tryBegin(); // it has been longer
+    if (state == State.HEAD) {
+      piece.append(format.head(resource.type(), resource.columns()));
+      state = State.ITEMS;
     }
-    var text = new StringBuilder();
-    for (ObjectNode stored : page.objects()) {
-      for (ObjectNode view : resource.views(stored, call)) {
-        if (selector.test(view) && resource.isShown(view, call)) {
-          text.append(isFirst ? "" : ",").append(format.item(resource.columns(), view));
-          isFirst = false;
+    try {
+      while (state == State.ITEMS && !piece.isFull()) {
+        int done = walk.step(left, this::add, piece);
+        left -= Math.max(0, done);
+        if (done < 0 || left == 0) {
+          end();
         }
       }
+    } catch (MemoryBudget.RefusedException e) {
+      throw noMemory();
     }
-    return text.toString().getBytes(UTF_8);
   }
 
-  private byte[] end() {
+  private static IOException noMemory() {
+    return new IOException("no memory for an object of the list");
+  }
+
+  private void add(ObjectNode view) {
+    if (selector.test(view) && resource.isShown(view, call)) {
+      piece.append(isFirst ? "" : ",").append(format.item(resource.columns(), view));
+      isFirst = false;
+    }
+  }
+
+  private void end() {
     ObjectNode metadata = JsonMapper.shared().createObjectNode();
     metadata.put("resourceVersion", Long.toString(revision));
-    next.ifPresent(name -> metadata.put("continue", encoded(name)));
-    return ("],\"metadata\":" + metadata + "}\n").getBytes(UTF_8);
+    if (left == 0 && !cursor.peek(1).isEmpty()) {
+      cursor.last().ifPresent(name -> metadata.put("continue", encoded(name)));
+    }
+    piece.append("],\"metadata\":" + metadata + "}\n");
+    state = State.OVER;
   }
 
   private static String encoded(ObjectName name) {
@@ -128,7 +150,9 @@ final class ListBody implements ReplyBody.PieceSource {
   }
 
   @Override
-  public void close() {}
+  public void close() {
+    piece.close();
+  }
 
   @Override
   public String toString() {

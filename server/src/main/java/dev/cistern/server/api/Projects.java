@@ -9,6 +9,7 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -54,8 +55,8 @@ final class Projects implements Resource.Gets, Resource.Shows {
   }
 
   @Override
-  public List<ObjectNode> views(ObjectNode stored, Call call) {
-    return List.of(Meta.ordered(TYPE, stored));
+  public Stream<ObjectNode> views(ObjectNode stored, Call call) {
+    return Stream.of(Meta.ordered(TYPE, stored));
   }
 
   @Override

@@ -5,6 +5,7 @@ import dev.cistern.server.objects.ResourceType;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -53,8 +54,11 @@ interface Resource {
     /** Returns the kind of the stored objects. */
     ResourceType stored();
 
-    /** Returns what is shown of a stored object: itself, or parts of it by their names. */
-    List<ObjectNode> views(ObjectNode stored, Call call);
+    /**
+     * Returns what is shown of a stored object: itself, or parts of it in the order of their names.
+     * Each is made when it is asked for.
+     */
+    Stream<ObjectNode> views(ObjectNode stored, Call call);
 
     /** Returns what a table says of an object. */
     List<Column> columns();

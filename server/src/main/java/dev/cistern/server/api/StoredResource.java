@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -74,8 +75,8 @@ final class StoredResource
   }
 
   @Override
-  public List<ObjectNode> views(ObjectNode stored, Call call) {
-    return List.of(stored);
+  public Stream<ObjectNode> views(ObjectNode stored, Call call) {
+    return Stream.of(stored);
   }
 
   @Override

@@ -1,7 +1,9 @@
 package dev.cistern.server.api;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Account;
+import dev.cistern.base.MemoryBudget.Lease;
+import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.objects.ApiException;
 import dev.cistern.server.objects.ClusterObjects;
@@ -9,8 +11,6 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.Selector;
 import dev.cistern.storage.ObjectEvent;
 import dev.cistern.storage.ObjectFeed;
-import dev.cistern.storage.ObjectName;
-import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -24,13 +24,16 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The changes of objects from a resource version on, as they come ("Efficient detection of
- * changes"): one event a line. From no version it begins with all that there is.
+ * changes"): one event a line. From no version it begins with all that there is. A piece is made
+ * when the socket took the last; between two it holds a revision, or a place in the order of names.
+ * It ends with an event of code 429 when there is no memory for the next, and of code 410 when the
+ * client is so slow that changes are not kept any longer. Used by one virtual thread, but for
+ * {@link #close}.
  */
 final class WatchBody implements ReplyBody.PieceSource {
   private static final Duration LONGEST = Duration.ofHours(1);
-  private static final int PAGE = 100;
+  private static final int MAX_EVENT_BYTES = 64 << 10;
 
-  private final ClusterObjects objects;
   private final Resource.Shows resource;
   private final Call call;
   private final Selector selector;
@@ -38,9 +41,13 @@ final class WatchBody implements ReplyBody.PieceSource {
   private final ObjectFeed.Cursor cursor;
   private final Instant end;
   private final BooleanSupplier isAllowed;
+  private final ViewWalk walk;
+  private final PieceText piece;
   private boolean isListing;
   private boolean isOver;
-  private Optional<ObjectName> listed = Optional.empty();
+
+  /** How many lines of the change after the cursor are sent. */
+  private int sentLines;
 
   /**
    * Begins.
@@ -48,6 +55,7 @@ final class WatchBody implements ReplyBody.PieceSource {
    * @param isAllowed says whether the caller still may; once he may not, nothing more is shown
    * @throws ApiException if the changes since that version are not kept any more, or there was no
    *     such version: the store may be another one
+   * @throws MemoryBudget.RefusedException if there is no memory for a piece
    */
   WatchBody(
       ClusterObjects objects,
@@ -56,7 +64,6 @@ final class WatchBody implements ReplyBody.PieceSource {
       Selector selector,
       Format format,
       BooleanSupplier isAllowed) {
-    this.objects = objects;
     this.isAllowed = isAllowed;
     this.resource = resource;
     this.call = call;
@@ -75,6 +82,12 @@ final class WatchBody implements ReplyBody.PieceSource {
     } catch (ObjectFeed.TooOldException e) {
       throw expired(e);
     }
+    this.walk =
+        new ViewWalk(
+            objects.cursor(resource.stored(), call.namespace(), Optional.empty()), resource, call);
+    Lease lease = call.request().lease(Account.WATCHES);
+    lease.take(PieceText.MAX_PIECE_BYTES);
+    this.piece = new PieceText(lease);
   }
 
   private static Duration patience(Call call) {
@@ -108,50 +121,80 @@ final class WatchBody implements ReplyBody.PieceSource {
   }
 
   @Override
-  public byte @Nullable [] next() throws IOException, InterruptedException {
-    while (!isOver) {
-      var text = new StringBuilder();
-      if (isListing) {
-        list(text);
-      } else {
-        follow(text);
+  public byte @Nullable [] next() throws InterruptedException {
+    while (!piece.hasRest()) {
+      if (isOver) {
+        return null;
       }
-      if (!text.isEmpty()) {
-        return text.toString().getBytes(UTF_8);
-      }
-    }
-    return null;
-  }
-
-  private void list(StringBuilder text) {
-    ClusterObjects.Page page = objects.page(resource.stored(), call.namespace(), listed, PAGE);
-    listed = page.next();
-    isListing = page.next().isPresent();
-    for (ObjectNode stored : page.objects()) {
-      for (ObjectNode view : resource.views(stored, call)) {
-        if (isWanted(view)) {
-          write(text, "ADDED", view);
-        }
+      make();
+      if (!piece.end()) {
+        call.request().countRefusal();
+        fail(refused());
+        piece.end();
       }
     }
+    return piece.next();
   }
 
-  private void follow(StringBuilder text) throws InterruptedException {
+  private void make() throws InterruptedException {
+    try {
+      if (!isListing) {
+        follow();
+        return;
+      }
+      piece.tryBegin(); // it has been longer
+      isListing = walk.step(Integer.MAX_VALUE, this::add, piece) >= 0;
+    } catch (MemoryBudget.RefusedException e) {
+      fail(refused());
+    }
+  }
+
+  private void add(ObjectNode view) {
+    if (isWanted(view)) {
+      write("ADDED", view);
+    }
+  }
+
+  private void follow() throws InterruptedException {
     Duration left = Duration.between(Instant.now(), end);
     try {
-      List<ObjectEvent> events = cursor.next(left.isNegative() ? Duration.ZERO : left);
+      piece.release();
+      List<ObjectEvent> events =
+          cursor.next(left.isNegative() ? Duration.ZERO : left, MAX_EVENT_BYTES);
       if (!isAllowed.getAsBoolean()) {
         isOver = true;
         return;
       }
-      events.stream().filter(this::isOurs).forEach(event -> write(text, event));
+      if (events.stream().anyMatch(this::isOurs) && !piece.tryBegin()) {
+        call.request().countRefusal();
+        fail(refused());
+        return;
+      }
+      for (ObjectEvent event : events) {
+        if (isOurs(event) && !write(event)) {
+          cursor.back(event);
+          return;
+        }
+        sentLines = 0;
+      }
       isOver = cursor.isOver() || !Instant.now().isBefore(end);
     } catch (ObjectFeed.TooOldException e) {
-      ObjectNode error = JsonMapper.shared().createObjectNode().put("type", "ERROR");
-      error.set("object", expired(e).status());
-      text.append(error).append('\n');
-      isOver = true;
+      fail(expired(e));
     }
+  }
+
+  /** Ends it with an error instead of what is not sent yet. */
+  private void fail(ApiException e) {
+    ObjectNode error = JsonMapper.shared().createObjectNode().put("type", "ERROR");
+    error.set("object", e.status());
+    piece.append(error + "\n");
+    isOver = true;
+  }
+
+  private static ApiException refused() {
+    return new ApiException(
+        ApiException.Reason.TOO_MANY_REQUESTS,
+        Refusal.MEMORY.message() + "; list again, then watch from its version");
   }
 
   private boolean isOurs(ObjectEvent event) {
@@ -159,23 +202,55 @@ final class WatchBody implements ReplyBody.PieceSource {
         && call.namespace().map(event.name().namespace()::equals).orElse(true);
   }
 
-  /** What is shown of an object before and after a change tells what happened to each part. */
-  private void write(StringBuilder text, ObjectEvent event) {
-    Map<String, ObjectNode> before = views(event.before(), event.revision());
-    Map<String, ObjectNode> after = views(event.after(), event.revision());
-    after.forEach((name, view) -> {
-      ObjectNode was = before.get(name);
-      if (was == null) {
-        write(text, "ADDED", view);
-      } else if (!isSame(was, view)) {
-        write(text, "MODIFIED", view);
+  /**
+   * Writes what of a change is not sent yet. What is shown of an object before and after tells what
+   * happened to each part.
+   *
+   * @return whether all of it is written
+   */
+  private boolean write(ObjectEvent event) {
+    try (Lease tree = ViewWalk.tree(call, length(event.before()) + length(event.after()))) {
+      Map<String, ObjectNode> before = views(event.before(), event.revision());
+      Map<String, ObjectNode> after = views(event.after(), event.revision());
+      var lines = new Lines();
+      after.forEach((name, view) -> {
+        ObjectNode was = before.get(name);
+        if (was == null) {
+          lines.add("ADDED", view);
+        } else if (!isSame(was, view)) {
+          lines.add("MODIFIED", view);
+        }
+      });
+      before.forEach((name, view) -> {
+        if (!after.containsKey(name)) {
+          lines.add("DELETED", view);
+        }
+      });
+      return !lines.isCut;
+    }
+  }
+
+  private static int length(Optional<String> json) {
+    return json.map(String::length).orElse(0);
+  }
+
+  /**
+   * The lines of one change: those that are sent are passed over, those after a full piece wait.
+   */
+  private final class Lines {
+    private int count;
+    private boolean isCut;
+
+    void add(String kind, ObjectNode view) {
+      count++;
+      if (count > sentLines) {
+        isCut |= piece.isFull() && !piece.tryGrow();
+        if (!isCut) {
+          write(kind, view);
+          sentLines = count;
+        }
       }
-    });
-    before.forEach((name, view) -> {
-      if (!after.containsKey(name)) {
-        write(text, "DELETED", view);
-      }
-    });
+    }
   }
 
   /** A part of an object is the same while nothing but the object's version is another. */
@@ -187,11 +262,10 @@ final class WatchBody implements ReplyBody.PieceSource {
     var views = new LinkedHashMap<String, ObjectNode>();
     if (json.isPresent()) {
       ObjectNode stored = ClusterObjects.parsed(resource.stored(), json.get(), revision);
-      for (ObjectNode view : resource.views(stored, call)) {
-        if (isWanted(view)) {
-          views.put(Meta.name(view), view);
-        }
-      }
+      resource
+          .views(stored, call)
+          .filter(this::isWanted)
+          .forEach(view -> views.put(Meta.name(view), view));
     }
     return views;
   }
@@ -200,15 +274,16 @@ final class WatchBody implements ReplyBody.PieceSource {
     return selector.test(view) && resource.isShown(view, call);
   }
 
-  private void write(StringBuilder text, String kind, ObjectNode view) {
+  private void write(String kind, ObjectNode view) {
     ObjectNode event = JsonMapper.shared().createObjectNode().put("type", kind);
     event.set("object", format.isTable() ? format.table(resource.columns(), List.of(view)) : view);
-    text.append(event).append('\n');
+    piece.append(event + "\n");
   }
 
   @Override
   public void close() {
     cursor.close();
+    piece.close();
   }
 
   @Override

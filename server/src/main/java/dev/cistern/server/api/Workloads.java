@@ -47,7 +47,7 @@ record Workloads(ResourceType type) implements Resource.Shows {
   }
 
   @Override
-  public List<ObjectNode> views(ObjectNode stored, Call call) {
-    return List.of();
+  public Stream<ObjectNode> views(ObjectNode stored, Call call) {
+    return Stream.empty();
   }
 }

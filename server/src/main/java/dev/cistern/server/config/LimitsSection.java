@@ -1,6 +1,8 @@
 package dev.cistern.server.config;
 
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.server.http.HttpLimits;
+import java.util.OptionalLong;
 
 /** Reads {@code limits:}, what the server bears of its clients. */
 final class LimitsSection {
@@ -18,8 +20,22 @@ final class LimitsSection {
             section.count("requestsPerClient", MOST).orElse(before.requestsPerClient()),
             section.pause("handshake").orElse(before.handshake()),
             section.pause("header").orElse(before.head()),
-            section.pause("idle").orElse(before.idle()));
+            section.pause("idle").orElse(before.idle()),
+            memory(section).orElse(before.memory()));
     section.end();
     return limits;
+  }
+
+  private static OptionalLong memory(Section section) {
+    OptionalLong memory = section.size("memory");
+    long heap = Runtime.getRuntime().maxMemory();
+    if (memory.isPresent()
+        && (memory.getAsLong() < MemoryBudget.MIN_BYTES || memory.getAsLong() > heap)) {
+      throw section.wrong(
+          "memory",
+          "at least %d MiB and at most the heap, %d MiB, is expected"
+              .formatted(MemoryBudget.MIN_BYTES >> 20, heap >> 20));
+    }
+    return memory;
   }
 }

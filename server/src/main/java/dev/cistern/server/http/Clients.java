@@ -1,11 +1,11 @@
 package dev.cistern.server.http;
 
-import dev.cistern.oci.LargeTexts;
+import dev.cistern.base.MemoryBudget;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -16,16 +16,18 @@ import org.jspecify.annotations.Nullable;
  * principals, where one is known: by whoever decides on the virtual thread that answers.
  */
 public final class Clients {
-  private static final long MOST_LONG_REPLY_BYTES = 64L << 20;
-
   private final HttpLimits limits;
+  private final MemoryBudget memory;
   private final AtomicInteger connections = new AtomicInteger();
   private final Map<String, Client> byAddress = new ConcurrentHashMap<>();
   private final Map<Refusal, LongAdder> refused = new EnumMap<>(Refusal.class);
-  private final AtomicLong longReplies = new AtomicLong();
 
-  public Clients(HttpLimits limits) {
+  /**
+   * @param memory for all that waits for them
+   */
+  public Clients(HttpLimits limits, MemoryBudget memory) {
     this.limits = limits;
+    this.memory = memory;
     for (Refusal why : Refusal.values()) {
       refused.put(why, new LongAdder());
     }
@@ -34,15 +36,22 @@ public final class Clients {
   /** An address with at least one connection. */
   final class Client {
     private final String address;
+    private final List<String> holders;
     private final AtomicInteger requests = new AtomicInteger();
     private final AtomicInteger connections = new AtomicInteger();
 
     private Client(String address) {
       this.address = address;
+      this.holders = List.of("address " + address);
     }
 
     String address() {
       return address;
+    }
+
+    /** Returns what the memory budget calls it. */
+    List<String> holders() {
+      return holders;
     }
 
     /** Takes a place for a request, to be given back by {@link #end}; false if none is left. */
@@ -62,6 +71,11 @@ public final class Clients {
   /** Returns the limits. */
   HttpLimits limits() {
     return limits;
+  }
+
+  /** Returns the budget for all that waits for clients. */
+  public MemoryBudget memory() {
+    return memory;
   }
 
   /**
@@ -95,25 +109,11 @@ public final class Clients {
         client.address, (same, one) -> one.connections.decrementAndGet() == 0 ? null : one);
   }
 
-  /**
-   * Takes room for a reply that is in memory until it is taken, to be given back by {@link
-   * #giveRoom}; false if there is none. Short ones need none.
-   */
-  boolean takeRoom(int bytes) {
-    if (bytes <= LargeTexts.SMALL_BYTES || longReplies.addAndGet(bytes) <= MOST_LONG_REPLY_BYTES) {
-      return true;
-    }
-    longReplies.addAndGet(-bytes);
-    return false;
-  }
-
-  void giveRoom(int bytes) {
-    if (bytes > LargeTexts.SMALL_BYTES) {
-      longReplies.addAndGet(-bytes);
-    }
-  }
-
   void count(Refusal why) {
+    if (why == Refusal.MEMORY) {
+      memory.countRefusal();
+      return;
+    }
     LongAdder count = refused.get(why);
     if (count != null) {
       count.increment();
@@ -127,6 +127,9 @@ public final class Clients {
 
   /** Returns how often clients were not served for that reason, since the start. */
   public long refused(Refusal why) {
+    if (why == Refusal.MEMORY) {
+      return memory.refusals();
+    }
     LongAdder count = refused.get(why);
     return count == null ? 0 : count.sum();
   }

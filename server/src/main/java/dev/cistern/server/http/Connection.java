@@ -1,6 +1,9 @@
 package dev.cistern.server.http;
 
 import dev.cistern.base.Guarded;
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Account;
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.mirror.DirectBlob;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -49,6 +52,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
   private static final long MOST_DISCARDED_BYTES = 16L << 20;
 
+  /** What a pipelined request takes of memory, its head parsed: a few header fields. */
+  private static final int PIPELINED_BYTES = 2 << 10;
+
   private final Handler handler;
   private final ReplyWriter writer;
   private final Executor threads;
@@ -57,6 +63,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private final StrictRequestDecoder decoder;
   private final Patience patience;
   private final ArrayDeque<Object> early = new ArrayDeque<>();
+  private final Lease pipelined;
   private @Nullable Exchange current;
   private @Nullable Future<?> looks;
   private boolean isSecured;
@@ -66,6 +73,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private Optional<X509Certificate> certificate = Optional.empty();
   private long discardedBytes;
   private boolean isLingering;
+  private boolean isOverfull;
 
   /**
    * @param client whose it is
@@ -87,6 +95,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     this.client = client;
     this.decoder = decoder;
     this.isSecured = !isTls;
+    this.pipelined = clients.memory().lease(Account.PIPELINED, client.holders());
     this.patience = new Patience(clients.limits(), System.nanoTime());
   }
 
@@ -98,10 +107,13 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private final long begun = System.nanoTime();
     private boolean isCounted;
     private boolean isReplied;
+
+    /** Whether the connection is closed instead of the reply, for want of memory. */
+    private boolean isCut;
+
     private @Nullable Reply refusal;
     private @Nullable ChannelPromise done;
     private LongSupplier sent = () -> 0;
-    private int room;
 
     Exchange(Request request, HttpRequest head) {
       this.request = request;
@@ -179,11 +191,41 @@ final class Connection extends ChannelInboundHandlerAdapter {
     boolean belongsToCurrent =
         current != null && message instanceof HttpContent && !current.request.body().isEnded();
     if (current != null && !belongsToCurrent) {
-      early.add(message);
+      keepEarly(context, message);
     } else {
       take(context, message);
     }
     updateReading(context);
+  }
+
+  /**
+   * Keeps what came before its turn. The rest of one read may be thousands of pipelined requests,
+   * each far larger as an object than as a text: a client that sends more than memory is there for
+   * is closed.
+   */
+  private void keepEarly(ChannelHandlerContext context, Object message) {
+    if (message instanceof HttpRequest) {
+      if (isOverfull || !pipelined.tryTake(PIPELINED_BYTES)) {
+        if (!isOverfull) {
+          clients.count(Refusal.MEMORY);
+          context.close();
+        }
+        isOverfull = true;
+      }
+    }
+    if (isOverfull) {
+      ReferenceCountUtil.release(message);
+    } else {
+      early.add(message);
+    }
+  }
+
+  private Object nextEarly() {
+    Object message = early.remove();
+    if (message instanceof HttpRequest) {
+      pipelined.give(PIPELINED_BYTES);
+    }
+    return message;
   }
 
   private void take(ChannelHandlerContext context, Object message) {
@@ -205,8 +247,11 @@ final class Connection extends ChannelInboundHandlerAdapter {
         new RequestBody(
             length,
             HttpUtil.is100ContinueExpected(head) ? () -> sendContinue(context) : () -> {},
-            () -> Loop.execute(context, "body of a request", () -> updateReading(context)));
-    var exchange = new Exchange(new Request(head, body, client.address(), certificate), head);
+            () -> Loop.execute(context, "body of a request", () -> updateReading(context)),
+            clients.memory().lease(Account.REQUEST_BODIES, client.holders()));
+    var exchange =
+        new Exchange(
+            new Request(head, body, client.address(), certificate, clients.memory()), head);
     current = exchange;
     requests++;
     exchange.isCounted = client.begin();
@@ -231,10 +276,17 @@ final class Connection extends ChannelInboundHandlerAdapter {
     return turnedAway != null || hasBody ? turnedAway : atHand(exchange);
   }
 
-  /** What breaks here breaks on the thread that decides too, where it is told. */
+  /**
+   * Returns what is at hand. A long reply needs memory before it is written; a short one takes it
+   * when the socket does not take the reply at once, see {@link #holdOrCut}. What breaks here
+   * breaks on the thread that decides too, where it is told.
+   */
   private @Nullable Reply atHand(Exchange exchange) {
     try {
-      return handler.atHand(exchange.request);
+      Reply reply = handler.atHand(exchange.request);
+      return reply == null || memory(reply.body()) <= MemoryBudget.SMALL_BYTES
+          ? reply
+          : bounded(exchange, reply);
     } catch (RuntimeException | Error e) {
       Guarded.report("reply at hand", e);
       return null;
@@ -244,7 +296,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Runs on a virtual thread. */
   private void decide(ChannelHandlerContext context, Exchange exchange) {
     try {
-      Reply reply = bounded(exchange, handler.handle(exchange.request));
+      Reply decided = handler.handle(exchange.request);
+      exchange.request.decided();
+      Reply reply = bounded(exchange, decided);
       Loop.execute(context, "reply", () -> reply(context, exchange, reply));
     } catch (RuntimeException | Error e) {
       Guarded.report("request", e);
@@ -253,18 +307,43 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** What has changed something is told whatever it takes. */
+  /**
+   * Takes memory for what of a reply waits in it. A change that is made cannot be refused any more:
+   * it has reserved memory before, and if the reply is longer than that, and there is none, the
+   * connection is cut instead.
+   */
   private Reply bounded(Exchange exchange, Reply reply) {
-    if (!exchange.request.method().equals("GET")
-        || !(reply.body() instanceof ReplyBody.Bytes(byte[] bytes))) {
+    Lease lease = exchange.request.replyLease(account(reply.body()));
+    if (lease.tryResize(memory(reply.body()))) {
       return reply;
     }
-    if (clients.takeRoom(bytes.length)) {
-      exchange.room = bytes.length;
-      return reply;
+    ReplyWriter.release(reply);
+    lease.tryResize(0);
+    clients.count(Refusal.MEMORY);
+    if (exchange.request.isGetOrHead() || reply.status() >= 300) {
+      return handler.refused(Refusal.MEMORY);
     }
-    clients.count(Refusal.LONG_REPLIES);
-    return handler.refused(Refusal.LONG_REPLIES);
+    exchange.isCut = true;
+    return reply.body(ReplyBody.NONE);
+  }
+
+  private static Account account(ReplyBody body) {
+    return body instanceof ReplyBody.Direct || body instanceof ReplyBody.Following
+        ? Account.PASS_THROUGH
+        : Account.RESPONSES;
+  }
+
+  /** Returns how many bytes wait in memory until they are sent. */
+  private static long memory(ReplyBody body) {
+    return switch (body) {
+      case ReplyBody.Bytes(byte[] bytes) -> bytes.length;
+      case ReplyBody.Direct direct -> Relay.BUFFER_BYTES;
+      case ReplyBody.None none -> 0;
+      case ReplyBody.FilePart part -> 0; // the kernel reads it, or FilePieces takes its own
+      case ReplyBody.FileParts parts -> 0;
+      case ReplyBody.Following following -> 0;
+      case ReplyBody.Pieces pieces -> 0; // takes its own
+    };
   }
 
   private void reply(ChannelHandlerContext context, Exchange exchange, Reply decided) {
@@ -307,13 +386,33 @@ final class Connection extends ChannelInboundHandlerAdapter {
                 context.close();
               }
             }));
-    if (!context.channel().isActive()) {
+    if (!context.channel().isActive() || exchange.isCut) {
       ReplyWriter.release(reply);
       done.setFailure(left());
       return;
     }
     var framing = new Framing(exchange.request.isHead(), isKeptAlive, exchange.knowsChunks);
-    writer.write(context, reply, framing, done, sent -> exchange.sent = sent);
+    writer.write(
+        context,
+        reply,
+        framing,
+        () -> exchange.request.replyLease(Account.PASS_THROUGH),
+        done,
+        sent -> exchange.sent = sent);
+    if (!done.isDone()) {
+      holdOrCut(context, exchange, reply);
+    }
+  }
+
+  /** Takes memory for a reply that waits for its reader, if it has none yet. */
+  private void holdOrCut(ChannelHandlerContext context, Exchange exchange, Reply reply) {
+    if (reply.body() instanceof ReplyBody.Bytes(byte[] bytes)
+        && !exchange.request.isHead()
+        && !exchange.request.replyLease(Account.RESPONSES).tryResize(bytes.length)) {
+      clients.count(Refusal.MEMORY);
+      exchange.isCut = true;
+      context.close();
+    }
   }
 
   private static Sent sent(Exchange exchange, Reply reply, @Nullable Throwable failure) {
@@ -322,7 +421,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
       return new Sent(isHead ? 0 : length(exchange, reply), Sent.Ending.COMPLETE);
     }
     boolean isOurs =
-        failure instanceof ReplyCutException || ReplyWriter.isCutByFile(reply, failure);
+        exchange.isCut
+            || failure instanceof ReplyCutException
+            || ReplyWriter.isCutByFile(reply, failure);
     return new Sent(
         exchange.sent.getAsLong(), isOurs ? Sent.Ending.CUT_BY_SERVER : Sent.Ending.CUT_BY_CLIENT);
   }
@@ -332,7 +433,6 @@ final class Connection extends ChannelInboundHandlerAdapter {
     if (exchange.isCounted) {
       client.end();
     }
-    clients.giveRoom(exchange.room);
     exchange.request.end();
   }
 
@@ -385,13 +485,13 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
     current = null;
     while (current == null && !early.isEmpty()) {
-      take(context, early.remove());
+      take(context, nextEarly());
     }
     while (current != null
         && !early.isEmpty()
         && early.peek() instanceof HttpContent
         && !current.request.body().isEnded()) {
-      take(context, early.remove());
+      take(context, nextEarly());
     }
     updateReading(context);
   }
@@ -445,7 +545,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   /** Writes a reply to what is no request, and closes. */
   private void writeLast(ChannelHandlerContext context, Reply reply) {
     ChannelPromise done = context.newPromise().addListener(written -> context.close());
-    writer.write(context, reply, Framing.LAST, done, sent -> {});
+    writer.write(context, reply, Framing.LAST, done);
   }
 
   private static OptionalLong length(HttpRequest head) {
@@ -485,6 +585,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
     early.forEach(ReferenceCountUtil::release);
     early.clear();
+    pipelined.close();
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.MemoryBudget.Lease;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
@@ -9,13 +10,13 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
 import java.util.ArrayDeque;
-import java.util.function.IntSupplier;
 
 /**
  * Reads files for TLS, which has to see what it sends: stands before it, and makes pieces of the
  * parts of files that {@code sendfile} would send in clear. A piece is read when the one before is
  * with the kernel, so a slow client holds no more than one; what is written after a file waits for
- * its end.
+ * its end. A piece has at least 16 KiB, which each connection may have in direct memory; more only
+ * if the memory budget has it.
  *
  * <p>Runs on the connection's event loop, the reading too: a piece comes from the page cache as a
  * rule, and a {@code sendfile} that misses it waits for the disk on the loop as well. After a burst
@@ -25,15 +26,18 @@ import java.util.function.IntSupplier;
 final class FilePieces extends ChannelDuplexHandler {
   private static final int BURST_BYTES = 512 << 10;
 
-  private final IntSupplier pieceBytes;
+  private static final int MIN_PIECE_BYTES = 16 << 10;
+  private static final int MAX_PIECE_BYTES = 128 << 10;
+
+  private final Lease lease;
   private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
   private boolean isSending;
 
   /**
-   * @param pieceBytes how long a piece may be now
+   * @param lease for what a piece has beyond {@link #MIN_PIECE_BYTES}
    */
-  FilePieces(IntSupplier pieceBytes) {
-    this.pieceBytes = pieceBytes;
+  FilePieces(Lease lease) {
+    this.lease = lease;
   }
 
   /** A message that is not written yet, or not to its end. */
@@ -103,23 +107,30 @@ final class FilePieces extends ChannelDuplexHandler {
       context.write(first.message, first.promise);
       return 0;
     }
-    ByteBuf piece = read(context, section, first.sent);
-    int count = piece.readableBytes();
+    int count = pieceBytes(section.count() - first.sent);
+    ByteBuf piece = read(context, section, first.sent, count);
+    ChannelPromise written =
+        first.sent + count < section.count() ? context.newPromise() : first.promise;
+    written.addListener(ended -> lease.give(count - MIN_PIECE_BYTES));
     first.sent += count;
     section.addRead(count);
-    if (first.sent < section.count()) {
-      context.write(piece);
-    } else {
+    if (first.sent == section.count()) {
       waiting.remove();
       section.release();
-      context.write(piece, first.promise);
     }
+    context.write(piece, written);
     return count;
   }
 
-  private ByteBuf read(ChannelHandlerContext context, FileSection section, long from)
-      throws IOException {
-    int count = (int) Math.min(pieceBytes.getAsInt(), section.count() - from);
+  /** Returns how long the next piece is, and takes memory for it. */
+  private int pieceBytes(long left) {
+    int wanted = (int) Math.min(MAX_PIECE_BYTES, left);
+    boolean isShort = wanted <= MIN_PIECE_BYTES || !lease.tryTake(wanted - MIN_PIECE_BYTES);
+    return isShort ? Math.min(MIN_PIECE_BYTES, wanted) : wanted;
+  }
+
+  private static ByteBuf read(
+      ChannelHandlerContext context, FileSection section, long from, int count) throws IOException {
     ByteBuf piece = context.alloc().directBuffer(count);
     try {
       while (piece.readableBytes() < count) {
@@ -138,6 +149,7 @@ final class FilePieces extends ChannelDuplexHandler {
   @Override
   public void channelInactive(ChannelHandlerContext context) {
     drop(new ClosedChannelException());
+    lease.close();
     context.fireChannelInactive();
   }
 

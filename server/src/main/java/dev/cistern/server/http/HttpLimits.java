@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.MemoryBudget;
 import java.time.Duration;
 
 /**
@@ -11,6 +12,7 @@ import java.time.Duration;
  * @param handshake how long a handshake of TLS may take
  * @param head how long the whole head of a request may take
  * @param idle how long a connection may do nothing, and a body that comes or goes may stand still
+ * @param memory how many bytes may wait in memory, for all clients together
  */
 public record HttpLimits(
     int connections,
@@ -18,7 +20,8 @@ public record HttpLimits(
     int requestsPerClient,
     Duration handshake,
     Duration head,
-    Duration idle) {
+    Duration idle,
+    long memory) {
   /** Generous: whole clusters come from one address. */
   public static final HttpLimits USUAL =
       new HttpLimits(
@@ -27,5 +30,6 @@ public record HttpLimits(
           1_000,
           Duration.ofSeconds(10),
           Duration.ofSeconds(10),
-          Duration.ofMinutes(2));
+          Duration.ofMinutes(2),
+          MemoryBudget.defaultBytes());
 }

@@ -1,6 +1,7 @@
 package dev.cistern.server.http;
 
 import dev.cistern.base.Guarded;
+import dev.cistern.base.MemoryBudget.Account;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -13,10 +14,6 @@ import org.jspecify.annotations.Nullable;
 /** What a new connection goes through: TLS or nothing, HTTP, one request at a time. */
 @SuppressWarnings("FutureReturnValueIgnored") // a channel that is closed needs no more
 final class Pipeline extends ChannelInitializer<Channel> {
-  private static final int SHORTEST_PIECE = 16 << 10;
-  private static final int LONGEST_PIECE = 128 << 10;
-  private static final int ALL_PIECES = 64 << 20;
-
   /** A channel takes more when all that it was given is with the kernel. */
   private static final WriteBufferWaterMark ONE_AT_A_TIME = new WriteBufferWaterMark(1, 1);
 
@@ -57,7 +54,9 @@ final class Pipeline extends ChannelInitializer<Channel> {
     ChannelPipeline pipeline = channel.pipeline();
     if (tls != null) {
       channel.config().setOption(ChannelOption.WRITE_BUFFER_WATER_MARK, ONE_AT_A_TIME);
-      pipeline.addLast(new OnlyTls(tls), new FilePieces(this::pieceBytes));
+      pipeline.addLast(
+          new OnlyTls(tls),
+          new FilePieces(clients.memory().lease(Account.TLS_PIECES, client.holders())));
     }
     var decoder = new StrictRequestDecoder();
     pipeline.addLast(
@@ -73,12 +72,6 @@ final class Pipeline extends ChannelInitializer<Channel> {
     } else {
       channel.close();
     }
-  }
-
-  /** The more connections, the shorter the pieces: all together they are bounded. */
-  private int pieceBytes() {
-    return Math.clamp(
-        ALL_PIECES / Math.max(1, clients.connections()), SHORTEST_PIECE, LONGEST_PIECE);
   }
 
   private static String address(Channel channel) {

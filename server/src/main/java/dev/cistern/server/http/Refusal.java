@@ -14,11 +14,11 @@ public enum Refusal {
       429,
       "this address has as many requests under way as it may",
       "wait for some of them"),
-  LONG_REPLIES(
-      "long-replies",
+  MEMORY(
+      "memory",
       429,
-      "there are as many long replies in memory as may be, for clients that are slow to take them",
-      "try again in a moment"),
+      "request rejected: too much memory waits for slow clients",
+      "try again in a moment, or have the administrator raise limits.memory"),
   PLAIN_HTTP(
       "plain-http",
       400,

@@ -23,7 +23,9 @@ import org.slf4j.LoggerFactory;
 @SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
 final class Relay {
   private static final Logger LOG = LoggerFactory.getLogger(Relay.class);
-  private static final int BUFFER_BYTES = 128 << 10;
+
+  /** How long a buffer is for what is passed through. */
+  static final int BUFFER_BYTES = 128 << 10;
 
   private final ChannelHandlerContext context;
   private final Source source;

@@ -1,5 +1,6 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.mirror.DirectBlob;
 import dev.cistern.storage.Blob;
 import io.netty.buffer.ByteBuf;
@@ -26,6 +27,7 @@ import java.util.Locale;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -57,10 +59,24 @@ final class ReplyWriter {
 
   private record Date(long second, String text) {}
 
+  /** Writes a short reply in memory that no request of ours has led to. */
+  void write(ChannelHandlerContext context, Reply reply, Framing framing, ChannelPromise done) {
+    write(
+        context,
+        reply,
+        framing,
+        () -> {
+          throw new IllegalStateException("nothing passes through");
+        },
+        done,
+        sent -> {});
+  }
+
   /**
    * Writes a reply.
    *
    * @param framing of a client that knows no chunks: not kept alive if the length is unknown
+   * @param passThrough gives the lease for the rest of a blob for which the store has no room
    * @param done is fulfilled when the last byte is with the kernel; the caller lets it fail when
    *     the client leaves before
    * @param counting is given what says how many bytes of a body with a file or a download were sent
@@ -70,6 +86,7 @@ final class ReplyWriter {
       ChannelHandlerContext context,
       Reply reply,
       Framing framing,
+      Supplier<Lease> passThrough,
       ChannelPromise done,
       Consumer<LongSupplier> counting) {
     switch (reply.body()) {
@@ -96,7 +113,14 @@ final class ReplyWriter {
         long length = following.end() < 0 ? -1 : following.end() - following.from();
         context.writeAndFlush(head(reply, framing, length));
         var tail =
-            new Tail(context, following.fill(), following.from(), following.end(), threads, done);
+            new Tail(
+                context,
+                following.fill(),
+                following.from(),
+                following.end(),
+                passThrough,
+                threads,
+                done);
         counting.accept(tail::sent);
         tail.begin();
       }

@@ -1,7 +1,12 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Account;
+import dev.cistern.base.MemoryBudget.Lease;
+import dev.cistern.oci.ErrorCode;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.util.AsciiString;
+import java.io.IOException;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -20,6 +25,8 @@ public final class Request {
   private final RequestBody body;
   private final String client;
   private final Optional<X509Certificate> certificate;
+  private final MemoryBudget memory;
+  private List<Lease> untilDecided = List.of();
   private final int pathEnd;
   private @Nullable Query query;
   private @Nullable String repository;
@@ -27,11 +34,18 @@ public final class Request {
   private @Nullable String principal;
   private @Nullable String impersonatedUser;
   private List<String> impersonatedGroups = List.of();
+  private @Nullable String user;
+  private @Nullable Lease replyLease;
   private @Nullable Runnable ending;
   private @Nullable String deed;
 
   Request(
-      HttpRequest head, RequestBody body, String client, Optional<X509Certificate> certificate) {
+      HttpRequest head,
+      RequestBody body,
+      String client,
+      Optional<X509Certificate> certificate,
+      MemoryBudget memory) {
+    this.memory = memory;
     this.head = head;
     this.body = body;
     this.client = client;
@@ -151,6 +165,87 @@ public final class Request {
     return body;
   }
 
+  /**
+   * Reads the whole body; its memory is given back when the request is decided.
+   *
+   * @param most how long it may be, in bytes
+   * @throws dev.cistern.oci.OciException with {@code tooLarge} and status 413, if it is longer
+   * @throws MemoryBudget.RefusedException if there is no memory for it
+   */
+  public byte[] content(int most, ErrorCode tooLarge) throws IOException {
+    return body.readAll(most, tooLarge, untilDecided(Account.REQUEST_BODIES));
+  }
+
+  /**
+   * Takes memory for what is parsed from a JSON text, until the request is decided; may block.
+   *
+   * @throws MemoryBudget.RefusedException if there is none
+   */
+  public void parses(byte[] text) {
+    untilDecided(Account.PARSED_TREES)
+        .take(MemoryBudget.treeBytes(text.length), MemoryBudget.PATIENCE);
+  }
+
+  /**
+   * Takes memory for stored objects that are read whole and changed, until the request is decided;
+   * may block.
+   *
+   * @param bytes what they take in memory, before and after
+   * @throws MemoryBudget.RefusedException if there is none
+   */
+  public void changes(long bytes) {
+    untilDecided(Account.QUEUED_CHANGES).take(bytes, MemoryBudget.PATIENCE);
+  }
+
+  private Lease untilDecided(Account account) {
+    Lease lease = lease(account);
+    if (untilDecided.isEmpty()) {
+      untilDecided = new ArrayList<>(2);
+    }
+    untilDecided.add(lease);
+    return lease;
+  }
+
+  /** Returns a lease of no bytes yet, held by the client and, if known, by the user. */
+  public Lease lease(Account account) {
+    return memory.lease(account, holders());
+  }
+
+  /** Counts a refusal that is told in another way than by {@link MemoryBudget.RefusedException}. */
+  public void countRefusal() {
+    memory.countRefusal();
+  }
+
+  private List<String> holders() {
+    String address = "address " + client;
+    return user == null ? List.of(address) : List.of(address, "user " + user);
+  }
+
+  /** Gives back the memory that was only needed to decide. */
+  void decided() {
+    untilDecided.forEach(Lease::close);
+  }
+
+  /**
+   * Takes memory for the response to a change, before the change is made.
+   *
+   * @param bytes about as long as the response will be
+   * @throws MemoryBudget.RefusedException if there is none
+   */
+  public void reserveReply(long bytes) {
+    replyLease(Account.RESPONSES).take(bytes);
+  }
+
+  /** Returns the lease for the response; the account counts when it is made. */
+  Lease replyLease(Account account) {
+    Lease lease = replyLease;
+    if (lease == null) {
+      lease = lease(account);
+      replyLease = lease;
+    }
+    return lease;
+  }
+
   /** Returns the client's address. */
   public String client() {
     return client;
@@ -180,7 +275,11 @@ public final class Request {
   }
 
   void end() {
-    body.end();
+    body.discard();
+    decided();
+    if (replyLease != null) {
+      replyLease.close();
+    }
     if (ending != null) {
       ending.run();
     }
@@ -205,6 +304,11 @@ public final class Request {
   /** Returns the groups that were asked for with that user. */
   public List<String> impersonatedGroups() {
     return impersonatedGroups;
+  }
+
+  /** Has memory that it takes from now on be held by a user too, not by the address alone. */
+  public void heldBy(String name) {
+    this.user = name;
   }
 
   /** Tells the audit what it changed, in words. */

@@ -1,7 +1,8 @@
 package dev.cistern.server.http;
 
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.oci.ErrorCode;
-import dev.cistern.oci.LargeTexts;
 import dev.cistern.oci.OciException;
 import io.netty.buffer.ByteBuf;
 import java.io.ByteArrayOutputStream;
@@ -10,24 +11,18 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.OptionalLong;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The content of a request, handed from the event loop, which adds what has come, to the virtual
- * thread that reads it. At most {@link #FULL_BYTES} wait here, fewer when there are many such
- * requests; then the loop stops reading the connection until half of it is taken.
+ * thread that reads it. Until the first byte is asked for, no more waits here than came with the
+ * head; after that at most {@link #FULL_BYTES}, and one read of the socket when there is no memory
+ * for more. Then the loop stops reading the connection until half of it is taken.
  */
 public final class RequestBody {
   private static final int FULL_BYTES = 2 << 20;
-
-  /** Once so many bytes wait in all bodies together, fewer wait in each. */
-  private static final long MOST_WAITING_BYTES = 96L << 20;
-
-  private static final int LEAST_FULL_BYTES = 64 << 10;
-  private static final AtomicLong ALL_WAITING = new AtomicLong();
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -35,24 +30,30 @@ public final class RequestBody {
   private final OptionalLong length;
   private final Runnable wanted;
   private final Runnable drained;
+  private final Lease lease;
   private int waitingBytes;
   private boolean ended;
   private boolean discarded;
   private boolean asked;
   private boolean full;
+
+  /** Whether there was no memory for the part that came last. */
+  private boolean tight;
+
   private @Nullable IOException failure;
   private @Nullable ByteBuf taken;
-  private LargeTexts.@Nullable Place place;
 
   /**
    * @param length what Content-Length said
    * @param wanted is run when the first byte is asked for
    * @param drained is run when there is room again after {@link #isFull}
+   * @param lease for what waits here
    */
-  RequestBody(OptionalLong length, Runnable wanted, Runnable drained) {
+  RequestBody(OptionalLong length, Runnable wanted, Runnable drained, Lease lease) {
     this.length = length;
     this.wanted = wanted;
     this.drained = drained;
+    this.lease = lease;
   }
 
   /** Returns the length in bytes if the client said it. */
@@ -72,6 +73,7 @@ public final class RequestBody {
       if (!asked) {
         asked = true;
         wanted.run();
+        refill();
       }
       while (waiting.isEmpty() && !ended && failure == null) {
         changed.await();
@@ -83,11 +85,9 @@ public final class RequestBody {
         return null;
       }
       ByteBuf next = waiting.remove();
-      count(-next.readableBytes());
-      if (full && waitingBytes <= fullBytes() / 2) {
-        full = false;
-        drained.run();
-      }
+      waitingBytes -= next.readableBytes();
+      lease.give(next.readableBytes());
+      refill();
       taken = next;
       return next.nioBuffer();
     } catch (InterruptedException e) {
@@ -99,24 +99,26 @@ public final class RequestBody {
   }
 
   /**
-   * Reads all of it; a long one has a place until the request is over.
+   * Reads all of it.
    *
-   * @throws OciException with {@code tooLarge} and status 413, if it is longer than {@code most};
-   *     with TOOMANYREQUESTS, if it is long and others are so too
+   * @param whole takes memory for it, at once if the client said how long it is; blocks for it
+   * @throws OciException with {@code tooLarge} and status 413, if it is longer than {@code most}
+   * @throws MemoryBudget.RefusedException if there is no memory for it in time
    */
-  public byte[] readAll(int most, ErrorCode tooLarge) throws IOException {
+  byte[] readAll(int most, ErrorCode tooLarge, Lease whole) throws IOException {
     if (length.orElse(0) > most) {
       throw tooLarge(most, tooLarge);
     }
-    int expected = (int) Math.min(length.orElse(8192), LargeTexts.SMALL_BYTES);
-    var all = new ByteArrayOutputStream(expected);
-    var own = new LargeTexts.Place();
-    place = own;
+    int taken = (int) length.orElse(0);
+    whole.take(taken, MemoryBudget.PATIENCE);
+    var all = new ByteArrayOutputStream((int) length.orElse(8192));
     for (ByteBuffer part = next(); part != null; part = next()) {
       if (all.size() + part.remaining() > most) {
         throw tooLarge(most, tooLarge);
       }
-      own.grow(all.size() + part.remaining());
+      int missing = Math.max(0, all.size() + part.remaining() - taken);
+      whole.take(missing, MemoryBudget.PATIENCE);
+      taken += missing;
       byte[] bytes = new byte[part.remaining()];
       part.get(bytes);
       all.writeBytes(bytes);
@@ -137,8 +139,9 @@ public final class RequestBody {
         content.release();
       } else {
         waiting.add(content);
-        count(content.readableBytes());
-        full = waitingBytes >= fullBytes();
+        waitingBytes += content.readableBytes();
+        tight = !lease.force(content.readableBytes());
+        full = !ended && (!asked || tight || waitingBytes >= FULL_BYTES);
       }
       changed.signalAll();
     } finally {
@@ -165,17 +168,11 @@ public final class RequestBody {
       releaseTaken();
       waiting.forEach(ByteBuf::release);
       waiting.clear();
-      count(-waitingBytes);
+      lease.give(waitingBytes);
+      waitingBytes = 0;
       full = false;
     } finally {
       lock.unlock();
-    }
-  }
-
-  /** The request is over. */
-  void end() {
-    if (place != null) {
-      place.close();
     }
   }
 
@@ -197,13 +194,12 @@ public final class RequestBody {
     }
   }
 
-  private void count(int bytes) {
-    waitingBytes += bytes;
-    ALL_WAITING.addAndGet(bytes);
-  }
-
-  private static int fullBytes() {
-    return ALL_WAITING.get() < MOST_WAITING_BYTES ? FULL_BYTES : LEAST_FULL_BYTES;
+  /** Has more read if there is room for it. */
+  private void refill() {
+    if (full && waitingBytes <= (tight ? 0 : FULL_BYTES / 2)) {
+      full = false;
+      drained.run();
+    }
   }
 
   private void releaseTaken() {

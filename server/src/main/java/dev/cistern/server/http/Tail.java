@@ -1,6 +1,8 @@
 package dev.cistern.server.http;
 
 import dev.cistern.base.Guarded;
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.mirror.Fill;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
@@ -8,6 +10,7 @@ import io.netty.handler.codec.http.LastHttpContent;
 import java.io.IOException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +28,7 @@ final class Tail {
   private final ChannelHandlerContext context;
   private final Fill fill;
   private final long end;
+  private final Supplier<Lease> passThrough;
   private final Executor threads;
   private final ChannelPromise done;
   private final AtomicBoolean isScheduled = new AtomicBoolean();
@@ -37,6 +41,7 @@ final class Tail {
 
   /**
    * @param end where it ends, exclusive; -1 for the end of the blob
+   * @param passThrough gives the lease for the rest if the store has no room for it
    * @param threads for what has to wait
    * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
    */
@@ -45,9 +50,11 @@ final class Tail {
       Fill fill,
       long from,
       long end,
+      Supplier<Lease> passThrough,
       Executor threads,
       ChannelPromise done) {
     this.context = context;
+    this.passThrough = passThrough;
     this.threads = threads;
     this.fill = fill;
     this.from = from;
@@ -119,10 +126,11 @@ final class Tail {
     isWriting = true;
     threads.execute(() -> {
       try {
+        passThrough.get().take(Relay.BUFFER_BYTES, MemoryBudget.PATIENCE);
         Relay relay = Relay.of(context, fill.rest(sent), done);
         rest = relay;
         relay.begin(threads);
-      } catch (IOException e) {
+      } catch (IOException | MemoryBudget.RefusedException e) {
         LOG.atWarn()
             .addKeyValue("digest", fill.digest())
             .addKeyValue("reason", e.getMessage())

@@ -23,8 +23,7 @@ final class Turned extends ChannelInboundHandlerAdapter {
         context,
         handler.refused(why),
         Framing.LAST,
-        context.newPromise().addListener(written -> context.close()),
-        sent -> {});
+        context.newPromise().addListener(written -> context.close()));
   }
 
   @Override

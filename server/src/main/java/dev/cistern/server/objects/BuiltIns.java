@@ -1,6 +1,7 @@
 package dev.cistern.server.objects;
 
 import dev.cistern.auth.access.Role;
+import dev.cistern.storage.ObjectName;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
@@ -33,22 +34,21 @@ final class BuiltIns {
     this.hasNamespace = hasNamespace;
   }
 
-  /** Returns those of a kind. */
-  List<ObjectNode> list(ResourceType type, Optional<String> namespace) {
+  /** Returns the names of those of a kind. */
+  Stream<ObjectName> names(ResourceType type, Optional<String> namespace) {
     if (type.equals(Kinds.NAMESPACE)) {
-      return namespaces.get().stream().map(this::namespace).toList();
+      return namespaces.get().stream().map(name -> type.name("", name));
     }
     if (type.equals(Kinds.SERVICE_ACCOUNT)) {
       Stream<String> in =
           namespace.isPresent()
-              ? namespaces.get().stream().filter(namespace.get()::equals)
+              ? namespace.stream().filter(hasNamespace)
               : namespaces.get().stream();
-      return in.flatMap(name -> ACCOUNTS.stream().map(account -> account(name, account))).toList();
+      return in.flatMap(name -> ACCOUNTS.stream().map(account -> type.name(name, account)));
     }
-    if (type.equals(Kinds.CLUSTER_ROLE)) {
-      return Role.builtInNames().stream().map(this::role).toList();
-    }
-    return List.of();
+    return type.equals(Kinds.CLUSTER_ROLE)
+        ? Role.builtInNames().stream().map(name -> type.name("", name))
+        : Stream.empty();
   }
 
   /** Returns one of them. */

@@ -120,6 +120,14 @@ public final class ClusterObjects {
         : stored.get(name).map(found -> Long.toString(found.revision())).orElse("");
   }
 
+  /** Returns how long the JSON of an object is, in characters; 0 if there is none. */
+  public int length(ObjectName name) {
+    OfFile ofFile = ofFiles.get(name);
+    return ofFile != null
+        ? ofFile.object.json().length()
+        : stored.get(name).map(found -> found.json().length()).orElse(0);
+  }
+
   /**
    * Returns an object as it is now.
    *
@@ -130,46 +138,105 @@ public final class ClusterObjects {
   }
 
   /**
-   * Some objects of a kind.
-   *
-   * @param next where the next page begins; empty at the end
-   */
-  public record Page(List<ObjectNode> objects, Optional<ObjectName> next) {}
-
-  /**
-   * Returns objects of a kind in the order of namespaces and names; those that are built in and
-   * those of files come first.
+   * Begins a walk over the objects of a kind in the order of namespaces and names; those that are
+   * built in and those of files come first.
    *
    * @param namespace in which they are; all if empty
-   * @param after the last one of the page before
-   * @param most of the stored ones
+   * @param after the stored object that a walk before ended with
    */
-  public Page page(
-      ResourceType type, Optional<String> namespace, Optional<ObjectName> after, int most) {
-    var objects = new ArrayList<ObjectNode>();
-    Map<ObjectName, OfFile> files = ofFiles;
-    if (after.isEmpty()) {
-      for (ObjectNode builtIn : builtIns.list(type, namespace)) {
-        ObjectName name = name(type, builtIn);
-        if (!files.containsKey(name) && stored.get(name).isEmpty()) {
-          objects.add(builtIn);
+  public Cursor cursor(ResourceType type, Optional<String> namespace, Optional<ObjectName> after) {
+    return new Cursor(type, namespace, after);
+  }
+
+  /** A place in the order of objects: one name. Used by one thread. */
+  public final class Cursor {
+    private static final int MAX_PAGE_BYTES = 64 << 10;
+
+    private final ResourceType type;
+    private final Optional<String> namespace;
+    private Optional<ObjectName> last;
+    private boolean isStored;
+
+    private Cursor(ResourceType type, Optional<String> namespace, Optional<ObjectName> after) {
+      this.type = type;
+      this.namespace = namespace;
+      this.last = after;
+      this.isStored = after.isPresent();
+    }
+
+    /**
+     * Returns some objects behind those that were {@linkplain #pass passed}, 64 KiB of JSON or one
+     * object more; none at the end.
+     */
+    public List<StoredObject> peek(int most) {
+      if (!isStored) {
+        List<StoredObject> first = first(most);
+        if (!first.isEmpty()) {
+          return first;
         }
+        isStored = true;
+        last = Optional.empty();
       }
-      files.forEach((name, file) -> {
+      Objects.Page page;
+      do {
+        page = stored.page(type.kind(), namespace, last, most, MAX_PAGE_BYTES);
+        List<StoredObject> shown =
+            page.objects().stream().filter(one -> !ofFiles.containsKey(one.name())).toList();
+        if (!shown.isEmpty()) {
+          return shown;
+        }
+        last = page.isMore() ? Optional.of(page.objects().getLast().name()) : last;
+      } while (page.isMore());
+      return List.of();
+    }
+
+    /** Goes behind an object that it has returned. */
+    public void pass(ObjectName name) {
+      last = Optional.of(name);
+    }
+
+    /** Returns whether it is among the stored objects, behind those of files. */
+    public boolean isStored() {
+      return isStored;
+    }
+
+    /** Returns the object that was passed last. */
+    public Optional<ObjectName> last() {
+      return last;
+    }
+
+    /** Returns those that are not stored. */
+    private List<StoredObject> first(int most) {
+      var names = new TreeSet<ObjectName>(ORDER);
+      builtIns.names(type, namespace).forEach(names::add);
+      names.removeIf(name -> stored.get(name).isPresent());
+      Map<ObjectName, OfFile> files = ofFiles;
+      for (ObjectName name : files.keySet()) {
         if (name.kind().equals(type.kind())
             && namespace.map(name.namespace()::equals).orElse(true)) {
-          objects.add(parsed(type, file.object.json(), file.revision));
+          names.add(name);
         }
-      });
-    }
-    Objects.Page found = stored.page(type.kind(), namespace, after, most);
-    for (StoredObject one : found.objects()) {
-      if (!files.containsKey(one.name())) {
-        objects.add(parsed(type, one.json(), one.revision()));
       }
+      var page = new ArrayList<StoredObject>();
+      int left = MAX_PAGE_BYTES;
+      for (ObjectName name : last.isEmpty() ? names : names.tailSet(last.get(), false)) {
+        if (page.size() == most || left <= 0) {
+          break;
+        }
+        OfFile file = files.get(name);
+        Optional<StoredObject> object =
+            file != null
+                ? Optional.of(new StoredObject(name, file.revision, file.object.json()))
+                : builtIns
+                    .get(type, name.namespace(), name.name())
+                    .map(builtIn -> new StoredObject(name, 0, builtIn.toString()));
+        if (object.isPresent()) {
+          page.add(object.get());
+          left -= object.get().json().length();
+        }
+      }
+      return page;
     }
-    return new Page(
-        objects, found.isMore() ? Optional.of(found.objects().getLast().name()) : Optional.empty());
   }
 
   /**
@@ -180,16 +247,15 @@ public final class ClusterObjects {
   public Iterable<ObjectNode> each(ResourceType type, Optional<String> namespace) {
     return () ->
         new Iterator<>() {
-          private Page page = page(type, namespace, Optional.empty(), PAGE);
-          private Iterator<ObjectNode> objects = page.objects().iterator();
+          private final Cursor cursor = cursor(type, namespace, Optional.empty());
+          private Iterator<StoredObject> page = cursor.peek(PAGE).iterator();
 
           @Override
           public boolean hasNext() {
-            while (!objects.hasNext() && page.next().isPresent()) {
-              page = page(type, namespace, page.next(), PAGE);
-              objects = page.objects().iterator();
+            if (!page.hasNext()) {
+              page = cursor.peek(PAGE).iterator();
             }
-            return objects.hasNext();
+            return page.hasNext();
           }
 
           @Override
@@ -197,7 +263,9 @@ public final class ClusterObjects {
             if (!hasNext()) {
               throw new NoSuchElementException();
             }
-            return objects.next();
+            StoredObject next = page.next();
+            cursor.pass(next.name());
+            return parsed(type, next.json(), next.revision());
           }
         };
   }

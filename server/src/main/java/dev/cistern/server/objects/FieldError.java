@@ -13,7 +13,8 @@ public record FieldError(Kind kind, String field, String value, String detail) {
     REQUIRED("Required value", "FieldValueRequired", false),
     INVALID("Invalid value", "FieldValueInvalid", true),
     FORBIDDEN("Forbidden", "FieldValueForbidden", false),
-    NOT_FOUND("Not found", "FieldValueNotFound", true);
+    NOT_FOUND("Not found", "FieldValueNotFound", true),
+    TOO_LONG("Too long", "FieldValueTooLong", false);
 
     private final String text;
     private final String reason;
@@ -44,6 +45,10 @@ public record FieldError(Kind kind, String field, String value, String detail) {
 
   public static FieldError notFound(String field, String value) {
     return new FieldError(Kind.NOT_FOUND, field, value, "");
+  }
+
+  public static FieldError tooLong(String field, int mostBytes) {
+    return new FieldError(Kind.TOO_LONG, field, "", "may not be more than " + mostBytes + " bytes");
   }
 
   /** Returns what is said of it without its path. */

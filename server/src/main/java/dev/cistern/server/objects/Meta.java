@@ -1,10 +1,13 @@
 package dev.cistern.server.objects;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -19,6 +22,9 @@ public final class Meta {
   private static final int LONGEST_NAME = 1_000;
 
   private static final int SHOWN = 32;
+
+  /** How long the annotations of an object may be, names and values together. */
+  static final int MAX_ANNOTATIONS_BYTES = 256 << 10;
 
   private Meta() {}
 
@@ -41,6 +47,22 @@ public final class Meta {
       throw ApiException.badRequest("the object is nested deeper than " + DEEPEST + " levels");
     }
     requireNames(object);
+  }
+
+  /**
+   * Refuses annotations that are longer than Kubernetes allows.
+   *
+   * @throws ApiException if names and values together have more than 256 KiB
+   */
+  public static void requireAnnotations(ResourceType type, JsonNode object) {
+    long bytes = 0;
+    for (Map.Entry<String, String> one : map(object, "annotations").entrySet()) {
+      bytes += one.getKey().getBytes(UTF_8).length + one.getValue().getBytes(UTF_8).length;
+    }
+    if (bytes > MAX_ANNOTATIONS_BYTES) {
+      FieldError tooLong = FieldError.tooLong("metadata.annotations", MAX_ANNOTATIONS_BYTES);
+      throw ApiException.invalid(type, name(object), List.of(tooLong));
+    }
   }
 
   private static void requireNames(JsonNode value) {

@@ -1,7 +1,9 @@
 package dev.cistern.server.registry;
 
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
+import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.Reply;
 import dev.cistern.storage.StoreFullException;
 import java.io.EOFException;
@@ -23,6 +25,11 @@ public final class Errors {
   public static Reply reply(Exception thrown) {
     return switch (thrown) {
       case OciException e -> reply(e);
+      case MemoryBudget.RefusedException e ->
+          reply(
+              new OciException(
+                      ErrorCode.TOOMANYREQUESTS, Refusal.MEMORY.message(), Refusal.MEMORY.advice())
+                  .withRetryAfter(MemoryBudget.RETRY_AFTER));
       case StoreFullException e ->
           reply(
               new OciException(

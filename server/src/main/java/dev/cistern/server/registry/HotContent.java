@@ -125,6 +125,7 @@ final class HotContent {
 
   private static int weight(String target, Entry entry) {
     return ENTRY_BYTES
+        + 2 * target.length()
         + switch (entry.content.source()) {
           case Content.Source.Memory(byte[] bytes) -> bytes.length;
           case Content.Source.File file -> OPEN_FILE_BYTES;

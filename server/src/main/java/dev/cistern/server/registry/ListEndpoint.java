@@ -1,5 +1,7 @@
 package dev.cistern.server.registry;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.cistern.mirror.ListAnswer;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.rules.Location;
@@ -12,6 +14,7 @@ import dev.cistern.server.http.Request;
 import dev.cistern.storage.Repositories;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import tools.jackson.databind.json.JsonMapper;
@@ -26,6 +29,9 @@ final class ListEndpoint {
   private static final int USUAL_TAGS = 10_000;
   private static final int USUAL_REPOSITORIES = 1_000;
   private static final int USUAL_REFERRERS = 1_000;
+
+  /** How long the annotations of a page of referrers may be together. */
+  private static final int MAX_REFERRERS_BYTES = 1 << 20;
 
   private final Repositories repositories;
   private final Mirror mirror;
@@ -56,16 +62,28 @@ final class ListEndpoint {
         page.last().isEmpty() ? Optional.empty() : Optional.of(Digest.parse(page.last()));
     ListAnswer<Descriptor> answer = mirror.referrers(location, subject, last, page.wanted());
     List<Descriptor> found = answer.entries();
-    List<Descriptor> descriptors =
-        found.size() > page.most() ? found.subList(0, page.most()) : found;
+    List<Descriptor> descriptors = found.subList(0, fitting(found, page.most()));
     Optional<String> type = request.query().first("artifactType");
     Reply reply =
         Reply.status(200).body(MediaType.OCI_INDEX.name(), index(descriptors, type).toString());
     type.ifPresent(filter -> reply.header("OCI-Filters-Applied", "artifactType"));
-    if (found.size() > page.most() && !descriptors.isEmpty()) {
+    if (found.size() > descriptors.size() && !descriptors.isEmpty()) {
       reply.header("Link", page.link(request, descriptors.getLast().digest().toString()));
     }
     return told(reply, location, answer);
+  }
+
+  /** Returns how many of the descriptors make a page: one at least, and about 1 MiB at most. */
+  private static int fitting(List<Descriptor> found, int most) {
+    int count = 0;
+    long left = MAX_REFERRERS_BYTES;
+    while (count < Math.min(found.size(), most) && left > 0) {
+      for (Map.Entry<String, String> one : found.get(count).annotations().entrySet()) {
+        left -= one.getKey().getBytes(UTF_8).length + one.getValue().getBytes(UTF_8).length;
+      }
+      count++;
+    }
+    return count;
   }
 
   private static Reply told(Reply reply, Location location, ListAnswer<?> answer) {

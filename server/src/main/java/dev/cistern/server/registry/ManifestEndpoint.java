@@ -95,9 +95,11 @@ final class ManifestEndpoint {
     List<Tag> tags = new ArrayList<>();
     List<String> tagParameters = request.query().all("tag");
     tagParameters.forEach(tag -> tags.add(new Tag(tag)));
-    byte[] bytes = request.body().readAll(Manifest.MAX_BYTES, ErrorCode.SIZE_INVALID);
+    byte[] bytes = request.content(Manifest.MAX_BYTES, ErrorCode.SIZE_INVALID);
+    request.parses(bytes);
     Manifest manifest = Manifest.parse(bytes, request.header("Content-Type").map(MediaType::parse));
     Digest digest = digest(reference, bytes);
+    request.changes(streams.memory(repository));
     if (reference instanceof Tag tag) {
       tags.add(tag);
     }

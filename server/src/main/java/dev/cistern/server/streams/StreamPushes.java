@@ -35,6 +35,10 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class StreamPushes {
   private static final Logger LOG = LoggerFactory.getLogger(StreamPushes.class);
+
+  /** Of the length of a stream: its text before and after, and bytes of both. */
+  private static final long CHANGE_FACTOR = 6;
+
   private static final String MANAGED = "openshift.io/image.managed";
 
   private final Streams streams;
@@ -56,6 +60,13 @@ public final class StreamPushes {
       String[] parts = repository.path().split("/", -1);
       return parts.length == 2 ? Optional.of(new Name(parts[0], parts[1])) : Optional.empty();
     }
+  }
+
+  /** Returns how many bytes a push to a repository may take in memory for its stream. */
+  public long memory(RepositoryName repository) {
+    return Name.of(repository)
+        .map(name -> CHANGE_FACTOR * streams.length(name.namespace(), name.stream()))
+        .orElse(0L);
   }
 
   /** Stores what is pushed, together with what is to be done with objects. */

@@ -106,6 +106,11 @@ public final class Streams {
     return repositories;
   }
 
+  /** Returns how long the JSON of a stream is, in characters; 0 if there is none. */
+  int length(String namespace, String name) {
+    return objects.length(Kinds.IMAGE_STREAM.name(namespace, name));
+  }
+
   /** Returns a stream as it is now. */
   public Optional<ImageStream> find(String namespace, String name) {
     return objects.get(Kinds.IMAGE_STREAM, namespace, name).map(ImageStream::of);

@@ -119,7 +119,9 @@ final class WebhookSender {
   }
 
   private List<ObjectNode> page() {
-    return objects.page(Outbox.NOTICE, Optional.of(box), Optional.empty(), PAGE).objects();
+    return objects.cursor(Outbox.NOTICE, Optional.of(box), Optional.empty()).peek(PAGE).stream()
+        .map(one -> ClusterObjects.parsed(Outbox.NOTICE, one.json(), one.revision()))
+        .toList();
   }
 
   /** Tells it until it is taken or too old. */

@@ -19,10 +19,16 @@ class LimitsSectionTest {
     assertThat(
             read(
                 "{connections: 50, connectionsPerClient: 40, requestsPerClient: 30,"
-                    + " handshake: 1s, header: 2s, idle: 3s}"))
+                    + " handshake: 1s, header: 2s, idle: 3s, memory: 20MiB}"))
         .isEqualTo(
             new HttpLimits(
-                50, 40, 30, Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(3)));
+                50,
+                40,
+                30,
+                Duration.ofSeconds(1),
+                Duration.ofSeconds(2),
+                Duration.ofSeconds(3),
+                20 << 20));
   }
 
   @Test
@@ -37,6 +43,9 @@ class LimitsSectionTest {
     assertRefused("{requestsPerClient: many}", "limits.requestsPerClient: a number");
     assertRefused("{header: 0s}", "limits.header: a duration of more than 0");
     assertRefused("{idle: 5}", "limits.idle: a duration such as 500ms");
+    assertRefused("{memory: 15MiB}", "limits.memory: at least 16 MiB and at most the heap");
+    assertRefused("{memory: 100TiB}", "limits.memory: at least 16 MiB and at most the heap");
+    assertRefused("{memory: 5}", "limits.memory: a size such as 500GiB is expected");
     assertRefused("{queue: 5}", "limits.queue: unknown key");
   }
 

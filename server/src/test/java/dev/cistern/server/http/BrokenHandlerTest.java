@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.cistern.base.MemoryBudget;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -30,7 +31,9 @@ class BrokenHandlerTest {
   private final List<Throwable> reported = new CopyOnWriteArrayList<>();
   private final Breaking handler = new Breaking();
   private final Clients clients =
-      new Clients(new HttpLimits(100, 100, 1, NEVER, NEVER, NEVER)); // a second request would wait
+      new Clients( // a second request would wait
+          new HttpLimits(100, 100, 1, NEVER, NEVER, NEVER, MemoryBudget.MIN_BYTES),
+          new MemoryBudget(MemoryBudget.MIN_BYTES));
   private final Thread.@Nullable UncaughtExceptionHandler before =
       Thread.getDefaultUncaughtExceptionHandler();
   private HttpServer server;

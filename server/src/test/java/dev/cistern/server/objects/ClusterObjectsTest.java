@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.cistern.storage.ObjectEdit;
-import dev.cistern.storage.ObjectName;
 import dev.cistern.storage.Store;
 import dev.cistern.storage.StoredObject;
 import java.io.IOException;
@@ -130,13 +129,13 @@ class ClusterObjectsTest {
     assertThat(objects.each(Kinds.SECRET, Optional.of("none"))).isEmpty();
 
     var found = new ArrayList<String>();
-    Optional<ObjectName> after = Optional.empty();
-    do {
-      ClusterObjects.Page page = objects.page(Kinds.SECRET, Optional.empty(), after, 2);
-      assertThat(page.objects()).hasSizeLessThanOrEqualTo(2);
-      found.addAll(names(page.objects()));
-      after = page.next();
-    } while (after.isPresent());
+    ClusterObjects.Cursor cursor = objects.cursor(Kinds.SECRET, Optional.empty(), Optional.empty());
+    for (List<StoredObject> page = cursor.peek(2); !page.isEmpty(); page = cursor.peek(2)) {
+      assertThat(page).hasSizeLessThanOrEqualTo(2);
+      assertThat(cursor.peek(2)).isEqualTo(page);
+      page.forEach(one -> found.add(one.name().name()));
+      cursor.pass(page.getLast().name());
+    }
     assertThat(found).containsExactly("z", "a", "b", "c", "d");
   }
 

@@ -1,0 +1,357 @@
+package dev.cistern.base;
+
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The one bound, in bytes, on everything that waits in memory: for a slow reader, a slow sender, a
+ * lock or its turn. Memory is taken before it is allocated, for an {@link Account}, and given back
+ * when the socket took it or the work is done. A byte that waits on the heap and, as a copy, in
+ * direct memory counts once.
+ *
+ * <p>A holder, such as a client address or a user, has at most half. The last eighth of the budget,
+ * and of each half, is kept for leases of at most {@link #SMALL_BYTES}, so that long texts never
+ * lock out short ones.
+ *
+ * <p>One parsed tree, and one change of objects, may exceed the budget at a time, however long it
+ * is: otherwise texts that are read could wait for each other's trees. It counts for its account
+ * only.
+ *
+ * <p>Safe for all threads. One lock guards all fields and those of the leases; it is held for some
+ * additions and never while anything waits. Only {@link Lease#take(long, Duration)} blocks.
+ */
+public final class MemoryBudget {
+  /** A lease of at most so many bytes may use the part that is kept for small ones. */
+  public static final int SMALL_BYTES = 64 << 10;
+
+  /** The least that a budget may have, in bytes: the longest manifest fits into half of it. */
+  public static final long MIN_BYTES = 16L << 20;
+
+  /** How long a lease waits that may wait. */
+  public static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  /** After which time a refused client may try again. */
+  public static final Duration RETRY_AFTER = Duration.ofSeconds(1);
+
+  private static final int SHARE_FOR_SMALL = 8;
+  private static final Set<Account> ALWAYS_ONE =
+      Set.of(Account.PARSED_TREES, Account.QUEUED_CHANGES);
+
+  private final long limit;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition givenBack = lock.newCondition();
+  private final Map<Account, Long> byAccount = new EnumMap<>(Account.class);
+  private final Map<String, Long> byHolder = new HashMap<>();
+  private final LongAdder refusals = new LongAdder();
+
+  /** Of which accounts a lease exceeds the budget. */
+  private final Set<Account> exceeding = EnumSet.noneOf(Account.class);
+
+  private long taken;
+
+  /** What memory is taken for. */
+  public enum Account {
+    /** Bodies of requests: what has arrived and is not read, and what is read whole. */
+    REQUEST_BODIES("request-bodies"),
+
+    /** Requests that arrived while their connection's previous one is being answered. */
+    PIPELINED("pipelined-requests"),
+
+    /** Trees parsed from JSON, as long as {@link MemoryBudget#treeBytes} says. */
+    PARSED_TREES("parsed-trees"),
+
+    /** Bodies of responses that are in memory until the client took them. */
+    RESPONSES("responses"),
+
+    /** Pieces of lists and tables of objects. */
+    LISTS("lists"),
+
+    /** Events of watches. */
+    WATCHES("watches"),
+
+    /** Buffers between an upstream and one client. */
+    PASS_THROUGH("pass-through"),
+
+    /** Manifests, tokens and pages of lists that an upstream sends. */
+    UPSTREAM_ANSWERS("upstream-answers"),
+
+    /** Pieces of files beyond the first 16 KiB of each, which TLS has to see. */
+    TLS_PIECES("tls-pieces"),
+
+    /** Objects that are being changed, until the index has written them. */
+    QUEUED_CHANGES("queued-changes");
+
+    private final String word;
+
+    Account(String word) {
+      this.word = word;
+    }
+
+    /** Returns what metrics call it. */
+    public String word() {
+      return word;
+    }
+  }
+
+  /**
+   * How many bytes a parsed JSON text may take for each byte of the text. The limits of tokens hold
+   * it: 500,000 tokens of 4 MiB are at most 84 bytes each.
+   */
+  private static final int TREE_FACTOR = 12;
+
+  /**
+   * @param limit in bytes; {@link #MIN_BYTES} if it is less
+   */
+  public MemoryBudget(long limit) {
+    this.limit = Math.max(limit, MIN_BYTES);
+    for (Account account : Account.values()) {
+      byAccount.put(account, 0L);
+    }
+  }
+
+  /** Returns how many bytes the tree may take that is parsed from a JSON text. */
+  public static long treeBytes(long textBytes) {
+    return TREE_FACTOR * textBytes;
+  }
+
+  /** Returns a quarter of the heap, in bytes. */
+  public static long defaultBytes() {
+    return Runtime.getRuntime().maxMemory() / 4;
+  }
+
+  /** Memory was refused. The request may be sent again after {@link #RETRY_AFTER}. */
+  public static final class RefusedException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    private RefusedException() {
+      super("request rejected: too much memory waits for slow clients", null, false, false);
+    }
+  }
+
+  /**
+   * Returns a lease of no bytes yet.
+   *
+   * @param holders who holds it, each at most half of the budget; none for the server's own work
+   */
+  public Lease lease(Account account, List<String> holders) {
+    return new Lease(account, holders);
+  }
+
+  /**
+   * Takes memory at once.
+   *
+   * @throws RefusedException if there is none
+   */
+  public Lease take(Account account, List<String> holders, long bytes) {
+    Lease lease = lease(account, holders);
+    lease.take(bytes);
+    return lease;
+  }
+
+  /** Counts a refusal that a caller of {@link Lease#tryTake} makes of it. */
+  public void countRefusal() {
+    refusals.increment();
+  }
+
+  /** Returns how often memory was refused since the start. */
+  public long refusals() {
+    return refusals.sum();
+  }
+
+  /** Returns how many bytes wait. */
+  public long waiting(Account account) {
+    lock.lock();
+    try {
+      return byAccount.getOrDefault(account, 0L);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns the bound in bytes. */
+  public long limit() {
+    return limit;
+  }
+
+  /** Some of the budget, given back when it is closed. Safe for all threads. */
+  public final class Lease implements AutoCloseable {
+    private final Account account;
+    private final List<String> holders;
+    private long bytes;
+    private boolean isClosed;
+
+    /** Whether it is the one of its account that is not part of the budget. */
+    private boolean isExceeding;
+
+    private Lease(Account account, List<String> holders) {
+      this.account = account;
+      this.holders = holders;
+    }
+
+    /** Takes more if it is there; a closed lease takes nothing, and returns true. */
+    public boolean tryTake(long more) {
+      lock.lock();
+      try {
+        return tryTakeLocked(more);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /**
+     * Takes more at once.
+     *
+     * @throws RefusedException if it is not there
+     */
+    public void take(long more) {
+      if (!tryTake(more)) {
+        throw refused();
+      }
+    }
+
+    /**
+     * Takes more; blocks until it is there.
+     *
+     * @throws RefusedException if it is not there in time, or the thread is interrupted
+     */
+    public void take(long more, Duration atMost) {
+      lock.lock();
+      try {
+        long nanos = atMost.toNanos();
+        while (!tryTakeLocked(more)) {
+          if (nanos <= 0) {
+            throw refused();
+          }
+          nanos = givenBack.awaitNanos(nanos);
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw refused();
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /**
+     * Takes what is in memory already, whether it is there or not.
+     *
+     * @return whether it was there
+     */
+    public boolean force(long more) {
+      lock.lock();
+      try {
+        boolean isThere = isClosed || fits(this, more);
+        if (!isClosed) {
+          add(this, more);
+        }
+        return isThere;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Makes the lease so long: takes what is missing at once, or gives back what is too much. */
+    public boolean tryResize(long wanted) {
+      lock.lock();
+      try {
+        if (wanted > bytes) {
+          return tryTakeLocked(wanted - bytes);
+        }
+        giveLocked(bytes - wanted);
+        return true;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Gives some back. */
+    public void give(long less) {
+      if (less <= 0) {
+        return;
+      }
+      lock.lock();
+      try {
+        giveLocked(less);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Gives all of it back. */
+    @Override
+    public void close() {
+      lock.lock();
+      try {
+        giveLocked(bytes);
+        isClosed = true;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    private boolean tryTakeLocked(long more) {
+      if (isClosed) {
+        return true;
+      }
+      if (!fits(this, more)) {
+        boolean mayExceed = ALWAYS_ONE.contains(account) && bytes == 0;
+        if (!mayExceed || !exceeding.add(account)) {
+          return false;
+        }
+        isExceeding = true;
+      }
+      add(this, more);
+      return true;
+    }
+
+    private void giveLocked(long less) {
+      if (less > 0 && !isClosed) {
+        add(this, -less);
+        if (isExceeding && bytes == 0) {
+          isExceeding = false;
+          exceeding.remove(account);
+        }
+        givenBack.signalAll();
+      }
+    }
+  }
+
+  private boolean fits(Lease lease, long more) {
+    boolean isSmall = lease.bytes + more <= SMALL_BYTES;
+    long most = isSmall ? limit : limit - limit / SHARE_FOR_SMALL;
+    if (taken + more > most) {
+      return false;
+    }
+    for (String holder : lease.holders) {
+      if (byHolder.getOrDefault(holder, 0L) + more > most / 2) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void add(Lease lease, long more) {
+    lease.bytes += more;
+    byAccount.merge(lease.account, more, Long::sum);
+    if (lease.isExceeding) {
+      return;
+    }
+    taken += more;
+    for (String holder : lease.holders) {
+      byHolder.merge(holder, more, (before, added) -> before + added == 0 ? null : before + added);
+    }
+  }
+
+  private RefusedException refused() {
+    countRefusal();
+    return new RefusedException();
+  }
+}
