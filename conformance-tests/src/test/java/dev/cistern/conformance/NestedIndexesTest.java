@@ -47,7 +47,7 @@ class NestedIndexesTest {
   @BeforeAll
   static void start() {
     upstream = UpstreamRegistry.start();
-    server = new TestConfig(directory).upstream("up", upstream).start();
+    server = new TestConfig(directory).upstream("up", upstream, "insecure: true").start();
     api = new ApiClient(server);
     registry = new RegistryClient(server);
     api.makeNamespace("team");
