@@ -491,12 +491,19 @@ public final class Blobs {
     return Optional.empty();
   }
 
-  /** Returns when the blob was last verified: by a check, or when it came. */
-  static Instant lastVerified(Index index, Digest digest, BlobFact fact) {
+  /**
+   * Returns when the blob was last verified: by a check, or when it came. A time in the future is
+   * unknown, and the epoch.
+   */
+  static Instant lastVerified(Index index, Digest digest, BlobFact fact, Instant now) {
     byte[] noted = index.get(Keys.verified(digest));
-    Instant stored = fact.lastUsed();
-    Instant verified = noted == null ? stored : Instant.ofEpochMilli(bytes(noted));
+    Instant stored = known(fact.lastUsed(), now);
+    Instant verified = noted == null ? stored : known(Instant.ofEpochMilli(bytes(noted)), now);
     return verified.isAfter(stored) ? verified : stored;
+  }
+
+  private static Instant known(Instant stored, Instant now) {
+    return CheckRun.isFuture(stored, now) ? Instant.EPOCH : stored;
   }
 
   private void noteVerified(Digest digest) throws IOException {

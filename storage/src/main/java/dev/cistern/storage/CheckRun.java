@@ -100,6 +100,10 @@ final class CheckRun {
   }
 
   boolean isFuture(Instant stored) {
+    return isFuture(stored, now);
+  }
+
+  static boolean isFuture(Instant stored, Instant now) {
     return stored.isAfter(now.plus(TOLERANCE));
   }
 

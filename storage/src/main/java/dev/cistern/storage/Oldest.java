@@ -89,9 +89,9 @@ final class Oldest {
         index.walk(
             Keys.family(Keys.BLOB),
             (key, value) -> {
-              Instant verified =
-                  Blobs.lastVerified(index, Keys.digestAfter(1, key), BlobFact.decode(value));
-              into.offer(new Entry(verified.isAfter(now) ? Instant.EPOCH : verified, key), after);
+              BlobFact fact = BlobFact.decode(value);
+              Digest digest = Keys.digestAfter(1, key);
+              into.offer(new Entry(Blobs.lastVerified(index, digest, fact, now), key), after);
             }));
   }
 

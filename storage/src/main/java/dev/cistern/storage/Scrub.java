@@ -83,7 +83,10 @@ public final class Scrub {
         return now.plus(PAUSE);
       }
     }
-    boolean isDue = lastComplete().filter(last -> last.isAfter(limit)).isEmpty();
+    boolean isDue =
+        lastComplete()
+            .filter(last -> last.isAfter(limit) && !CheckRun.isFuture(last, now))
+            .isEmpty();
     if (isAnyVerified || isDue) {
       manifests(pace);
       complete();

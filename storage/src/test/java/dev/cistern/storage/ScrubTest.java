@@ -123,6 +123,22 @@ class ScrubTest {
   }
 
   @Test
+  void whatCameInTheFutureIsVerifiedOnceAndNotAgainAndAgain() throws IOException {
+    clock.advance(Duration.ofDays(365));
+    Pushes.blob(store, NAME, bytes("content"));
+    store.scrub().run(SETTINGS, () -> true);
+    clock.advance(Duration.ofDays(-300));
+
+    store.scrub().run(SETTINGS, () -> true);
+    assertThat(store.scrub().bytes()).isEqualTo(7);
+    assertThat(store.scrub().lastComplete()).hasValue(clock.instant());
+
+    clock.advance(Duration.ofHours(1));
+    store.scrub().run(SETTINGS, () -> true);
+    assertThat(store.scrub().bytes()).isEqualTo(7);
+  }
+
+  @Test
   void manifestsAreVerifiedToo() throws IOException {
     Digest image =
         Pushes.manifest(store, NAME, Pushes.image("x", Optional.empty()), Origin.PUSHED, "v1");
