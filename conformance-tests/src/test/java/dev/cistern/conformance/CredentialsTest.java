@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -15,6 +16,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CredentialsTest {
@@ -36,6 +39,8 @@ class CredentialsTest {
   /** Token services on other ports and addresses, as the configuration knows them. */
   private static final UpstreamRegistry TOKENS = UpstreamRegistry.start();
 
+  private static final UpstreamRegistry STRANGER = UpstreamRegistry.start();
+
   private static final UpstreamRegistry LISTED =
       UpstreamRegistry.start("127.0.0.2", Optional.empty());
 
@@ -46,11 +51,11 @@ class CredentialsTest {
   private static TestClient client;
   private static int repositories;
 
+  private int strangersConnections;
   private String repository;
   private String blob;
   private String v1;
   private UpstreamRegistry upstream;
-  private UpstreamRegistry stranger;
 
   @BeforeAll
   static void start(@TempDir Path directory) {
@@ -80,15 +85,17 @@ class CredentialsTest {
                 + ","
                 + auth(TOKENS.host(), "sso", "s3cret-of-the-sso"));
     String tied = "realms: [\"" + TOKENS.host() + "\"]";
+    String stranger = "trustedHosts: [\"" + STRANGER.host() + "\"]";
+    String service = "trustedHosts: [\"" + TOKENS.host() + "\"]";
     String trusted = "trustedHosts: [\"" + LISTED.host() + "\"]";
     server =
         new TestConfig(directory)
             .upstream("anonymous", ANONYMOUS, "insecure: true")
-            .upstream("known", KNOWN, "insecure: true", file)
+            .upstream("known", KNOWN, "insecure: true", file, stranger)
             .upstream("mistaken", MISTAKEN, "insecure: true", file)
             .upstream("keyed", KEYED, "insecure: true", file)
-            .upstream("tied", TIED, "insecure: true", file, tied)
-            .upstream("signedon", SIGNED_ON, "insecure: true", signedOn)
+            .upstream("tied", TIED, "insecure: true", file, tied, service)
+            .upstream("signedon", SIGNED_ON, "insecure: true", signedOn, service)
             .upstream("trusting", TRUSTING, "insecure: true", file, trusted)
             .upstream("secure", secure, "caFile: " + identity.caFile(), file)
             .upstream("unknown", unknown)
@@ -102,15 +109,17 @@ class CredentialsTest {
     client.close();
     server.close();
     List.of(
-            ANONYMOUS, KNOWN, MISTAKEN, KEYED, TIED, SIGNED_ON, TRUSTING, TOKENS, LISTED, secure,
-            unknown, careless)
+            ANONYMOUS, KNOWN, MISTAKEN, KEYED, TIED, SIGNED_ON, TRUSTING, TOKENS, LISTED, STRANGER,
+            secure, unknown, careless)
         .forEach(UpstreamRegistry::close);
     assertThat(String.join("\n", server.log())).satisfies(CredentialsTest::hasNoSecret);
   }
 
   @BeforeEach
   void meetAStranger() {
-    stranger = UpstreamRegistry.start();
+    STRANGER.heal();
+    STRANGER.forget();
+    strangersConnections = STRANGER.connections();
     TOKENS.forget();
     LISTED.forget();
     use("known", KNOWN);
@@ -118,7 +127,6 @@ class CredentialsTest {
 
   @AfterEach
   void part() {
-    stranger.close();
     upstream.heal();
   }
 
@@ -195,14 +203,14 @@ class CredentialsTest {
 
   @Test
   void twoUpstreamsWithOneTokenServiceDoNotShareTokens() {
-    demandTokenOf(stranger);
+    demandTokenOf(STRANGER);
     assertIsGiven();
     Optional<String> first = lastToken(upstream);
 
     use("anonymous", ANONYMOUS);
     String same = repository;
     KNOWN.addManifest(same, MANIFEST, "v1");
-    demandTokenOf(stranger);
+    demandTokenOf(STRANGER);
     assertIsGiven();
     Optional<String> anonymous = lastToken(ANONYMOUS);
     assertThat(client.get("/v2/known/" + same + "/manifests/v1").bytes()).isEqualTo(MANIFEST);
@@ -260,11 +268,11 @@ class CredentialsTest {
 
   @Test
   void aTokenServiceElsewhereDoesNotGetTheSecretOfTheRegistry() {
-    demandTokenOf(stranger);
+    demandTokenOf(STRANGER);
 
     assertIsGiven();
-    assertThat(stranger.requests("GET", "/token")).isNotEmpty();
-    assertNoAuthorizationArrived(stranger);
+    assertThat(STRANGER.requests("GET", "/token")).isNotEmpty();
+    assertNoAuthorizationArrived(STRANGER);
   }
 
   @Test
@@ -294,6 +302,26 @@ class CredentialsTest {
     assertThat(LISTED.connections()).isEqualTo(connections);
   }
 
+  /** Ways to send this server to another port of an upstream on a private address. */
+  static Stream<Arguments> waysToAnotherPort() {
+    String there = "http://" + STRANGER.host();
+    return Stream.of(
+        Arguments.of("realm", "/v2/", Answer.bearerChallenge(there + "/token")),
+        Arguments.of("redirect of all", "/v2/", Answer.redirect(there + "/v2/")),
+        Arguments.of("redirect of manifests", "/manifests/", Answer.redirect(there + "/x")));
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToAnotherPort")
+  void anotherPortOfAPrivateUpstreamIsRefusedWithTheEntryToAdd(
+      String way, String path, Answer answer) {
+    use("anonymous", ANONYMOUS);
+    upstream.always("GET", path, answer);
+
+    assertIsBadGateway("add " + STRANGER.host() + " to its trustedHosts");
+    assertThat(STRANGER.connections()).as(way).isEqualTo(strangersConnections);
+  }
+
   @Test
   void aTokenServiceOnAListedPrivateAddressIsAskedWithoutTheSecret() {
     use("trusting", TRUSTING);
@@ -317,30 +345,30 @@ class CredentialsTest {
       })
   void aRealmThatIsNoPlainAddressIsNotDialled(String realm) {
     upstream.demandToken(
-        stranger.tokens(),
-        realm.replace("OTHER", stranger.host()).replace("UPSTREAM", upstream.host()));
+        STRANGER.tokens(),
+        realm.replace("OTHER", STRANGER.host()).replace("UPSTREAM", upstream.host()));
 
     assertIsBadGateway("token service");
-    assertThat(stranger.connections()).isZero();
+    assertThat(STRANGER.connections()).isEqualTo(strangersConnections);
   }
 
   @Test
   void aRealmOnHttpOfAnUpstreamOnHttpsIsNotDialled() {
     use("secure", secure);
-    demandTokenOf(stranger);
+    demandTokenOf(STRANGER);
 
     assertIsBadGateway("https");
-    assertThat(stranger.connections()).isZero();
+    assertThat(STRANGER.connections()).isEqualTo(strangersConnections);
   }
 
   @Test
   void aTokenServiceThatRedirectsElsewhereDoesNotTakeTheSecretAlong() {
     demandOwnToken();
-    upstream.always("GET", "/token", Answer.redirect(stranger.url() + "/token"));
+    upstream.always("GET", "/token", Answer.redirect(STRANGER.url() + "/token"));
 
     assertThat(client.get(v1).status()).isNotEqualTo(200);
-    assertThat(stranger.requests("GET", "/token")).isNotEmpty();
-    assertNoAuthorizationArrived(stranger);
+    assertThat(STRANGER.requests("GET", "/token")).isNotEmpty();
+    assertNoAuthorizationArrived(STRANGER);
   }
 
   @Test
@@ -348,13 +376,13 @@ class CredentialsTest {
     demandBasic();
     byte[] content = Samples.bytes(1000, 2);
     String digest = upstream.addBlob(repository, content);
-    stranger.addBlob("elsewhere", content);
-    redirectAuthorised(stranger.url() + "/v2/elsewhere/blobs/" + digest);
+    STRANGER.addBlob("elsewhere", content);
+    redirectAuthorised(STRANGER.url() + "/v2/elsewhere/blobs/" + digest);
 
     assertThat(client.get(v1.replace("manifests/v1", "blobs/" + digest)).bytes())
         .isEqualTo(content);
-    assertThat(stranger.requests("GET", "/blobs/")).hasSize(1);
-    assertNoAuthorizationArrived(stranger);
+    assertThat(STRANGER.requests("GET", "/blobs/")).hasSize(1);
+    assertNoAuthorizationArrived(STRANGER);
   }
 
   @Test
@@ -390,10 +418,10 @@ class CredentialsTest {
         ":"
       })
   void aRedirectThatIsNoPlainAddressIsRefused(String location) {
-    upstream.always("GET", "/v2/", Answer.redirect(location.replace("OTHER", stranger.host())));
+    upstream.always("GET", "/v2/", Answer.redirect(location.replace("OTHER", STRANGER.host())));
 
     assertIsBadGateway("redirect");
-    assertThat(stranger.connections()).isZero();
+    assertThat(STRANGER.connections()).isEqualTo(strangersConnections);
   }
 
   @Test
@@ -418,10 +446,10 @@ class CredentialsTest {
   @Test
   void aRedirectFromHttpsToHttpIsRefused() {
     use("secure", secure);
-    upstream.always("GET", "/v2/", Answer.redirect(stranger.url() + "/"));
+    upstream.always("GET", "/v2/", Answer.redirect(STRANGER.url() + "/"));
 
     assertIsBadGateway("from https to http");
-    assertThat(stranger.connections()).isZero();
+    assertThat(STRANGER.connections()).isEqualTo(strangersConnections);
   }
 
   @Test

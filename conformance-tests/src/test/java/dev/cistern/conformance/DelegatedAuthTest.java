@@ -27,6 +27,8 @@ class DelegatedAuthTest {
       UpstreamRegistry.start("127.0.0.2", Optional.empty());
 
   /** One upstream for each way to configure one. */
+  private static final UpstreamRegistry STRANGER = UpstreamRegistry.start();
+
   private static final UpstreamRegistry BOTH = UpstreamRegistry.start();
 
   private static final UpstreamRegistry SECOND = UpstreamRegistry.start();
@@ -38,7 +40,7 @@ class DelegatedAuthTest {
   private static TestClient client;
   private static int repositories;
 
-  private UpstreamRegistry stranger;
+  private int strangersConnections;
   private String repository;
 
   @BeforeAll
@@ -58,7 +60,7 @@ class DelegatedAuthTest {
     String broken =
         TestConfig.credentials(
             directory, "broken.json", "\"" + SERVICE.host() + "\":{\"auth\":\"!s3cret\"}," + own);
-    String trusted = "trustedHosts: [\"127.0.0.2\"]";
+    String trusted = "trustedHosts: [\"" + SERVICE.host() + "\", \"" + STRANGER.host() + "\"]";
     server =
         new TestConfig(directory)
             .upstream("both", BOTH, "insecure: true", both, trusted)
@@ -74,13 +76,16 @@ class DelegatedAuthTest {
   static void noSecretIsInTheLog() {
     client.close();
     server.close();
-    List.of(SERVICE, BOTH, SECOND, WITHOUT, BROKEN, secure).forEach(UpstreamRegistry::close);
+    List.of(SERVICE, STRANGER, BOTH, SECOND, WITHOUT, BROKEN, secure)
+        .forEach(UpstreamRegistry::close);
     assertThat(String.join("\n", server.log())).satisfies(DelegatedAuthTest::hasNoSecret);
   }
 
   @BeforeEach
   void demandTokens() {
-    stranger = UpstreamRegistry.start();
+    STRANGER.heal();
+    STRANGER.forget();
+    strangersConnections = STRANGER.connections();
     repository = "team/app" + ++repositories;
     SERVICE.tokens().only("sso", SSO);
     SERVICE.forget();
@@ -94,8 +99,7 @@ class DelegatedAuthTest {
 
   @AfterEach
   void part() {
-    stranger.close();
-    assertThat(stranger.requests())
+    assertThat(STRANGER.requests())
         .allSatisfy(request -> assertThat(request.headers()).doesNotContainKey("authorization"));
   }
 
@@ -188,11 +192,11 @@ class DelegatedAuthTest {
   @Test
   void aRealmOnAnotherHostThatIsNotTiedGetsNothing() {
     BOTH.heal();
-    stranger.tokens().only("robot", OWN);
-    BOTH.demandToken(stranger.tokens(), stranger.url() + "/token");
+    STRANGER.tokens().only("robot", OWN);
+    BOTH.demandToken(STRANGER.tokens(), STRANGER.url() + "/token");
 
-    assertIsDenied("both", "none are configured for " + stranger.host());
-    assertThat(stranger.requests("GET", "/token")).isNotEmpty();
+    assertIsDenied("both", "none are configured for " + STRANGER.host());
+    assertThat(STRANGER.requests("GET", "/token")).isNotEmpty();
   }
 
   @ParameterizedTest
@@ -210,14 +214,14 @@ class DelegatedAuthTest {
         "GET",
         "/v2/",
         Answer.bearerChallenge(
-            realm.replace("STRANGER", stranger.host()).replace("SERVICE", SERVICE.host())));
+            realm.replace("STRANGER", STRANGER.host()).replace("SERVICE", SERVICE.host())));
 
     Answered answered = client.get(path("both"));
     assertThat(answered.status()).isEqualTo(502);
     assertThat(answered.text())
         .contains("UPSTREAM_UNAVAILABLE")
         .satisfies(DelegatedAuthTest::hasNoSecret);
-    assertThat(stranger.connections()).isZero();
+    assertThat(STRANGER.connections()).isEqualTo(strangersConnections);
     assertThat(SERVICE.requests()).isEmpty();
   }
 
@@ -233,21 +237,21 @@ class DelegatedAuthTest {
   @Test
   void aRedirectToAnotherHostSeesNoToken() {
     assertIsGiven("both");
-    stranger.addManifest(repository, MANIFEST, "moved");
+    STRANGER.addManifest(repository, MANIFEST, "moved");
     BOTH.always(
         request -> request.target().endsWith("/moved") && SERVICE.tokens().admits(request),
-        Answer.redirect(stranger.url() + "/v2/" + repository + "/manifests/moved"));
+        Answer.redirect(STRANGER.url() + "/v2/" + repository + "/manifests/moved"));
 
     assertThat(client.get(path("both").replace("v1", "moved")).bytes()).isEqualTo(MANIFEST);
-    assertThat(stranger.requests()).isNotEmpty();
+    assertThat(STRANGER.requests()).isNotEmpty();
   }
 
   @Test
   void aServiceThatRedirectsToAnotherHostDoesNotTakeItsSecretAlong() {
-    SERVICE.always("GET", "/token", Answer.redirect(stranger.url() + "/token"));
+    SERVICE.always("GET", "/token", Answer.redirect(STRANGER.url() + "/token"));
 
     assertThat(client.get(path("both")).status()).isEqualTo(403);
-    assertThat(stranger.requests()).isNotEmpty();
+    assertThat(STRANGER.requests()).isNotEmpty();
     SERVICE.heal();
   }
 

@@ -82,13 +82,14 @@ class UpstreamConnectionsTest {
             .endpoint("wrong", "https://localhost:" + secure.port(), ca, wrong)
             .endpoint("excepted", "http://direct.example:" + PLAIN.port(), insecure)
             .endpoint("none", "http://registry.invalid:1", insecure, "proxy: none")
-            .endpoint("local", PLAIN.url(), insecure)
+            .endpoint("local", PLAIN.url(), insecure, "trustedHosts: [\"" + OTHER.host() + "\"]")
             .endpoint(
                 "guarded",
                 guarded.url(),
                 ca,
                 "clientCertificate: " + ours.caFile(),
-                "clientKey: " + ours.keyFile())
+                "clientKey: " + ours.keyFile(),
+                "trustedHosts: [\"" + alsoGuarded.host() + "\"]")
             .endpoint("unguarded", guarded.url(), ca)
             .endpoint("literal", SIX.url(), insecure)
             .endpoint("six", "http://six.example:" + SIX.port(), insecure)

@@ -1,56 +1,45 @@
 package dev.cistern.mirror.upstream;
 
 import java.net.Inet4Address;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
-import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.hc.client5.http.DnsResolver;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 
 /**
- * Where requests may go. The registry itself and what the configuration lists may be anywhere; a
- * token service or a redirect target that an upstream names may only be on public addresses, so
- * that no upstream can make this server talk to its own network (CVE-2026-33540). The check is in
- * the resolver that connections use, so a name cannot change its address between check and use.
+ * Where requests may go. The registry itself and what the configuration lists may be anywhere, each
+ * on its own port only; a token service or a redirect target that an upstream names may only be on
+ * public addresses, so that no upstream can make this server talk to its own network
+ * (CVE-2026-33540). The check is in the resolver that connections use, so a name cannot change its
+ * address between check and use.
  *
  * <p>A name behind a proxy is resolved by the proxy, which knows what it may reach; of what goes
  * through one only addresses and the names of this host are checked here.
  */
 final class Destinations implements DnsResolver {
   private static final int MAX_PORT = 65_535;
-  private static final int CARRIER_NAT_FIRST = 100;
-  private static final int RESERVED_FIRST = 240;
-  private static final int NAT64_FIRST = 0x0064ff9b;
-  private static final int SIX_TO_FOUR_FIRST = 0x2002;
 
-  private final Set<String> trustedHosts;
+  private final TrustedPlaces trusted;
   private final Collection<HttpProxy> proxies;
   private final DnsResolver names;
 
-  /**
-   * Trusts the hosts of {@code origins}, each {@code host} or {@code host:port}, and the proxies on
-   * their ports.
-   */
-  Destinations(Set<String> origins, Collection<HttpProxy> proxies) {
-    this(origins, proxies, SystemDefaultDnsResolver.INSTANCE);
+  /** Trusts these places, and the proxies on their ports. */
+  Destinations(TrustedPlaces trusted, Collection<HttpProxy> proxies) {
+    this(trusted, proxies, SystemDefaultDnsResolver.INSTANCE);
   }
 
   /** Asks {@code names} which addresses a host has. */
-  Destinations(Set<String> origins, Collection<HttpProxy> proxies, DnsResolver names) {
-    this.trustedHosts =
-        origins.stream().map(Destinations::hostOf).collect(Collectors.toUnmodifiableSet());
+  Destinations(TrustedPlaces trusted, Collection<HttpProxy> proxies, DnsResolver names) {
+    this.trusted = trusted;
     this.proxies = proxies;
     this.names = names;
   }
@@ -90,25 +79,37 @@ final class Destinations implements DnsResolver {
   }
 
   /**
-   * Checks what is left to check of a host that a proxy is asked for. A proxy may also read octal
+   * Checks what is left to check of a place that a proxy is asked for. A proxy may also read octal
    * and hexadecimal addresses, so all readings must be public.
    *
    * @throws UnknownHostException if it is a private address or this host, and not trusted
    */
-  void checkProxied(String host) throws UnknownHostException {
-    String name = unbracketed(host).replaceFirst("\\.$", "");
-    if (trustedHosts.contains(hostOf(name))) {
+  void checkProxied(URI uri) throws UnknownHostException {
+    String name = unbracketed(uri.getHost()).replaceFirst("\\.$", "");
+    if (trusted.has(uri)) {
       return;
     }
     if (isLocalName(name)) {
-      throw new UnknownHostException(
-          name + " is this host; list it under the upstream's trusted hosts if that is meant");
+      throw new UnknownHostException(name + " is this host; " + advice(origin(uri)));
     }
     List<InetAddress> readings =
         Stream.of(literal(name), read(name, Inet4Address::ofPosixLiteral))
             .flatMap(Optional::stream)
             .toList();
-    check(name, readings);
+    check(name, origin(uri), readings);
+  }
+
+  /**
+   * Checks a place before it is dialled. The resolver of the connection checks again, but does not
+   * know the scheme: an entry without a port would cover the usual port of the other scheme too.
+   *
+   * @throws UnknownHostException if it is on a private address, and not trusted
+   */
+  void checkDirect(URI uri) throws UnknownHostException {
+    if (trusted.has(uri.getHost(), TrustedPlaces.port(uri)) && !trusted.has(uri)) {
+      String host = unbracketed(uri.getHost());
+      check(host, origin(uri), List.of(names.resolve(host)));
+    }
   }
 
   private static Optional<InetAddress> read(String host, Function<String, InetAddress> reader) {
@@ -121,84 +122,40 @@ final class Destinations implements DnsResolver {
 
   @Override
   public List<InetSocketAddress> resolve(String host, int port) throws UnknownHostException {
-    String name = hostOf(host);
+    InetAddress[] addresses = names.resolve(host);
+    String name = unbracketed(host.toLowerCase(Locale.ROOT));
     boolean isProxy =
         proxies.stream().anyMatch(proxy -> proxy.port() == port && proxy.host().equals(name));
-    InetAddress[] addresses = isProxy ? names.resolve(host) : resolve(host);
+    if (!isProxy && !trusted.has(host, port)) {
+      check(host, TrustedPlaces.entry(host, port), List.of(addresses));
+    }
     return Arrays.stream(addresses).map(address -> new InetSocketAddress(address, port)).toList();
   }
 
+  /** Trusts nothing, since what is trusted is so on one port. */
   @Override
   public InetAddress[] resolve(String host) throws UnknownHostException {
     InetAddress[] addresses = names.resolve(host);
-    if (!trustedHosts.contains(hostOf(host))) {
-      check(host, List.of(addresses));
-    }
+    check(host, host, List.of(addresses));
     return addresses;
   }
 
-  private static void check(String host, List<InetAddress> addresses) throws UnknownHostException {
+  private static void check(String host, String entry, List<InetAddress> addresses)
+      throws UnknownHostException {
     for (InetAddress address : addresses) {
-      if (!isPublic(address)) {
+      if (!SpecialAddresses.isPublic(address)) {
         throw new UnknownHostException(
-            host
-                + " is on the private address "
-                + address.getHostAddress()
-                + "; list it under the upstream's trusted hosts if that is meant");
+            host + " is on the private address " + address.getHostAddress() + "; " + advice(entry));
       }
     }
+  }
+
+  private static String advice(String entry) {
+    return "add " + entry + " to its trustedHosts if that is meant";
   }
 
   @Override
   public String resolveCanonicalHostname(String host) throws UnknownHostException {
     return names.resolveCanonicalHostname(host);
-  }
-
-  private static String hostOf(String origin) {
-    String text = origin.toLowerCase(Locale.ROOT);
-    if (text.startsWith("[")) {
-      return text.substring(1, Math.max(1, text.indexOf(']')));
-    }
-    int colon = text.indexOf(':');
-    return colon >= 0 && colon == text.lastIndexOf(':') ? text.substring(0, colon) : text;
-  }
-
-  private static boolean isPublic(InetAddress address) {
-    byte[] bytes = address.getAddress();
-    boolean isUniqueLocal = address instanceof Inet6Address && (bytes[0] & 0xfe) == 0xfc;
-    boolean isCarrierNat =
-        bytes.length == 4 && bytes[0] == CARRIER_NAT_FIRST && (bytes[1] & 0xc0) == 0x40;
-    boolean isThisNetwork = bytes.length == 4 && bytes[0] == 0;
-    boolean isReserved = bytes.length == 4 && (bytes[0] & 0xff) >= RESERVED_FIRST;
-    return !(address.isLoopbackAddress()
-            || address.isAnyLocalAddress()
-            || address.isLinkLocalAddress()
-            || address.isSiteLocalAddress()
-            || address.isMulticastAddress()
-            || isUniqueLocal
-            || isCarrierNat
-            || isThisNetwork
-            || isReserved)
-        && embedded(bytes).stream().allMatch(Destinations::isPublic);
-  }
-
-  /** Returns the IPv4 address that a gateway makes of an IPv6 address (RFC 6052, RFC 3056). */
-  private static Optional<InetAddress> embedded(byte[] bytes) {
-    if (bytes.length == 4) {
-      return Optional.empty();
-    }
-    ByteBuffer all = ByteBuffer.wrap(bytes);
-    boolean isCompatible = all.getLong(0) == 0 && all.getInt(8) == 0;
-    boolean isNat64 = all.getInt(0) == NAT64_FIRST;
-    boolean isSixToFour = all.getShort(0) == SIX_TO_FOUR_FIRST;
-    int from = isSixToFour ? 2 : 12;
-    if (!isCompatible && !isNat64 && !isSixToFour) {
-      return Optional.empty();
-    }
-    try {
-      return Optional.of(InetAddress.getByAddress(Arrays.copyOfRange(bytes, from, from + 4)));
-    } catch (UnknownHostException e) {
-      throw new IllegalStateException("four bytes are an address", e);
-    }
   }
 }

@@ -62,11 +62,13 @@ final class Routes implements HttpRoutePlanner, ExecChainHandler {
     var context = HttpClientContext.create();
     Optional<HttpProxy> proxy = rules.proxyFor(uri);
     if (proxy.isPresent()) {
-      destinations.checkProxied(uri.getHost());
+      destinations.checkProxied(uri);
       proxy
           .get()
           .login()
           .ifPresent(login -> context.getAuthExchange(host(proxy.get())).select(basic(login)));
+    } else {
+      destinations.checkDirect(uri);
     }
     return context;
   }

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -232,8 +233,9 @@ final class Tokens {
       if (challenge.scheme().equals("basic")) {
         return settings.registry();
       }
-      String origin = Destinations.origin(realm(challenge));
-      return isOwn(origin) || settings.realms().contains(origin)
+      URI realm = realm(challenge);
+      String origin = Destinations.origin(realm);
+      return isOwn(realm) || isTied(realm)
           ? settings.registry()
           : origin + " (those of " + settings.registry() + " go there only if realms lists it)";
     }
@@ -300,19 +302,22 @@ final class Tokens {
     }
     URI realm = realm(challenge);
     String origin = Destinations.origin(realm);
-    if (isOwn(origin)) {
+    if (isOwn(realm)) {
       return lookUp(() -> settings.entry(repository));
     }
     boolean isHttp = "http".equals(realm.getScheme());
     Optional<Keyring.Entry> ofRealm = lookUp(() -> settings.keyring().entryFor(origin, "", isHttp));
-    return ofRealm.isEmpty() && settings.realms().contains(origin)
-        ? lookUp(() -> settings.entry(repository))
-        : ofRealm;
+    return ofRealm.isEmpty() && isTied(realm) ? lookUp(() -> settings.entry(repository)) : ofRealm;
   }
 
-  private boolean isOwn(String origin) {
-    return origin.equals(Destinations.origin(settings.endpoint()))
-        || origin.equals(settings.registry());
+  /** Returns whether a token service is on the registry's own host and port. */
+  private boolean isOwn(URI realm) {
+    return TrustedPlaces.of(List.of(settings.registry())).and(settings.endpoint()).has(realm);
+  }
+
+  /** Returns whether the settings tie a token service, on its port, to the registry. */
+  private boolean isTied(URI realm) {
+    return TrustedPlaces.of(settings.realms()).has(realm);
   }
 
   private static Optional<Keyring.Entry> lookUp(Supplier<Optional<Keyring.Entry>> question)

@@ -10,11 +10,9 @@ import java.net.SocketException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.apache.hc.client5.http.auth.StandardAuthScheme;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.config.ConnectionConfig;
@@ -65,8 +63,7 @@ final class Transport implements AutoCloseable {
   Transport(UpstreamSettings settings, MemoryBudget memory) {
     this.memory = memory;
     ConnectionSettings connection = settings.connection();
-    Set<String> trusted = new HashSet<>(settings.trusted());
-    trusted.add(Destinations.origin(settings.endpoint()));
+    TrustedPlaces trusted = TrustedPlaces.of(settings.trusted()).and(settings.endpoint());
     var destinations = new Destinations(trusted, connection.proxies().proxies());
     this.limits = connection.limits();
     this.routes = new Routes(connection.proxies(), destinations);

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -19,9 +20,9 @@ import java.util.stream.Stream;
  * @param endpoint where it answers: scheme, host and port
  * @param caFile certificates in PEM that are trusted instead of the JDK's
  * @param insecure whether certificates are not verified and credentials go over plain http too
- * @param realms hosts ({@code host[:port]}) of token services that may get the registry's
- *     credentials
- * @param trusted hosts ({@code host[:port]}) that may be on private addresses, for token services
+ * @param realms hosts of token services that may get the registry's credentials; {@code host} means
+ *     the usual port of the scheme, {@code host:port} that port
+ * @param trusted hosts, like {@code realms}, that may be on private addresses, for token services
  *     and redirects
  * @param alternatives more endpoints that have the same content, to be asked when this one fails
  * @param isDigestOnly whether tags are never asked for
@@ -84,6 +85,23 @@ public record UpstreamSettings(
   /** Returns all endpoints, in the order they are asked. */
   public List<URI> endpoints() {
     return Stream.concat(Stream.of(endpoint), alternatives.stream()).toList();
+  }
+
+  /**
+   * Returns the realms that are on the host of an endpoint or of a trusted host, but on a port that
+   * is not trusted: on a private address they are refused.
+   */
+  public List<String> realmsOnOtherPorts() {
+    TrustedPlaces places =
+        endpoints().stream()
+            .reduce(TrustedPlaces.of(trusted), TrustedPlaces::and, (one, other) -> other);
+    Set<String> hosts =
+        places.entries().stream().map(TrustedPlaces::hostOf).collect(Collectors.toSet());
+    return realms.stream()
+        .filter(realm -> hosts.contains(TrustedPlaces.hostOf(realm)))
+        .filter(realm -> !places.hasEntry(realm, endpoint.getScheme()))
+        .sorted()
+        .toList();
   }
 
   /** Says whether an endpoint is asked over TLS. */

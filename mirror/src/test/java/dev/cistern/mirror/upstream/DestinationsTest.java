@@ -11,9 +11,9 @@ import java.net.URI;
 import java.net.UnknownHostException;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.hc.client5.http.DnsResolver;
 import org.junit.jupiter.api.Test;
@@ -25,7 +25,9 @@ class DestinationsTest {
   private static final Optional<HttpProxy.Login> NO_LOGIN = Optional.empty();
   private final Destinations destinations =
       new Destinations(
-          Set.of("10.1.2.3:5000", "[fd00::1]"), List.of(new HttpProxy("10.9.9.9", 3128, NO_LOGIN)));
+          TrustedPlaces.of(List.of("10.1.2.3:5000", "[fd00::1]", "Registry.Internal")),
+          List.of(new HttpProxy("10.9.9.9", 3128, NO_LOGIN)),
+          new PrivateNames());
 
   @ParameterizedTest
   @ValueSource(
@@ -75,9 +77,73 @@ class DestinationsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"10.1.2.3", "fd00::1"})
-  void listedHostsMayBeAnywhere(String host) throws UnknownHostException {
-    assertThat(destinations.resolve(host)).isNotEmpty();
+  @CsvSource({
+    "10.1.2.3, 5000, true",
+    "10.1.2.3, 443, false",
+    "10.1.2.3, 80, false",
+    "10.1.2.3, 5001, false",
+    "fd00::1, 443, true",
+    "fd00::1, 80, true",
+    "fd00::1, 5000, false",
+    "registry.internal, 443, true",
+    "REGISTRY.internal., 443, true",
+    "registry.internal, 8443, false",
+    "other.internal, 443, false"
+  })
+  void aHostIsTrustedOnItsPortOnly(String host, int port, boolean isTrusted)
+      throws UnknownHostException {
+    if (isTrusted) {
+      assertThat(destinations.resolve(host, port)).isNotEmpty();
+    } else {
+      String entry = TrustedPlaces.entry(host, port);
+      assertThat(entry).isEqualTo(port == 443 || port == 80 ? host : host(host) + ":" + port);
+      assertThatThrownBy(() -> destinations.resolve(host, port))
+          .isInstanceOf(UnknownHostException.class)
+          .hasMessageContaining("add " + entry + " to its trustedHosts");
+    }
+  }
+
+  private static String host(String host) {
+    return host.contains(":") ? "[" + host + "]" : host;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "https://registry.internal/, true",
+    "http://registry.internal/, true",
+    "https://registry.internal:443/, true",
+    "https://registry.internal:80/, false",
+    "http://registry.internal:443/, false",
+    "https://10.1.2.3:5000/, true",
+    "http://10.1.2.3:5000/, true",
+    "https://10.1.2.3/, false"
+  })
+  void anEntryWithoutAPortIsTheSchemesUsualPort(URI uri, boolean isTrusted)
+      throws UnknownHostException {
+    assertThat(TrustedPlaces.of(List.of("10.1.2.3:5000", "registry.internal")).has(uri))
+        .isEqualTo(isTrusted);
+    if (isTrusted) {
+      destinations.checkDirect(uri);
+      destinations.checkProxied(uri);
+    } else if (uri.getHost().equals("registry.internal")) {
+      assertThatThrownBy(() -> destinations.checkDirect(uri))
+          .hasMessageContaining("private address");
+    } else {
+      assertThatThrownBy(() -> destinations.checkProxied(uri))
+          .hasMessageContaining("add 10.1.2.3 to its trustedHosts");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "http://a.internal, http://a.internal:80/x, true",
+    "http://a.internal, https://a.internal/x, false",
+    "https://a.internal, https://A.internal:443/x, true",
+    "https://a.internal:5000, https://a.internal:5001/x, false",
+    "https://[fd00::2]:5000, https://[fd00::2]:5000/x, true"
+  })
+  void anEndpointIsTrustedOnItsOwnPortOnly(URI endpoint, URI other, boolean isTrusted) {
+    assertThat(TrustedPlaces.of(List.of()).and(endpoint).has(other)).isEqualTo(isTrusted);
   }
 
   @ParameterizedTest
@@ -98,15 +164,22 @@ class DestinationsTest {
         "[64:ff9b::7f00:1]"
       })
   void privateAddressesAreRefusedThroughAProxyToo(String host) {
-    assertThatThrownBy(() -> destinations.checkProxied(host))
+    var uri = URI.create("https://" + host + "/");
+    if (uri.getHost() == null) {
+      assertThat(Destinations.isPlace(uri)).as("it is not asked at all").isFalse();
+      return;
+    }
+    assertThatThrownBy(() -> destinations.checkProxied(uri))
         .isInstanceOf(UnknownHostException.class)
-        .hasMessageContaining("trusted hosts");
+        .hasMessageContaining("to its trustedHosts if that is meant");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"8.8.8.8", "a.example.com", "10.1.2.3", "[fd00::1]", "10.example.com"})
-  void namesAreLeftToTheProxy(String host) {
-    assertThatCode(() -> destinations.checkProxied(host)).doesNotThrowAnyException();
+  @ValueSource(
+      strings = {"8.8.8.8", "a.example.com", "10.1.2.3:5000", "[fd00::1]", "10.example.com"})
+  void namesAreLeftToTheProxy(String place) {
+    assertThatCode(() -> destinations.checkProxied(URI.create("https://" + place + "/")))
+        .doesNotThrowAnyException();
   }
 
   @Test
@@ -118,17 +191,34 @@ class DestinationsTest {
 
   @Test
   void aNameThatChangesItsAddressIsCheckedEachTimeAndDialledWhereItWasChecked() throws IOException {
-    var answers = new ArrayDeque<>(List.of("203.0.113.7", "127.0.0.1", "203.0.113.7,127.0.0.1"));
-    var rebinding = new Destinations(Set.of(), List.of(), new Rebinding(answers));
+    var answers = new ArrayDeque<>(List.of("9.9.9.7", "127.0.0.1", "9.9.9.7,127.0.0.1"));
+    var rebinding =
+        new Destinations(TrustedPlaces.of(List.of()), List.of(), new Rebinding(answers));
 
     assertThat(rebinding.resolve("tokens.example.com", 443))
-        .containsExactly(new InetSocketAddress("203.0.113.7", 443));
+        .containsExactly(new InetSocketAddress("9.9.9.7", 443));
     assertThat(answers).as("asked once").hasSize(2);
     assertThatThrownBy(() -> rebinding.resolve("tokens.example.com", 443))
         .hasMessageContaining("tokens.example.com is on the private address 127.0.0.1");
     assertThatThrownBy(() -> rebinding.resolve("tokens.example.com", 443))
         .as("one private address among several")
         .hasMessageContaining("private address");
+  }
+
+  /** A name server that knows private names, and reads addresses. */
+  private static final class PrivateNames implements DnsResolver {
+    @Override
+    public InetAddress[] resolve(String host) throws UnknownHostException {
+      String name = host.toLowerCase(Locale.ROOT);
+      return name.contains(".internal")
+          ? new InetAddress[] {InetAddress.ofLiteral("10.7.7.7")}
+          : InetAddress.getAllByName(name);
+    }
+
+    @Override
+    public String resolveCanonicalHostname(String host) {
+      return host;
+    }
   }
 
   /** A name server that answers something else each time. */

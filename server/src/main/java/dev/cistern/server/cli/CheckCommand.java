@@ -46,6 +46,7 @@ final class CheckCommand implements Command {
               + upstream.endpoint()
               + (upstream.insecure() ? " (insecure)" : ""));
     }
+    config.upstreams().forEach(upstream -> warn(upstream, out));
     out.println("default upstream: " + config.defaultUpstream().orElse("none"));
     Rules rules = RuleFiles.readOnce(config.resources());
     out.println("mirror sets: " + rules.mirrorSets().size());
@@ -74,5 +75,19 @@ final class CheckCommand implements Command {
     }
     out.println("the configuration is good");
     return 0;
+  }
+
+  /** Until 0.2.0 a host that was listed once was trusted on all ports. */
+  private static void warn(UpstreamSettings upstream, PrintWriter out) {
+    for (String realm : upstream.realmsOnOtherPorts()) {
+      out.println(
+          "warning: trusted-ports: upstream "
+              + upstream.name()
+              + ": realms has "
+              + realm
+              + ", whose host is trusted on another port only; add "
+              + realm
+              + " to trustedHosts if it is on a private address");
+    }
   }
 }
