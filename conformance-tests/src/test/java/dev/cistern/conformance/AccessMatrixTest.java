@@ -31,162 +31,163 @@ class AccessMatrixTest {
   /**
    * The statuses for: nobody in particular without credentials, nobody with a token, one who may
    * pull in the repository's namespace, one who may push there, the administrator of another
-   * namespace, the administrator of all.
+   * namespace, the administrator of all, and a token of that administrator for another repository
+   * of the namespace.
    */
   private static final String TABLE =
       """
-      GET    /v2/                                          401 200 200 200 200 200
-      HEAD   /v2/                                          401 200 200 200 200 200
-      POST   /v2/                                          405 405 405 405 405 405
-      PUT    /v2/                                          405 405 405 405 405 405
-      PATCH  /v2/                                          405 405 405 405 405 405
-      DELETE /v2/                                          405 405 405 405 405 405
-      GET    /v2/_catalog                                  401 200 200 200 200 200
-      HEAD   /v2/_catalog                                  401 200 200 200 200 200
-      POST   /v2/_catalog                                  405 405 405 405 405 405
-      PUT    /v2/_catalog                                  405 405 405 405 405 405
-      PATCH  /v2/_catalog                                  405 405 405 405 405 405
-      DELETE /v2/_catalog                                  405 405 405 405 405 405
-      GET    /v2/{repository}/tags/list                    401 401 200 200 403 200
-      HEAD   /v2/{repository}/tags/list                    401 401 200 200 403 200
-      POST   /v2/{repository}/tags/list                    405 405 405 405 405 405
-      PUT    /v2/{repository}/tags/list                    405 405 405 405 405 405
-      PATCH  /v2/{repository}/tags/list                    405 405 405 405 405 405
-      DELETE /v2/{repository}/tags/list                    405 405 405 405 405 405
-      GET    /v2/{repository}/referrers/{manifest}         401 401 200 200 403 200
-      HEAD   /v2/{repository}/referrers/{manifest}         401 401 200 200 403 200
-      POST   /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405
-      PUT    /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405
-      PATCH  /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405
-      DELETE /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405
-      GET    /v2/{repository}/blobs/{blob}                 401 401 200 200 403 200
-      HEAD   /v2/{repository}/blobs/{blob}                 401 401 200 200 403 200
-      POST   /v2/{repository}/blobs/{blob}                 405 405 405 405 405 405
-      PUT    /v2/{repository}/blobs/{blob}                 405 405 405 405 405 405
-      PATCH  /v2/{repository}/blobs/{blob}                 405 405 405 405 405 405
-      DELETE /v2/{repository}/blobs/{blob}                 401 401 403 403 403 202
-      GET    /v2/{repository}/manifests/v1                 401 401 200 200 403 200
-      HEAD   /v2/{repository}/manifests/v1                 401 401 200 200 403 200
-      POST   /v2/{repository}/manifests/v1                 405 405 405 405 405 405
-      PUT    /v2/{repository}/manifests/v1                 401 401 403 201 403 201
-      PATCH  /v2/{repository}/manifests/v1                 405 405 405 405 405 405
-      DELETE /v2/{repository}/manifests/v1                 401 401 403 403 403 202
-      GET    /v2/{repository}/blobs/uploads/               405 405 405 405 405 405
-      HEAD   /v2/{repository}/blobs/uploads/               405 405 405 405 405 405
-      POST   /v2/{repository}/blobs/uploads/               401 401 403 202 403 202
-      PUT    /v2/{repository}/blobs/uploads/               405 405 405 405 405 405
-      PATCH  /v2/{repository}/blobs/uploads/               405 405 405 405 405 405
-      DELETE /v2/{repository}/blobs/uploads/               405 405 405 405 405 405
-      GET    /v2/{repository}/blobs/uploads/{session}      401 401 403 204 403 204
-      HEAD   /v2/{repository}/blobs/uploads/{session}      401 401 403 204 403 204
-      POST   /v2/{repository}/blobs/uploads/{session}      405 405 405 405 405 405
-      PUT    /v2/{repository}/blobs/uploads/{session}      401 401 403 201 403 201
-      PATCH  /v2/{repository}/blobs/uploads/{session}      401 401 403 202 403 202
-      DELETE /v2/{repository}/blobs/uploads/{session}      401 401 403 204 403 204
-      GET    /token                                        200 401 200 200 200 200
-      HEAD   /token                                        405 405 405 405 405 405
-      POST   /token                                        400 400 400 400 400 400
-      PUT    /token                                        405 405 405 405 405 405
-      GET    /openshift/token                              200 401 200 200 200 200
-      HEAD   /openshift/token                              405 405 405 405 405 405
-      POST   /openshift/token                              400 400 400 400 400 400
-      PUT    /openshift/token                              405 405 405 405 405 405
-      GET    /healthz                                      200 200 200 200 200 200
-      HEAD   /healthz                                      200 200 200 200 200 200
-      POST   /healthz                                      405 405 405 405 405 405
-      PUT    /healthz                                      405 405 405 405 405 405
-      GET    /readyz                                       200 200 200 200 200 200
-      HEAD   /readyz                                       200 200 200 200 200 200
-      POST   /readyz                                       405 405 405 405 405 405
-      PUT    /readyz                                       405 405 405 405 405 405
-      GET    /metrics                                      401 401 403 403 403 200
-      HEAD   /metrics                                      401 401 403 403 403 200
-      POST   /metrics                                      405 405 405 405 405 405
-      PUT    /metrics                                      405 405 405 405 405 405
-      GET    /admin/why?ref={repository}:v1                401 401 403 403 403 200
-      POST   /admin/refresh                                401 401 403 403 403 200
-      POST   /admin/pin                                    401 401 403 403 403 200
-      POST   /admin/unpin                                  401 401 403 403 403 200
-      POST   /admin/purge                                  401 401 403 403 403 409
-      POST   /admin/preheat                                401 401 403 403 403 202
-      GET    /admin/preheat?id=1                           401 401 403 403 403 200
-      POST   /admin/prune                                  401 401 403 403 403 200
-      POST   /admin/v1/fsck                                401 401 403 403 403 202
-      GET    /admin/v1/fsck?id=1                           401 401 403 403 403 200
-      DELETE /admin/blobs/{blob}                           401 401 403 403 403 409
-      POST   /admin/add-role?namespace=project             401 401 403 403 403 400
-      POST   /admin/remove-role                            401 401 403 403 403 400
-      POST   /admin/token?namespace=project                401 401 403 403 403 400
-      GET    /admin/who-can?verb=get&resource=imagestreams 401 401 403 403 403 200
-      DELETE /admin/pin                                    401 401 403 403 403 404
-      GET    /admin/undeclared                             401 401 403 403 403 404
-      GET    /v2/{repository}/undeclared/v1                404 404 404 404 404 404
-      DELETE /v2/{repository}/undeclared/v1                404 404 404 404 404 404
-      GET    /v2/{repository}/tags/undeclared              404 404 404 404 404 404
-      GET    /v2/{repository}/blobs/uploads/undeclared     404 404 404 404 404 404
-      GET    /undeclared                                   404 404 404 404 404 404
-      POST   /v1/search                                    404 404 404 404 404 404
+      GET    /v2/                                          401 200 200 200 200 200 200
+      HEAD   /v2/                                          401 200 200 200 200 200 200
+      POST   /v2/                                          405 405 405 405 405 405 405
+      PUT    /v2/                                          405 405 405 405 405 405 405
+      PATCH  /v2/                                          405 405 405 405 405 405 405
+      DELETE /v2/                                          405 405 405 405 405 405 405
+      GET    /v2/_catalog                                  401 200 200 200 200 200 200
+      HEAD   /v2/_catalog                                  401 200 200 200 200 200 200
+      POST   /v2/_catalog                                  405 405 405 405 405 405 405
+      PUT    /v2/_catalog                                  405 405 405 405 405 405 405
+      PATCH  /v2/_catalog                                  405 405 405 405 405 405 405
+      DELETE /v2/_catalog                                  405 405 405 405 405 405 405
+      GET    /v2/{repository}/tags/list                    401 401 200 200 403 200 401
+      HEAD   /v2/{repository}/tags/list                    401 401 200 200 403 200 401
+      POST   /v2/{repository}/tags/list                    405 405 405 405 405 405 405
+      PUT    /v2/{repository}/tags/list                    405 405 405 405 405 405 405
+      PATCH  /v2/{repository}/tags/list                    405 405 405 405 405 405 405
+      DELETE /v2/{repository}/tags/list                    405 405 405 405 405 405 405
+      GET    /v2/{repository}/referrers/{manifest}         401 401 200 200 403 200 401
+      HEAD   /v2/{repository}/referrers/{manifest}         401 401 200 200 403 200 401
+      POST   /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405 405
+      PUT    /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405 405
+      PATCH  /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405 405
+      DELETE /v2/{repository}/referrers/{manifest}         405 405 405 405 405 405 405
+      GET    /v2/{repository}/blobs/{blob}                 401 401 200 200 403 200 401
+      HEAD   /v2/{repository}/blobs/{blob}                 401 401 200 200 403 200 401
+      POST   /v2/{repository}/blobs/{blob}                 405 405 405 405 405 405 405
+      PUT    /v2/{repository}/blobs/{blob}                 405 405 405 405 405 405 405
+      PATCH  /v2/{repository}/blobs/{blob}                 405 405 405 405 405 405 405
+      DELETE /v2/{repository}/blobs/{blob}                 401 401 403 403 403 202 401
+      GET    /v2/{repository}/manifests/v1                 401 401 200 200 403 200 401
+      HEAD   /v2/{repository}/manifests/v1                 401 401 200 200 403 200 401
+      POST   /v2/{repository}/manifests/v1                 405 405 405 405 405 405 405
+      PUT    /v2/{repository}/manifests/v1                 401 401 403 201 403 201 401
+      PATCH  /v2/{repository}/manifests/v1                 405 405 405 405 405 405 405
+      DELETE /v2/{repository}/manifests/v1                 401 401 403 403 403 202 401
+      GET    /v2/{repository}/blobs/uploads/               405 405 405 405 405 405 405
+      HEAD   /v2/{repository}/blobs/uploads/               405 405 405 405 405 405 405
+      POST   /v2/{repository}/blobs/uploads/               401 401 403 202 403 202 401
+      PUT    /v2/{repository}/blobs/uploads/               405 405 405 405 405 405 405
+      PATCH  /v2/{repository}/blobs/uploads/               405 405 405 405 405 405 405
+      DELETE /v2/{repository}/blobs/uploads/               405 405 405 405 405 405 405
+      GET    /v2/{repository}/blobs/uploads/{session}      401 401 403 204 403 204 401
+      HEAD   /v2/{repository}/blobs/uploads/{session}      401 401 403 204 403 204 401
+      POST   /v2/{repository}/blobs/uploads/{session}      405 405 405 405 405 405 405
+      PUT    /v2/{repository}/blobs/uploads/{session}      401 401 403 201 403 201 401
+      PATCH  /v2/{repository}/blobs/uploads/{session}      401 401 403 202 403 202 401
+      DELETE /v2/{repository}/blobs/uploads/{session}      401 401 403 204 403 204 401
+      GET    /token                                        200 401 200 200 200 200 401
+      HEAD   /token                                        405 405 405 405 405 405 405
+      POST   /token                                        400 400 400 400 400 400 400
+      PUT    /token                                        405 405 405 405 405 405 405
+      GET    /openshift/token                              200 401 200 200 200 200 401
+      HEAD   /openshift/token                              405 405 405 405 405 405 405
+      POST   /openshift/token                              400 400 400 400 400 400 400
+      PUT    /openshift/token                              405 405 405 405 405 405 405
+      GET    /healthz                                      200 200 200 200 200 200 200
+      HEAD   /healthz                                      200 200 200 200 200 200 200
+      POST   /healthz                                      405 405 405 405 405 405 405
+      PUT    /healthz                                      405 405 405 405 405 405 405
+      GET    /readyz                                       200 200 200 200 200 200 200
+      HEAD   /readyz                                       200 200 200 200 200 200 200
+      POST   /readyz                                       405 405 405 405 405 405 405
+      PUT    /readyz                                       405 405 405 405 405 405 405
+      GET    /metrics                                      401 401 403 403 403 200 403
+      HEAD   /metrics                                      401 401 403 403 403 200 403
+      POST   /metrics                                      405 405 405 405 405 405 405
+      PUT    /metrics                                      405 405 405 405 405 405 405
+      GET    /admin/why?ref={repository}:v1                401 401 403 403 403 200 403
+      POST   /admin/refresh                                401 401 403 403 403 200 403
+      POST   /admin/pin                                    401 401 403 403 403 200 403
+      POST   /admin/unpin                                  401 401 403 403 403 200 403
+      POST   /admin/purge                                  401 401 403 403 403 409 403
+      POST   /admin/preheat                                401 401 403 403 403 202 403
+      GET    /admin/preheat?id=1                           401 401 403 403 403 200 403
+      POST   /admin/prune                                  401 401 403 403 403 200 403
+      POST   /admin/v1/fsck                                401 401 403 403 403 202 403
+      GET    /admin/v1/fsck?id=1                           401 401 403 403 403 200 403
+      DELETE /admin/blobs/{blob}                           401 401 403 403 403 409 403
+      POST   /admin/add-role?namespace=project             401 401 403 403 403 400 403
+      POST   /admin/remove-role                            401 401 403 403 403 400 403
+      POST   /admin/token?namespace=project                401 401 403 403 403 400 403
+      GET    /admin/who-can?verb=get&resource=imagestreams 401 401 403 403 403 200 403
+      DELETE /admin/pin                                    401 401 403 403 403 404 403
+      GET    /admin/undeclared                             401 401 403 403 403 404 403
+      GET    /v2/{repository}/undeclared/v1                404 404 404 404 404 404 404
+      DELETE /v2/{repository}/undeclared/v1                404 404 404 404 404 404 404
+      GET    /v2/{repository}/tags/undeclared              404 404 404 404 404 404 404
+      GET    /v2/{repository}/blobs/uploads/undeclared     404 404 404 404 404 404 404
+      GET    /undeclared                                   404 404 404 404 404 404 404
+      POST   /v1/search                                    404 404 404 404 404 404 404
       """;
 
   /** The same for the API of objects. */
   private static final String API =
       """
-      GET    /api                                                                                            200 200 200 200 200 200
-      GET    /apis                                                                                           200 200 200 200 200 200
-      GET    /api/v1                                                                                         200 200 200 200 200 200
-      GET    /apis/image.openshift.io                                                                        200 200 200 200 200 200
-      GET    /apis/image.openshift.io/v1                                                                     200 200 200 200 200 200
-      GET    /api/v1/namespaces                                                                              403 403 403 403 403 200
-      GET    /api/v1/namespaces/project                                                                      403 403 403 403 403 200
-      POST   /api/v1/namespaces                                                                              403 403 403 403 403 422
-      DELETE /api/v1/namespaces/project                                                                      403 403 403 403 403 409
-      GET    /api/v1/secrets                                                                                 403 403 403 403 403 200
-      GET    /api/v1/namespaces/project/secrets                                                              403 403 403 403 403 200
-      POST   /api/v1/namespaces/project/secrets                                                              403 403 403 403 403 422
-      DELETE /api/v1/namespaces/project/secrets/none                                                         403 403 403 403 403 404
-      GET    /api/v1/namespaces/project/serviceaccounts                                                      403 403 403 403 403 200
-      POST   /api/v1/namespaces/project/serviceaccounts                                                      403 403 403 403 403 422
-      POST   /api/v1/namespaces/project/serviceaccounts/default/token                                        403 403 403 403 403 201
-      GET    /api/v1/namespaces/project/pods                                                                 403 403 403 403 403 200
-      GET    /apis/project.openshift.io/v1/projects                                                          200 200 200 200 200 200
-      POST   /apis/project.openshift.io/v1/projectrequests                                                   403 403 403 403 403 422
-      GET    /apis/rbac.authorization.k8s.io/v1/clusterroles                                                 403 403 403 403 403 200
-      GET    /apis/rbac.authorization.k8s.io/v1/clusterrolebindings                                          403 403 403 403 403 200
-      POST   /apis/rbac.authorization.k8s.io/v1/clusterrolebindings                                          403 403 403 403 403 422
-      GET    /apis/rbac.authorization.k8s.io/v1/namespaces/project/roles                                     403 403 403 403 403 200
-      GET    /apis/rbac.authorization.k8s.io/v1/namespaces/project/rolebindings                              403 403 403 403 403 200
-      POST   /apis/rbac.authorization.k8s.io/v1/namespaces/project/rolebindings                              403 403 403 403 403 422
-      GET    /apis/user.openshift.io/v1/groups                                                               403 403 403 403 403 200
-      GET    /apis/user.openshift.io/v1/users/~                                                              200 200 200 200 200 200
-      GET    /apis/config.openshift.io/v1/imagedigestmirrorsets                                              403 403 403 403 403 200
-      POST   /apis/config.openshift.io/v1/imagedigestmirrorsets                                              403 403 403 403 403 422
-      GET    /apis/config.openshift.io/v1/imagetagmirrorsets                                                 403 403 403 403 403 200
-      GET    /apis/operator.openshift.io/v1alpha1/imagecontentsourcepolicies                                 403 403 403 403 403 200
-      GET    /apis/image.openshift.io/v1/images                                                              403 403 403 403 403 200
-      GET    /apis/image.openshift.io/v1/images/{manifest}                                                   403 403 403 403 403 200
-      DELETE /apis/image.openshift.io/v1/images/{manifest}                                                   403 403 403 403 403 409
-      GET    /apis/image.openshift.io/v1/imagestreams                                                        403 403 403 403 403 200
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams                                     403 403 403 403 403 200
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams?watch=true&timeoutSeconds=1         403 403 403 403 403 200
-      POST   /apis/image.openshift.io/v1/namespaces/project/imagestreams                                     403 403 403 403 403 422
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 200
-      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 400
-      PATCH  /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 200
-      DELETE /apis/image.openshift.io/v1/namespaces/project/imagestreams/none                                403 403 403 403 403 404
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app/status                          405 405 405 405 405 405
-      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app/status                          403 403 403 403 403 400
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags                                  403 403 403 403 403 200
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:v1                           403 403 403 403 403 200
-      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:v1                           403 403 403 403 403 400
-      DELETE /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:none                         403 403 403 403 403 404
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagetags                                        403 403 403 403 403 200
-      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamimages/app@{manifest}                 403 403 403 403 403 200
-      POST   /apis/image.openshift.io/v1/namespaces/project/imagestreamimports                               403 403 403 403 403 422
-      POST   /apis/authorization.k8s.io/v1/selfsubjectaccessreviews                                          201 201 201 201 201 201
-      POST   /apis/authentication.k8s.io/v1/selfsubjectreviews                                               201 201 201 201 201 201
-      POST   /apis/authorization.openshift.io/v1/resourceaccessreviews                                       403 403 403 403 403 201
-      POST   /apis/authorization.openshift.io/v1/namespaces/project/localresourceaccessreviews               403 403 403 403 403 201
-      GET    /apis/undeclared/v1/undeclared                                                                  404 404 404 404 404 404
+      GET    /api                                                                                            200 200 200 200 200 200 200
+      GET    /apis                                                                                           200 200 200 200 200 200 200
+      GET    /api/v1                                                                                         200 200 200 200 200 200 200
+      GET    /apis/image.openshift.io                                                                        200 200 200 200 200 200 200
+      GET    /apis/image.openshift.io/v1                                                                     200 200 200 200 200 200 200
+      GET    /api/v1/namespaces                                                                              403 403 403 403 403 200 403
+      GET    /api/v1/namespaces/project                                                                      403 403 403 403 403 200 403
+      POST   /api/v1/namespaces                                                                              403 403 403 403 403 422 403
+      DELETE /api/v1/namespaces/project                                                                      403 403 403 403 403 409 403
+      GET    /api/v1/secrets                                                                                 403 403 403 403 403 200 403
+      GET    /api/v1/namespaces/project/secrets                                                              403 403 403 403 403 200 403
+      POST   /api/v1/namespaces/project/secrets                                                              403 403 403 403 403 422 403
+      DELETE /api/v1/namespaces/project/secrets/none                                                         403 403 403 403 403 404 403
+      GET    /api/v1/namespaces/project/serviceaccounts                                                      403 403 403 403 403 200 403
+      POST   /api/v1/namespaces/project/serviceaccounts                                                      403 403 403 403 403 422 403
+      POST   /api/v1/namespaces/project/serviceaccounts/default/token                                        403 403 403 403 403 201 403
+      GET    /api/v1/namespaces/project/pods                                                                 403 403 403 403 403 200 403
+      GET    /apis/project.openshift.io/v1/projects                                                          200 200 200 200 200 200 200
+      POST   /apis/project.openshift.io/v1/projectrequests                                                   403 403 403 403 403 422 403
+      GET    /apis/rbac.authorization.k8s.io/v1/clusterroles                                                 403 403 403 403 403 200 403
+      GET    /apis/rbac.authorization.k8s.io/v1/clusterrolebindings                                          403 403 403 403 403 200 403
+      POST   /apis/rbac.authorization.k8s.io/v1/clusterrolebindings                                          403 403 403 403 403 422 403
+      GET    /apis/rbac.authorization.k8s.io/v1/namespaces/project/roles                                     403 403 403 403 403 200 403
+      GET    /apis/rbac.authorization.k8s.io/v1/namespaces/project/rolebindings                              403 403 403 403 403 200 403
+      POST   /apis/rbac.authorization.k8s.io/v1/namespaces/project/rolebindings                              403 403 403 403 403 422 403
+      GET    /apis/user.openshift.io/v1/groups                                                               403 403 403 403 403 200 403
+      GET    /apis/user.openshift.io/v1/users/~                                                              200 200 200 200 200 200 200
+      GET    /apis/config.openshift.io/v1/imagedigestmirrorsets                                              403 403 403 403 403 200 403
+      POST   /apis/config.openshift.io/v1/imagedigestmirrorsets                                              403 403 403 403 403 422 403
+      GET    /apis/config.openshift.io/v1/imagetagmirrorsets                                                 403 403 403 403 403 200 403
+      GET    /apis/operator.openshift.io/v1alpha1/imagecontentsourcepolicies                                 403 403 403 403 403 200 403
+      GET    /apis/image.openshift.io/v1/images                                                              403 403 403 403 403 200 403
+      GET    /apis/image.openshift.io/v1/images/{manifest}                                                   403 403 403 403 403 200 403
+      DELETE /apis/image.openshift.io/v1/images/{manifest}                                                   403 403 403 403 403 409 403
+      GET    /apis/image.openshift.io/v1/imagestreams                                                        403 403 403 403 403 200 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams                                     403 403 403 403 403 200 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams?watch=true&timeoutSeconds=1         403 403 403 403 403 200 403
+      POST   /apis/image.openshift.io/v1/namespaces/project/imagestreams                                     403 403 403 403 403 422 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 200 403
+      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 400 403
+      PATCH  /apis/image.openshift.io/v1/namespaces/project/imagestreams/app                                 403 403 403 403 403 200 403
+      DELETE /apis/image.openshift.io/v1/namespaces/project/imagestreams/none                                403 403 403 403 403 404 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app/status                          405 405 405 405 405 405 405
+      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreams/app/status                          403 403 403 403 403 400 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags                                  403 403 403 403 403 200 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:v1                           403 403 403 403 403 200 403
+      PUT    /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:v1                           403 403 403 403 403 400 403
+      DELETE /apis/image.openshift.io/v1/namespaces/project/imagestreamtags/app:none                         403 403 403 403 403 404 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagetags                                        403 403 403 403 403 200 403
+      GET    /apis/image.openshift.io/v1/namespaces/project/imagestreamimages/app@{manifest}                 403 403 403 403 403 200 403
+      POST   /apis/image.openshift.io/v1/namespaces/project/imagestreamimports                               403 403 403 403 403 422 403
+      POST   /apis/authorization.k8s.io/v1/selfsubjectaccessreviews                                          201 201 201 201 201 201 201
+      POST   /apis/authentication.k8s.io/v1/selfsubjectreviews                                               201 201 201 201 201 201 201
+      POST   /apis/authorization.openshift.io/v1/resourceaccessreviews                                       403 403 403 403 403 201 403
+      POST   /apis/authorization.openshift.io/v1/namespaces/project/localresourceaccessreviews               403 403 403 403 403 201 403
+      GET    /apis/undeclared/v1/undeclared                                                                  404 404 404 404 404 404 404
       """;
 
   /** Of which there are only empty lists, all like {@code pods}. */
@@ -304,7 +305,8 @@ class AccessMatrixTest {
             BOB.client(server),
             CAROL.client(server),
             DAVE.client(server),
-            ALICE.client(server));
+            ALICE.client(server),
+            TestClient.with(server, limitedToken()));
     try {
       assertThat(table.lines().map(row -> answered(row, width, callers)).toList())
           .containsExactlyElementsOf(table.lines().toList());
@@ -430,7 +432,16 @@ class AccessMatrixTest {
   }
 
   private static String token(TestClient nobody) {
-    Answered answered = nobody.get("/token?service=cistern&scope=repository:project/app:pull");
+    return token(nobody, "project/app:pull");
+  }
+
+  /** Returns a token of the administrator of all that is for one repository, and not for ours. */
+  private String limitedToken() {
+    return token(administrator, "project/another:pull,push,delete");
+  }
+
+  private static String token(TestClient owner, String scope) {
+    Answered answered = owner.get("/token?service=cistern&scope=repository:" + scope);
     Matcher token = TOKEN.matcher(answered.text());
     assertThat(token.find()).as(answered.text()).isTrue();
     return token.group(1);

@@ -23,10 +23,19 @@ final class Actions {
     };
   }
 
-  /** Says whether a grant is {@code registry:admin:*}, for what is not about one repository. */
+  /** Returns whether a grant is {@code registry:admin:*}, for what is not about one repository. */
   static boolean isForOrders(Grant grant) {
+    return isForRegistry(grant, "admin");
+  }
+
+  /** Returns whether a grant is {@code registry:catalog:*}, for the list of repositories. */
+  static boolean isForCatalog(Grant grant) {
+    return isForRegistry(grant, "catalog");
+  }
+
+  private static boolean isForRegistry(Grant grant, String name) {
     return grant.type().equals(REGISTRY)
-        && grant.name().equals("admin")
+        && grant.name().equals(name)
         && grant.actions().contains(ALL);
   }
 

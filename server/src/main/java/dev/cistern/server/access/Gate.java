@@ -251,11 +251,21 @@ public final class Gate {
         && policy.allows(caller.principal(), verb, repository.first());
   }
 
-  /** Says whether a caller sees that there is a repository: whether he may pull it. */
+  /**
+   * Returns whether the catalog shows a repository to a caller: whether they may pull it. A token
+   * for some repositories shows those, one for {@code registry:catalog:*} all that its owner may
+   * pull.
+   */
   public boolean shows(Caller caller, String repository) {
     int slash = repository.indexOf('/');
-    return policy.allows(
-        caller.principal(), Verb.PULL, slash < 0 ? repository : repository.substring(0, slash));
+    String namespace = slash < 0 ? repository : repository.substring(0, slash);
+    boolean isCovered =
+        isWhole(caller)
+            || caller.limitedTo().orElseThrow().stream()
+                .anyMatch(grant ->
+                    Actions.isForCatalog(grant)
+                        || covers(grant, Actions.of(Verb.PULL), repository));
+    return isCovered && policy.allows(caller.principal(), Verb.PULL, namespace);
   }
 
   /**
@@ -458,12 +468,12 @@ public final class Gate {
   private static boolean covers(Caller caller, Verb verb, RepositoryName repository) {
     return caller.limitedTo().isEmpty()
         || caller.limitedTo().get().stream()
-            .anyMatch(grant -> covers(grant, Actions.of(verb), repository));
+            .anyMatch(grant -> covers(grant, Actions.of(verb), repository.path()));
   }
 
-  private static boolean covers(Grant grant, String action, RepositoryName repository) {
+  private static boolean covers(Grant grant, String action, String repository) {
     return grant.type().equals(Actions.REPOSITORY)
-        && grant.name().equals(repository.path())
+        && grant.name().equals(repository)
         && grant.actions().contains(action);
   }
 }

@@ -164,7 +164,7 @@ public final class TokenEndpoint {
 
   private Optional<Grant> grant(Caller caller, Grant wish) {
     if (wish.type().equals(Actions.REGISTRY)) {
-      return Optional.of(wish); // the catalog shows each what he may pull
+      return Optional.of(wish); // what they show is decided when they are used
     }
     RepositoryName repository = repository(wish.name());
     var actions = new TreeSet<String>();
