@@ -1,6 +1,7 @@
 package dev.cistern.mirror;
 
 import dev.cistern.auth.credentials.CredentialsException;
+import dev.cistern.base.StoredTime;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
@@ -161,7 +162,10 @@ final class Manifests {
               Optional<Instant> fresh =
                   isPushed || sources.isEmpty()
                       ? Optional.empty()
-                      : Optional.of(known.checked().plus(freshness(sources).interval(tag)));
+                      : Optional.of(
+                          StoredTime.known(known.checked(), clock.instant())
+                              .orElse(Instant.EPOCH)
+                              .plus(freshness(sources).interval(tag)));
               return new Why.Here(known.digest(), isPushed, Optional.of(known.checked()), fresh);
             });
       }
@@ -211,9 +215,13 @@ final class Manifests {
       return new ManifestAnswer(stored.get(), CacheStatus.HIT);
     }
     Freshness freshness = freshness(sources);
-    Instant stale = known.get().checked().plus(freshness.interval(tag));
-    if (clock.instant().isBefore(stale)) {
-      return new ManifestAnswer(stored.get(), hit(sources.getFirst(), stale));
+    Instant now = clock.instant();
+    Optional<Instant> stale =
+        StoredTime.known(known.get().checked(), now)
+            .map(checked -> checked.plus(freshness.interval(tag)))
+            .filter(now::isBefore);
+    if (stale.isPresent()) {
+      return new ManifestAnswer(stored.get(), hit(sources.getFirst(), stale.get()));
     }
     return revalidate(location, new OldTag(tag, known.get(), stored.get(), sources));
   }
@@ -333,7 +341,13 @@ final class Manifests {
   private ManifestAnswer stale(OldTag old, Answer<?> answer, String reason) {
     PullSource source = old.sources.getFirst();
     Optional<Duration> maxStale = freshness(old.sources).maxStale();
-    if (maxStale.isPresent() && clock.instant().isAfter(old.known.checked().plus(maxStale.get()))) {
+    Instant now = clock.instant();
+    boolean isWithin =
+        maxStale.isEmpty()
+            || StoredTime.known(old.known.checked(), now)
+                .filter(checked -> !now.isAfter(checked.plus(maxStale.get())))
+                .isPresent();
+    if (!isWithin) {
       throw Failures.of(answer, source, Failures.manifestUnknown(source.repository(), old.tag));
     }
     return new ManifestAnswer(
@@ -348,7 +362,7 @@ final class Manifests {
       case Tag tag ->
           repositories
               .tag(repository, tag)
-              .filter(now -> now.checked().isAfter(known))
+              .filter(now -> !now.checked().equals(known))
               .flatMap(now -> repositories.manifest(repository, now.digest()));
     };
   }

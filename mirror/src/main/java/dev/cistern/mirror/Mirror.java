@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.base.MonotonicClock;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
 import dev.cistern.mirror.rules.PullSource;
@@ -80,9 +81,10 @@ public final class Mirror implements AutoCloseable {
     this.store = store;
     this.upstreams = upstreams;
     this.rules = rules;
-    var outages = new Outages(clock);
+    InstantSource running = MonotonicClock.SYSTEM;
+    var outages = new Outages(running);
     this.asker = new Asker(upstreams, outages, outside, clock);
-    this.absences = new Absences(clock, settings.absence());
+    this.absences = new Absences(running, settings.absence());
     this.fills = new Fills(store.blobs(), upstreams, asker, threads);
     this.manifests =
         new Manifests(
@@ -97,7 +99,7 @@ public final class Mirror implements AutoCloseable {
             threads);
     this.lists =
         new Lists(
-            store.repositories(), upstreams, asker, outages, clock, settings.patience(), threads);
+            store.repositories(), upstreams, asker, outages, running, settings.patience(), threads);
   }
 
   /** Goes by other rules from now on; what runs ends by those it began with. */

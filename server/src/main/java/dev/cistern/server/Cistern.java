@@ -2,6 +2,7 @@ package dev.cistern.server;
 
 import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MonotonicClock;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.mirror.Upstreams;
 import dev.cistern.server.access.Bindings;
@@ -86,7 +87,7 @@ public final class Cistern implements AutoCloseable {
    */
   public static Cistern start(Config config) throws IOException {
     InstantSource clock = InstantSource.system();
-    Store store = Store.open(config.data(), config.limits(), clock);
+    Store store = Store.open(config.data(), config.limits(), clock, MonotonicClock.SYSTEM);
     try {
       Cistern cistern = start(config, store, clock);
       cistern.tell(config);
@@ -128,7 +129,10 @@ public final class Cistern implements AutoCloseable {
         new Prefetch(mirror, completeness, config.streams().prefetch(), importing.interval());
     var follower = new StreamFollower(streams, List.of(imports, prefetch));
     Optional<PruneSchedule> pruning =
-        config.streams().pruneEvery().map(every -> new PruneSchedule(pruner, every));
+        config
+            .streams()
+            .pruneEvery()
+            .map(every -> new PruneSchedule(pruner, every, store.clockJumps()));
     Optional<ScrubSchedule> scrubbing =
         config.scrub().map(how -> new ScrubSchedule(store.scrub(), how, clock));
     var registry =
@@ -138,7 +142,7 @@ public final class Cistern implements AutoCloseable {
             new StreamPushes(streams, pruner, store.blobs(), clock),
             gate,
             config.knownAs(),
-            clock);
+            MonotonicClock.SYSTEM);
     var api =
         Api.of(
             new ApiParts(

@@ -39,15 +39,25 @@ final class Housekeeping implements AutoCloseable {
 
   private void run() {
     try {
+      Guarded.run("housekeeping", this::lookAtClock);
       Guarded.run("housekeeping", this::sweep);
       Guarded.run("housekeeping", this::learnNames);
       while (true) {
         Thread.sleep(INTERVAL);
+        Guarded.run("housekeeping", this::lookAtClock);
         Guarded.run("housekeeping", this::removeLeftovers);
         Guarded.run("housekeeping", this::makeRoom);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void lookAtClock() {
+    try {
+      store.lookAtClock();
+    } catch (IOException | RuntimeException e) {
+      complain("stored times not compared with the clock", e);
     }
   }
 

@@ -17,6 +17,8 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
+import dev.cistern.auth.access.Policy;
+import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.Test;
@@ -53,6 +55,44 @@ class ArchitectureTest {
         .should()
         .dependOnClassesThat(ours().and(outside("dev.cistern.base")))
         .because("all know it")
+        .check(CISTERN);
+  }
+
+  @Test
+  void onlyTheGateAsksThePolicyWhatACallerMay() {
+    noClasses()
+        .that()
+        .resideInAPackage("dev.cistern.server..")
+        .and()
+        .doNotHaveFullyQualifiedName("dev.cistern.server.access.Gate")
+        .should()
+        .callMethodWhere(
+            JavaCall.Predicates.target(
+                    HasName.Predicates.nameMatching("allows(Everywhere|Impersonation)?"))
+                .and(
+                    JavaCall.Predicates.target(
+                        HasOwner.Predicates.With.owner(
+                            JavaClass.Predicates.equivalentTo(Policy.class)))))
+        .because("the policy knows principals; what a token is limited to, only the gate asks")
+        .check(CISTERN);
+  }
+
+  @Test
+  void durationsGoByTheMonotonicClock() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackages("dev.cistern.server.cli..")
+        .and()
+        .doNotHaveFullyQualifiedName("dev.cistern.server.access.Audit")
+        .and()
+        .doNotHaveFullyQualifiedName("dev.cistern.server.api.Column")
+        .and()
+        .doNotHaveFullyQualifiedName("dev.cistern.server.config.RuleFiles$Stamp")
+        .should()
+        .callMethod(Instant.class, "now")
+        .orShould()
+        .callMethod(System.class, "currentTimeMillis")
+        .because("dates come from the injected clock, durations from MonotonicClock")
         .check(CISTERN);
   }
 

@@ -1,5 +1,6 @@
 package dev.cistern.storage;
 
+import dev.cistern.base.StoredTime;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
@@ -125,7 +126,7 @@ public final class Blobs {
     Instant recent = now.minus(step);
     byte[] key = Keys.blobLink(repository, digest);
     byte[] link = index.get(key);
-    if (link == null || LinkFact.decode(link).lastUsed().isAfter(recent)) {
+    if (link == null || isRecent(LinkFact.decode(link).lastUsed(), recent, now)) {
       return;
     }
     index.write(
@@ -137,6 +138,10 @@ public final class Blobs {
           }
           return true;
         });
+  }
+
+  private static boolean isRecent(Instant lastUsed, Instant recent, Instant now) {
+    return lastUsed.isAfter(recent) && !StoredTime.isUnknown(lastUsed, now);
   }
 
   /** Opens the blob if its content is here; the caller releases it. */

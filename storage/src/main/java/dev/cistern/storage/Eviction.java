@@ -183,8 +183,10 @@ final class Eviction implements Space.Relief {
     for (Path file : Layout.list(layout.fills())) {
       Optional<Digest> digest = Layout.fillOf(file);
       if (digest.isPresent()) {
+        long now = clock.millis();
         downloads.add(
-            new Download(file.toFile().lastModified(), digest.get(), Layout.sizeOf(file)));
+            new Download(
+                Math.min(file.toFile().lastModified(), now), digest.get(), Layout.sizeOf(file)));
       }
     }
     downloads.sort(Comparator.comparingLong(Download::lastModified));

@@ -1,5 +1,6 @@
 package dev.cistern.storage;
 
+import dev.cistern.base.ClockJumps;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
@@ -33,15 +34,22 @@ final class Garbage {
   private final DamagedContent damaged;
   private final Versions versions;
   private final InstantSource clock;
+  private final ClockJumps jumps;
   private final LongAdder bytes = new LongAdder();
 
   Garbage(
-      Index index, Blobs blobs, DamagedContent damaged, Versions versions, InstantSource clock) {
+      Index index,
+      Blobs blobs,
+      DamagedContent damaged,
+      Versions versions,
+      InstantSource clock,
+      ClockJumps jumps) {
     this.index = index;
     this.blobs = blobs;
     this.damaged = damaged;
     this.versions = versions;
     this.clock = clock;
+    this.jumps = jumps;
   }
 
   /** What a change may do with one key. */
@@ -54,8 +62,14 @@ final class Garbage {
     boolean falls(byte[] key, byte[] value);
   }
 
-  /** Removes the garbage; blobs and pushed links must be older than {@code grace}. */
+  /**
+   * Removes the garbage; blobs and pushed links must be older than {@code grace}. After a jump of
+   * the clock forward nothing is removed for another grace.
+   */
   Collected collect(Duration grace) throws IOException {
+    if (jumps.holds(grace)) {
+      return new Collected(0, 0, 0, 0);
+    }
     Instant limit = clock.instant().minus(grace);
     long before = bytes.sum();
     int manifests =

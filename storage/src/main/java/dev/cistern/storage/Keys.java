@@ -34,6 +34,7 @@ import java.util.Arrays;
  * d                             how many blobs are damaged           8 bytes, big-endian
  * d DIGEST FORM                 the stored copy is damaged           {@link Facts.DamageFact}
  * s                             when all content was last verified   8 bytes, big-endian
+ * w                             the newest time that was seen        8 bytes, big-endian
  * s DIGEST                      when a blob was last verified        8 bytes, big-endian
  * i                             the id of this store, as in store.json
  * x ID                          the intent ID is committed           (empty)
@@ -68,6 +69,7 @@ final class Keys {
   static final byte DAMAGE = 'd';
   static final byte VERIFIED = 's';
   static final byte STORE = 'i';
+  static final byte CLOCK = 'w';
 
   static final byte INTENT = 'x';
 

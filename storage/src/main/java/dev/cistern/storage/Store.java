@@ -2,6 +2,7 @@ package dev.cistern.storage;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import dev.cistern.base.ClockJumps;
 import dev.cistern.oci.Digest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -55,6 +56,11 @@ public final class Store implements AutoCloseable {
   private final DamagedContent damaged;
   private final Scrub scrub;
   private final InstantSource clock;
+  private final ClockJumps jumps;
+  private final StoredTimes times;
+
+  /** Whether stored times may lie in the future. */
+  private volatile boolean isUnsettled = true;
 
   private Store(
       Layout layout,
@@ -64,7 +70,8 @@ public final class Store implements AutoCloseable {
       StorageLimits limits,
       Space space,
       Quarantine quarantine,
-      InstantSource clock) {
+      InstantSource clock,
+      InstantSource running) {
     this.layout = layout;
     this.identity = new AtomicReference<>(identity);
     this.lock = lock;
@@ -73,6 +80,7 @@ public final class Store implements AutoCloseable {
     this.space = space;
     this.quarantine = quarantine;
     this.clock = clock;
+    this.jumps = new ClockJumps(clock, running, this::jumped);
     var versions = new Versions();
     this.uses = new Uses(index, clock);
     this.damaged = new DamagedContent(index);
@@ -87,12 +95,13 @@ public final class Store implements AutoCloseable {
             versions,
             limits.grace(),
             damaged);
-    this.garbage = new Garbage(index, blobs, damaged, versions, clock);
+    this.garbage = new Garbage(index, blobs, damaged, versions, clock, jumps);
     this.eviction =
         new Eviction(layout, index, space, blobs, garbage, limits.grace(), clock, versions, uses);
     this.objects = new Objects(index);
     this.repositories = new Repositories(index, clock, versions, uses, eviction, objects, damaged);
-    this.uploads = new Uploads(layout, index, space, blobs, clock);
+    this.uploads = new Uploads(layout, index, space, blobs, clock, jumps);
+    this.times = new StoredTimes(index, layout);
     this.scrub = new Scrub(index, blobs, repositories, clock);
     this.sweep = new Sweep(layout, index, space, blobs, quarantine);
     space.relieveWith(eviction);
@@ -104,13 +113,25 @@ public final class Store implements AutoCloseable {
   }
 
   /**
+   * Same as {@link #open(Path, StorageLimits, InstantSource, InstantSource)}, by a clock that never
+   * jumps.
+   */
+  public static Store open(Path directory, StorageLimits limits, InstantSource clock)
+      throws IOException {
+    return open(directory, limits, clock, clock);
+  }
+
+  /**
    * Opens the store in {@code directory}, made if it is not there.
    *
+   * @param clock the wall clock, whose times are stored
+   * @param running measures durations; see {@link dev.cistern.base.MonotonicClock}
    * @throws StoreRefusedException if its parts do not belong together, are missing or damaged, or a
    *     newer version wrote it; nothing was changed
    * @throws IOException if it cannot be read or written, or another process has it open
    */
-  public static Store open(Path directory, StorageLimits limits, InstantSource clock)
+  public static Store open(
+      Path directory, StorageLimits limits, InstantSource clock, InstantSource running)
       throws IOException {
     var layout = new Layout(directory);
     FileChannel lock = lock(layout);
@@ -122,7 +143,7 @@ public final class Store implements AutoCloseable {
       try {
         Format.check(index);
         StoreIdentity identity = check.afterIndex(index, found);
-        return open(layout, lock, index, identity, limits, clock);
+        return open(layout, lock, index, identity, limits, clock, running);
       } catch (IOException | RuntimeException e) {
         index.close();
         throw e;
@@ -139,15 +160,21 @@ public final class Store implements AutoCloseable {
       Index index,
       StoreIdentity identity,
       StorageLimits limits,
-      InstantSource clock)
+      InstantSource clock,
+      InstantSource running)
       throws IOException {
     Format.upgrade(index);
-    var space = new Space(Files.getFileStore(layout.root()), limits, clock);
+    var space = new Space(Files.getFileStore(layout.root()), limits, running);
     space.found(Blobs.bytes(index.get(Keys.family(Keys.BLOB_BYTES))));
     space.found(Layout.bytesIn(layout.fills()) + Layout.bytesIn(layout.uploads()));
     space.indexMeasured(Layout.bytesIn(layout.index()));
     Quarantine quarantine = Quarantine.open(layout, space, clock, limits.quarantine());
-    return new Store(layout, lock, index, identity, limits, space, quarantine, clock);
+    var store = new Store(layout, lock, index, identity, limits, space, quarantine, clock, running);
+    byte[] newest = index.get(Keys.family(Keys.CLOCK));
+    if (newest != null) {
+      store.jumps.lookAtStart(Instant.ofEpochMilli(Blobs.bytes(newest)));
+    }
+    return store;
   }
 
   /**
@@ -170,7 +197,7 @@ public final class Store implements AutoCloseable {
         Format.check(repaired.index());
         boolean isLossy = repaired.lostChanges() > 0 || repaired.unreadBytes() > 0;
         StoreIdentity identity = check.afterRepair(repaired.index(), found, isLossy);
-        Store store = open(layout, lock, repaired.index(), identity, limits, clock);
+        Store store = open(layout, lock, repaired.index(), identity, limits, clock, clock);
         return new Repaired(store, repaired.lostChanges(), repaired.unreadBytes());
       } catch (IOException | RuntimeException e) {
         repaired.index().close();
@@ -258,6 +285,9 @@ public final class Store implements AutoCloseable {
    * not name; returns how many. The names are those of the files: {@code sha256-HEX}.
    */
   public int expireFills(Duration idle, Predicate<String> running) throws IOException {
+    if (jumps.holds(idle)) {
+      return 0;
+    }
     Instant limit = clock.instant().minus(idle);
     int expired = 0;
     try (DirectoryStream<Path> files = Files.newDirectoryStream(layout.fills())) {
@@ -279,7 +309,48 @@ public final class Store implements AutoCloseable {
    * content; returns how many.
    */
   public int expireQuarantine() throws IOException {
-    return quarantine.expire();
+    return jumps.holds(limits.quarantine()) ? 0 : quarantine.expire();
+  }
+
+  /** Returns the jumps of the wall clock, which hold deletions by age. */
+  public ClockJumps clockJumps() {
+    return jumps;
+  }
+
+  /**
+   * Looks whether the wall clock jumped, notes what time it is, and has the age of what is stored
+   * with a time in the future begin now. To be called before deletions by age, and often: a jump is
+   * seen by the next look.
+   */
+  public void lookAtClock() throws IOException {
+    jumps.look();
+    if (isUnsettled) {
+      isUnsettled = false;
+      int settled = times.settle(clock.instant());
+      if (settled > 0) {
+        LOG.atWarn().addKeyValue("times", settled).log("stored times in the future begin now");
+      }
+    }
+    noteTime();
+  }
+
+  private void jumped(Duration size) {
+    if (size.isNegative()) {
+      isUnsettled = true;
+    }
+    LOG.atWarn()
+        .addKeyValue("seconds", size.toSeconds())
+        .log(size.isNegative() ? "clock jumped back" : "clock jumped forward");
+  }
+
+  private void noteTime() throws IOException {
+    byte[] now = Blobs.bytes(clock.instant().toEpochMilli());
+    index.write(
+        Index.Durability.VISIBLE,
+        batch -> {
+          batch.put(Keys.family(Keys.CLOCK), now);
+          return true;
+        });
   }
 
   /** Removes all files that were set aside, damaged pushed content too; returns how many. */

@@ -2,6 +2,7 @@ package dev.cistern.storage;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.cistern.base.ClockJumps;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.UploadFact;
@@ -41,6 +42,7 @@ public final class Uploads {
   private final Space space;
   private final Blobs blobs;
   private final InstantSource clock;
+  private final ClockJumps jumps;
   private final SecureRandom random = new SecureRandom();
 
   /** One object for each, for as long as somebody has it. */
@@ -54,12 +56,14 @@ public final class Uploads {
           .<String, GrowingFile>evictionListener((id, file, cause) -> close(file))
           .build();
 
-  Uploads(Layout layout, Index index, Space space, Blobs blobs, InstantSource clock) {
+  Uploads(
+      Layout layout, Index index, Space space, Blobs blobs, InstantSource clock, ClockJumps jumps) {
     this.layout = layout;
     this.index = index;
     this.space = space;
     this.blobs = blobs;
     this.clock = clock;
+    this.jumps = jumps;
   }
 
   /**
@@ -98,6 +102,9 @@ public final class Uploads {
 
   /** Removes the uploads to which nothing was added for {@code idle}; returns how many. */
   public int expire(Duration idle) throws IOException {
+    if (jumps.holds(idle)) {
+      return 0;
+    }
     Instant limit = clock.instant().minus(idle);
     var old = new ArrayList<String>();
     byte[] prefix = Keys.uploads();

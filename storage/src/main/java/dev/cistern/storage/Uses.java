@@ -1,5 +1,6 @@
 package dev.cistern.storage;
 
+import dev.cistern.base.StoredTime;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.LinkFact;
@@ -43,7 +44,11 @@ final class Uses {
   void touch(Link link) {
     Instant now = clock.instant();
     Instant known = uses.get(link);
-    if (known == null ? uses.size() < MOST : known.plus(STEP).isBefore(now)) {
+    boolean isWorthIt =
+        known == null
+            ? uses.size() < MOST
+            : known.plus(STEP).isBefore(now) || StoredTime.isUnknown(known, now);
+    if (isWorthIt) {
       uses.put(link, now);
     }
   }
@@ -51,7 +56,14 @@ final class Uses {
   /** Returns when the link was last used, given what its fact says. */
   Instant last(Link link, Instant stored) {
     Instant known = uses.get(link);
-    return known != null && known.isAfter(stored) ? known : stored;
+    return known != null && isNews(known, stored) ? known : stored;
+  }
+
+  /** Returns whether a use is later than the one that is stored, or that says nothing. */
+  private boolean isNews(Instant used, Instant stored) {
+    Instant now = clock.instant();
+    return !StoredTime.isUnknown(used, now)
+        && (used.isAfter(stored) || StoredTime.isUnknown(stored, now));
   }
 
   /** Moves what is in memory to the index. */
@@ -65,14 +77,14 @@ final class Uses {
     }
   }
 
-  private static boolean write(Index.Batch batch, List<Map.Entry<Link, Instant>> entries)
+  private boolean write(Index.Batch batch, List<Map.Entry<Link, Instant>> entries)
       throws RocksDBException {
     for (Map.Entry<Link, Instant> entry : entries) {
       byte[] key = entry.getKey().key();
       byte[] value = batch.get(key);
       if (value != null) {
         LinkFact fact = LinkFact.decode(value);
-        if (entry.getValue().isAfter(fact.lastUsed())) {
+        if (isNews(entry.getValue(), fact.lastUsed())) {
           batch.put(key, new LinkFact(fact.origin(), entry.getValue()).encoded());
         }
       }

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.cistern.base.MonotonicClock;
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
@@ -45,6 +46,7 @@ public final class Authenticator {
   private final Tokens tokens;
   private final List<OidcIssuer> issuers;
   private final InstantSource clock;
+  private final InstantSource running;
   private final PasswordChecks checks;
 
   /** Has its key, and is only ever cloned: that is half the work of making one. */
@@ -65,6 +67,7 @@ public final class Authenticator {
         tokens,
         issuers,
         clock,
+        MonotonicClock.SYSTEM,
         new PasswordChecks(Runtime.getRuntime().availableProcessors(), WAITING));
   }
 
@@ -73,11 +76,13 @@ public final class Authenticator {
       Tokens tokens,
       List<OidcIssuer> issuers,
       InstantSource clock,
+      InstantSource running,
       PasswordChecks checks) {
     this.users = users;
     this.tokens = tokens;
     this.issuers = List.copyOf(issuers);
     this.clock = clock;
+    this.running = running;
     this.checks = checks;
     byte[] random = new byte[32];
     new SecureRandom().nextBytes(random);
@@ -94,8 +99,13 @@ public final class Authenticator {
     }
   }
 
-  /** An outcome, and until when it is one. */
-  private record Known(Outcome outcome, Instant until) {
+  /**
+   * An outcome, and how long it is one.
+   *
+   * @param until by the wall clock, which the tokens' own times are of
+   * @param end by the running clock, which no one sets back
+   */
+  private record Known(Outcome outcome, Instant until, Instant end) {
     /** One for a caller as they usually are, more for one with many groups and grants. */
     int weight() {
       return outcome instanceof Outcome.Caller(var principal, var grants, var impersonation)
@@ -114,7 +124,11 @@ public final class Authenticator {
 
   private @Nullable Outcome known(ByteBuffer key) {
     Known entry = known.getIfPresent(key);
-    return entry != null && clock.instant().isBefore(entry.until) ? entry.outcome : null;
+    return entry != null
+            && clock.instant().isBefore(entry.until)
+            && running.instant().isBefore(entry.end)
+        ? entry.outcome
+        : null;
   }
 
   /**
@@ -203,7 +217,7 @@ public final class Authenticator {
       for (OidcIssuer issuer : issuers) {
         if (issuer.isOwn(token)) {
           OidcIssuer.Identity identity = issuer.verify(token);
-          return new Known(
+          return until(
               new Outcome.Caller(identity.principal(), Optional.empty()), identity.expires());
         }
       }
@@ -218,26 +232,30 @@ public final class Authenticator {
       case Verified.Access access when isPassword ->
           refused("an access token is for Bearer, not a password");
       case Verified.Access(Principal principal, List<Grant> grants, Instant expires) ->
-          new Known(new Outcome.Caller(principal, Optional.of(grants)), expires);
+          until(new Outcome.Caller(principal, Optional.of(grants)), expires);
       case Verified.ServiceAccount(Principal principal, Instant expires) ->
-          new Known(new Outcome.Caller(principal, Optional.empty()), expires);
+          until(new Outcome.Caller(principal, Optional.empty()), expires);
       case Verified.Refresh refresh -> refused("a refresh token is only for the token endpoint");
       case Verified.Refused(String reason) -> refused(reason);
     };
   }
 
   private Known remembered(Principal principal, Duration howLong) {
-    return new Known(
-        new Outcome.Caller(principal, Optional.empty()), clock.instant().plus(howLong));
+    return until(new Outcome.Caller(principal, Optional.empty()), clock.instant().plus(howLong));
   }
 
   private Known refused(String reason) {
-    return new Known(new Outcome.Refused(reason), clock.instant().plus(REFUSALS));
+    return until(new Outcome.Refused(reason), clock.instant().plus(REFUSALS));
+  }
+
+  private Known until(Outcome outcome, Instant until) {
+    Duration howLong = Duration.between(clock.instant(), until);
+    return new Known(outcome, until, running.instant().plus(howLong));
   }
 
   /** Nothing to remember: the next to ask may find it otherwise. */
   private static Known busy() {
-    return new Known(new Outcome.Busy(), Instant.MIN);
+    return new Known(new Outcome.Busy(), Instant.MIN, Instant.MIN);
   }
 
   private ByteBuffer key(String header) {

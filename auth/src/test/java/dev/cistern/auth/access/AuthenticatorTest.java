@@ -67,7 +67,7 @@ class AuthenticatorTest {
             Optional.of("groups"),
             Optional.empty());
     var issuer = OidcIssuer.of(settings, new JWKSet(issuersKey).toString(), clock);
-    return new Authenticator(users, tokens, List.of(issuer), clock, checks);
+    return new Authenticator(users, tokens, List.of(issuer), clock, clock, checks);
   }
 
   @Test

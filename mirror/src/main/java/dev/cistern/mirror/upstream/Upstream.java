@@ -3,6 +3,7 @@ package dev.cistern.mirror.upstream;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.base.MemoryBudget.Lease;
+import dev.cistern.base.MonotonicClock;
 import dev.cistern.oci.Descriptor;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.Manifest;
@@ -60,6 +61,7 @@ public final class Upstream implements AutoCloseable {
   private final Transport transport;
   private final Tokens tokens;
   private final InstantSource clock;
+  private final InstantSource running;
   private final Optional<String> via;
   private final AtomicReference<@Nullable RateLimit> rateLimit;
 
@@ -68,24 +70,37 @@ public final class Upstream implements AutoCloseable {
       Transport transport,
       Tokens tokens,
       InstantSource clock,
+      InstantSource running,
       AtomicReference<@Nullable RateLimit> rateLimit,
       Optional<String> via) {
     this.settings = settings;
     this.transport = transport;
     this.tokens = tokens;
     this.clock = clock;
+    this.running = running;
     this.rateLimit = rateLimit;
     this.via = via;
   }
 
   /** Makes the client; asks nothing of the upstream. */
   public static Upstream open(UpstreamSettings settings, InstantSource clock, MemoryBudget memory) {
+    return open(settings, clock, memory, MonotonicClock.SYSTEM);
+  }
+
+  /**
+   * Same as {@link #open(UpstreamSettings, InstantSource, MemoryBudget)}.
+   *
+   * @param running measures the lives of tokens; see {@link MonotonicClock}
+   */
+  static Upstream open(
+      UpstreamSettings settings, InstantSource clock, MemoryBudget memory, InstantSource running) {
     var transport = new Transport(settings, memory);
     return new Upstream(
         settings,
         transport,
-        new Tokens(settings, transport, clock),
+        new Tokens(settings, transport, running),
         clock,
+        running,
         new AtomicReference<>(),
         Optional.empty());
   }
@@ -94,12 +109,13 @@ public final class Upstream implements AutoCloseable {
   public Upstream with(Keyring keyring) {
     UpstreamSettings other = settings.with(keyring);
     return new Upstream(
-        other, transport, new Tokens(other, transport, clock), clock, rateLimit, via);
+        other, transport, new Tokens(other, transport, running), clock, running, rateLimit, via);
   }
 
   /** Returns the same upstream, asked with this value of the header Via. */
   public Upstream via(String proxies) {
-    return new Upstream(settings, transport, tokens, clock, rateLimit, Optional.of(proxies));
+    return new Upstream(
+        settings, transport, tokens, clock, running, rateLimit, Optional.of(proxies));
   }
 
   public UpstreamSettings settings() {

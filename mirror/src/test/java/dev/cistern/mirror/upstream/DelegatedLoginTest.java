@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,6 +43,7 @@ class DelegatedLoginTest {
   private final Set<String> accepted = ConcurrentHashMap.newKeySet();
   private final LiveKeyring keyring = new LiveKeyring(Keyring.EMPTY);
   private final AskedService tokens = AskedService.start("127.0.0.2", this::give);
+  private final AskedService other = AskedService.start("127.0.0.2", this::give);
   private final AskedService registry = AskedService.start("127.0.0.1", this::admit);
   private final Upstream upstream = open(registry, true, Set.of());
 
@@ -55,6 +57,7 @@ class DelegatedLoginTest {
     upstream.close();
     registry.close();
     tokens.close();
+    other.close();
   }
 
   private Upstream open(AskedService service, boolean isInsecure, Set<String> realms) {
@@ -67,14 +70,15 @@ class DelegatedLoginTest {
             Optional.empty(),
             isInsecure,
             realms,
-            Set.of("127.0.0.2"),
+            Set.of(tokens.host(), other.host()),
             Freshness.USUAL,
             List.of(),
             false,
             Optional.empty(),
             ConnectionSettings.DEFAULT),
-        now::get,
-        new MemoryBudget(MemoryBudget.MIN_BYTES));
+        InstantSource.system(),
+        new MemoryBudget(MemoryBudget.MIN_BYTES),
+        now::get);
   }
 
   /** Answers as the token service: a new token, which the registry accepts, for who is known. */
@@ -174,7 +178,7 @@ class DelegatedLoginTest {
     keys(registry.host(), ROBOT);
     known = Set.of(ROBOT.basic());
 
-    try (Upstream tied = open(registry, true, Set.of(tokens.host()))) {
+    try (Upstream tied = open(registry, true, Set.of(tokens.host(), other.host()))) {
       assertThat(tied.headManifest(APP, V1)).isInstanceOf(Answer.Found.class);
     }
     assertThat(tokens.presented()).containsExactly(ROBOT.basic());
@@ -185,7 +189,7 @@ class DelegatedLoginTest {
     keyring.replace(
         Keyring.first(List.of(config(registry.host(), ROBOT), config(tokens.host(), SSO))));
 
-    try (Upstream tied = open(registry, true, Set.of(tokens.host()))) {
+    try (Upstream tied = open(registry, true, Set.of(tokens.host(), other.host()))) {
       assertThat(tied.headManifest(APP, V1)).isInstanceOf(Answer.Found.class);
     }
     assertThat(tokens.presented()).containsExactly(SSO.basic());
@@ -345,7 +349,9 @@ class DelegatedLoginTest {
   @Test
   void anIdentityTokenDoesNotFollowARedirect() {
     keys(tokens.host(), new Credentials("", "", "s3cret"));
-    try (AskedService stranger = AskedService.start("127.0.0.2", asked -> Said.token("x", 100))) {
+    AskedService stranger = other;
+    stranger.answer(asked -> Said.token("x", 100));
+    try (stranger) {
       tokens.answer(asked ->
           asked.method().equals("POST")
               ? new Said(307, Map.of("Location", stranger.url()), "")
@@ -359,7 +365,7 @@ class DelegatedLoginTest {
   @Test
   void aRealmThatMovesIsFollowed() {
     pull();
-    try (AskedService moved = AskedService.start("127.0.0.2", this::give)) {
+    try (AskedService moved = other) {
       tokens.close();
       now.set(Instant.EPOCH.plus(Duration.ofDays(1)));
       accepted.clear();

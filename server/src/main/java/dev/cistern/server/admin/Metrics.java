@@ -1,5 +1,6 @@
 package dev.cistern.server.admin;
 
+import dev.cistern.base.ClockJumps;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.CacheStatus;
 import dev.cistern.mirror.Mirror;
@@ -112,6 +113,11 @@ final class Metrics {
         "Exceptions that ended work of the server and that nothing caught",
         parts.uncaught(),
         Uncaught::count);
+    count(
+        "cistern.clock.jumps",
+        "Jumps of the wall clock, forward and back",
+        parts.store().clockJumps(),
+        ClockJumps::count);
     for (MemoryBudget.Account account : MemoryBudget.Account.values()) {
       Gauge.builder("cistern.memory.waiting", clients.memory(), m -> m.waiting(account))
           .baseUnit("bytes")

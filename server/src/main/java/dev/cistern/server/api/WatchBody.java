@@ -3,6 +3,7 @@ package dev.cistern.server.api;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.base.MemoryBudget.Account;
 import dev.cistern.base.MemoryBudget.Lease;
+import dev.cistern.base.MonotonicClock;
 import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.objects.ApiException;
@@ -69,7 +70,7 @@ final class WatchBody implements ReplyBody.PieceSource {
     this.call = call;
     this.selector = selector;
     this.format = format;
-    this.end = Instant.now().plus(patience(call));
+    this.end = MonotonicClock.SYSTEM.instant().plus(patience(call));
     long version = version(call);
     if (version > objects.revision()) {
       throw new ApiException(
@@ -156,7 +157,7 @@ final class WatchBody implements ReplyBody.PieceSource {
   }
 
   private void follow() throws InterruptedException {
-    Duration left = Duration.between(Instant.now(), end);
+    Duration left = Duration.between(MonotonicClock.SYSTEM.instant(), end);
     try {
       piece.release();
       List<ObjectEvent> events =
@@ -177,7 +178,7 @@ final class WatchBody implements ReplyBody.PieceSource {
         }
         sentLines = 0;
       }
-      isOver = cursor.isOver() || !Instant.now().isBefore(end);
+      isOver = cursor.isOver() || !MonotonicClock.SYSTEM.instant().isBefore(end);
     } catch (ObjectFeed.TooOldException e) {
       fail(expired(e));
     }

@@ -35,6 +35,7 @@ public final class Registry {
   private final ListEndpoint lists;
 
   /**
+   * @param running measures how long answers are kept; see {@link dev.cistern.base.MonotonicClock}
    * @param knownAs by what clients know this registry; empty for what each of them calls it
    */
   public Registry(
@@ -43,15 +44,15 @@ public final class Registry {
       StreamPushes streams,
       Gate gate,
       Optional<String> knownAs,
-      InstantSource clock) {
+      InstantSource running) {
     this.mirror = mirror;
     this.gate = gate;
-    this.hot = new HotContent(store.repositories(), clock);
+    this.hot = new HotContent(store.repositories(), running);
     store.blobs().addIdleHolder(hot::letGo);
     this.blobs = new BlobEndpoint(store, mirror, hot);
     this.uploads = new UploadEndpoint(store);
     this.manifests =
-        new ManifestEndpoint(store.repositories(), mirror, streams, knownAs, hot, clock);
+        new ManifestEndpoint(store.repositories(), mirror, streams, knownAs, hot, running);
     this.lists = new ListEndpoint(store.repositories(), mirror);
   }
 

@@ -89,7 +89,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
 
   @Override
   public void sees(ImageStream stream) {
-    schedule.plan(stream);
+    schedule.plan(stream, clock.instant());
     if (isWaiting(stream)) {
       begin(stream.objectName());
     }

@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.base.ClockJumps;
 import dev.cistern.base.Guarded;
 import java.io.Closeable;
 import java.io.IOException;
@@ -14,10 +15,12 @@ public final class PruneSchedule implements Closeable {
 
   private final Pruner pruner;
   private final Duration every;
+  private final ClockJumps jumps;
   private final Thread thread;
 
-  public PruneSchedule(Pruner pruner, Duration every) {
+  public PruneSchedule(Pruner pruner, Duration every, ClockJumps jumps) {
     this.pruner = pruner;
+    this.jumps = jumps;
     this.every = every;
     this.thread = Thread.ofVirtual().name("prune").unstarted(this::run);
   }
@@ -40,6 +43,10 @@ public final class PruneSchedule implements Closeable {
   }
 
   private void prune() {
+    if (jumps.holds(pruner.usual().keepYoungerThan())) {
+      LOG.atInfo().log("prune put off: the clock jumped forward");
+      return;
+    }
     try {
       Pruner.Summary summary = pruner.run(pruner.usual(), false, Pruner.Report.NONE);
       if (!summary.isEmpty()) {

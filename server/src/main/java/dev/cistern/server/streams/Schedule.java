@@ -1,5 +1,6 @@
 package dev.cistern.server.streams;
 
+import dev.cistern.base.StoredTime;
 import dev.cistern.server.objects.Meta;
 import dev.cistern.storage.ObjectName;
 import java.time.Duration;
@@ -10,9 +11,9 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.PriorityQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,23 +45,23 @@ final class Schedule {
   record Due(Instant when, ObjectName stream, String tag) {}
 
   /** Plans the scheduled tags of a stream as it is now; a plan that is there stays. */
-  void plan(ImageStream stream) {
+  void plan(ImageStream stream, Instant now) {
     ObjectName name = stream.objectName();
     lock.lock();
     try {
       Map<String, Instant> before = planned.getOrDefault(name, Map.of());
-      var now = new HashMap<String, Instant>();
+      var tags = new HashMap<String, Instant>();
       for (SpecTag tag : stream.tags().values()) {
         if (isScheduled(stream, tag)) {
           Instant known = before.get(tag.name());
-          Instant when = known == null ? lastLook(stream, tag.name()).plus(interval) : known;
-          now.put(tag.name(), when);
+          Instant when = known == null ? lastLook(stream, tag.name(), now).plus(interval) : known;
+          tags.put(tag.name(), when);
           if (known == null) {
             queue.add(new Due(when, name, tag.name()));
           }
         }
       }
-      replace(name, now);
+      replace(name, tags);
       changed.signalAll();
     } finally {
       lock.unlock();
@@ -80,18 +81,21 @@ final class Schedule {
     return from.filter(text -> !(text.contains("@") && isDone)).isPresent();
   }
 
-  /** Returns when a tag was looked at last, as far as its stream says so. */
-  private static Instant lastLook(ImageStream stream, String tag) {
-    Instant last = Instant.EPOCH;
+  /**
+   * Returns when a tag was looked at last, as far as its stream says so; times in the future say
+   * nothing.
+   */
+  private static Instant lastLook(ImageStream stream, String tag, Instant now) {
     TagHistory was = stream.history(tag);
-    for (TagEvent event : was.items()) {
-      last = event.created().isAfter(last) ? event.created() : last;
-    }
-    for (TagCondition condition : was.conditions()) {
-      last = condition.since().isAfter(last) ? condition.since() : last;
-    }
-    Instant checked = Meta.instant(stream.annotation(ImageStream.CHECKED));
-    return checked.isAfter(last) ? checked : last;
+    return Stream.of(
+            was.items().stream().map(TagEvent::created),
+            was.conditions().stream().map(TagCondition::since),
+            Stream.of(Meta.instant(stream.annotation(ImageStream.CHECKED))))
+        .flatMap(times -> times)
+        .flatMap(time -> StoredTime.known(time, now).stream())
+        .max(Comparator.naturalOrder())
+        .filter(last -> last.isAfter(Instant.EPOCH))
+        .orElse(Instant.EPOCH);
   }
 
   /** Plans nothing of a stream any more. */
@@ -104,7 +108,10 @@ final class Schedule {
     }
   }
 
-  /** Waits until a tag is due, and takes it out. */
+  /**
+   * Waits until a tag is due, and takes it out. One that is planned later than an interval from now
+   * was planned by a clock that was ahead: it is due.
+   */
   Due take(InstantSource clock) throws InterruptedException {
     lock.lockInterruptibly();
     try {
@@ -115,14 +122,15 @@ final class Schedule {
         } else if (!isPlanned(next)) {
           queue.remove();
         } else {
-          long wait = Duration.between(clock.instant(), next.when()).toMillis();
-          if (wait <= 0) {
+          Duration wait = Duration.between(clock.instant(), next.when());
+          boolean isBeyond = wait.compareTo(interval.plus(StoredTime.TOLERANCE)) > 0;
+          if (isBeyond || !wait.isPositive()) {
             while (next.equals(queue.peek())) {
               queue.remove();
             }
             return next;
           }
-          changed.awaitNanos(TimeUnit.MILLISECONDS.toNanos(wait));
+          changed.awaitNanos(wait.toNanos());
         }
       }
     } finally {

@@ -32,6 +32,7 @@ final class Outbox implements Notices {
   /** What is told (CloudEvents 1.0, structured mode). */
   static final String EVENT = "event";
 
+  private static final int PLACE_DIGITS = 16;
   private static final String MOVED = "dev.cistern.imagestreamtag.moved";
 
   private final List<WebhookSettings> webhooks;
@@ -48,6 +49,18 @@ final class Outbox implements Notices {
   /** Returns the namespace of what a webhook is to be told. */
   static String box(WebhookSettings webhook) {
     return Digest.of(webhook.url().toString().getBytes(UTF_8)).hex().substring(0, 16);
+  }
+
+  /**
+   * Gives out names after that of a notice that is stored: a clock that was ahead when it was, and
+   * is back, puts no later notice before it.
+   */
+  void continueAfter(String name) {
+    int end = name.indexOf('-');
+    if (end == PLACE_DIGITS && name.substring(0, end).chars().allMatch(Character::isDigit)) {
+      long place = Long.parseLong(name.substring(0, end));
+      last.accumulateAndGet(place, Math::max);
+    }
   }
 
   @Override

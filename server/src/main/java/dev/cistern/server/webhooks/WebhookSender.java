@@ -1,6 +1,7 @@
 package dev.cistern.server.webhooks;
 
 import dev.cistern.base.Guarded;
+import dev.cistern.base.StoredTime;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.storage.ObjectEvent;
 import dev.cistern.storage.ObjectFeed;
@@ -128,8 +129,8 @@ final class WebhookSender {
   private void tell(ObjectNode notice) throws InterruptedException {
     String id = notice.path(Outbox.EVENT).path("id").asString("");
     String body = notice.path(Outbox.EVENT).toString();
-    Instant until =
-        Instant.parse(notice.path(Outbox.EVENT).path("time").asString("")).plus(LONGEST_AGE);
+    Instant happened = Instant.parse(notice.path(Outbox.EVENT).path("time").asString(""));
+    Instant until = StoredTime.ageBegins(happened, clock.instant()).plus(LONGEST_AGE);
     while (true) {
       Optional<String> failure = attempt(id, body);
       if (failure.isEmpty()) {

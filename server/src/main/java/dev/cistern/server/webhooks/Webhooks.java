@@ -1,6 +1,7 @@
 package dev.cistern.server.webhooks;
 
 import dev.cistern.server.objects.ClusterObjects;
+import dev.cistern.server.objects.Meta;
 import dev.cistern.server.streams.Notices;
 import java.io.Closeable;
 import java.io.IOException;
@@ -28,6 +29,7 @@ public final class Webhooks implements Closeable {
 
   private final List<WebhookSettings> webhooks;
   private final InstantSource clock;
+  private final Outbox outbox;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final LongAdder delivered = new LongAdder();
   private final LongAdder failed = new LongAdder();
@@ -35,11 +37,12 @@ public final class Webhooks implements Closeable {
   public Webhooks(List<WebhookSettings> webhooks, InstantSource clock) {
     this.webhooks = List.copyOf(webhooks);
     this.clock = clock;
+    this.outbox = new Outbox(webhooks, clock);
   }
 
   /** Returns what writes down what is to be told. */
   public Notices notices() {
-    return webhooks.isEmpty() ? Notices.NONE : new Outbox(webhooks, clock);
+    return webhooks.isEmpty() ? Notices.NONE : outbox;
   }
 
   /** Returns how many notices were taken by those they were for. */
@@ -70,12 +73,16 @@ public final class Webhooks implements Closeable {
     }
   }
 
-  /** Forgets what was to be told to webhooks that are not there any more. */
+  /** Forgets what was to be told to webhooks that are gone; finds the latest of the others. */
   private void forget(ClusterObjects objects) throws IOException {
     Set<String> known = webhooks.stream().map(Outbox::box).collect(Collectors.toSet());
     int count = 0;
     for (String box : objects.namespaces(Outbox.NOTICE)) {
-      if (!known.contains(box)) {
+      if (known.contains(box)) {
+        objects
+            .each(Outbox.NOTICE, Optional.of(box))
+            .forEach(notice -> outbox.continueAfter(Meta.name(notice)));
+      } else {
         for (ObjectNode notice : objects.each(Outbox.NOTICE, Optional.of(box))) {
           objects.change(Outbox.NOTICE, List.of(ClusterObjects.removal(Outbox.NOTICE, notice)));
           count++;

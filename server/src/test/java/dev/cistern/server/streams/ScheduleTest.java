@@ -15,6 +15,8 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 class ScheduleTest {
@@ -26,9 +28,41 @@ class ScheduleTest {
 
   private final Schedule schedule = new Schedule(INTERVAL);
 
+  private void plan(ImageStream stream) {
+    schedule.plan(stream, LATE.instant());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"created", "condition", "checked"})
+  void aLookInTheFutureIsNone(String time) throws InterruptedException {
+    Instant ahead = START.plus(Duration.ofDays(365));
+    ImageStream stream = STREAM.with(scheduled("v1", "quay.io/a:v1"));
+    TagHistory before = imported(START, "sha256:1");
+    schedule.plan(
+        switch (time) {
+          case "created" -> stream.with("v1", imported(ahead, "sha256:1"));
+          case "condition" ->
+              stream.with(
+                  "v1", before.failing(List.of(new TagCondition("NotFound", "no", 2, ahead))));
+          default -> stream.with("v1", before).annotated(ImageStream.CHECKED, ahead.toString());
+        },
+        LATE.instant());
+
+    assertThat(schedule.take(LATE).when()).isBeforeOrEqualTo(START.plus(INTERVAL));
+  }
+
+  @Test
+  void whatAClockThatWasAheadHasPlannedIsDue() throws InterruptedException {
+    plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
+    Instant ahead = LATE.instant().plus(Duration.ofDays(365));
+    schedule.again(schedule.take(LATE), ahead);
+
+    assertThat(schedule.take(LATE).when()).isEqualTo(ahead.plus(INTERVAL));
+  }
+
   @Test
   void whatWasNeverLookedAtIsDueAtOnce() throws InterruptedException {
-    schedule.plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
+    plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
 
     assertThat(schedule.size()).isEqualTo(1);
     assertThat(schedule.take(InstantSource.fixed(START)))
@@ -45,7 +79,7 @@ class ScheduleTest {
               .with(scheduled(tag, "quay.io/a:" + tag))
               .with(tag, imported(START.plusSeconds(60L * ((i * 3) % 5)), "sha256:" + i));
     }
-    schedule.plan(stream);
+    plan(stream);
 
     var order = new ArrayList<String>();
     for (int i = 0; i < 5; i++) {
@@ -59,7 +93,7 @@ class ScheduleTest {
   @Test
   void aFailureIsALookToo() throws InterruptedException {
     TagCondition failed = new TagCondition("NotFound", "no", 2, START.plusSeconds(90));
-    schedule.plan(
+    plan(
         STREAM
             .with(scheduled("v1", "quay.io/a:v1"))
             .with("v1", imported(START, "sha256:1").failing(List.of(failed))));
@@ -69,7 +103,7 @@ class ScheduleTest {
 
   @Test
   void anImportOfTheWholeIsALookToo() throws InterruptedException {
-    schedule.plan(
+    plan(
         STREAM
             .with(scheduled("v1", "quay.io/a:v1"))
             .with("v1", imported(START, "sha256:1"))
@@ -82,8 +116,8 @@ class ScheduleTest {
   @Test
   void aPlanThatIsThereStays() throws InterruptedException {
     ImageStream stream = STREAM.with(scheduled("v1", "quay.io/a:v1"));
-    schedule.plan(stream.with("v1", imported(START, "sha256:1")));
-    schedule.plan(stream.with("v1", imported(START.plusSeconds(300), "sha256:2")));
+    plan(stream.with("v1", imported(START, "sha256:1")));
+    plan(stream.with("v1", imported(START.plusSeconds(300), "sha256:2")));
 
     assertThat(schedule.size()).isEqualTo(1);
     assertThat(schedule.take(LATE).when()).isEqualTo(START.plus(INTERVAL));
@@ -91,7 +125,7 @@ class ScheduleTest {
 
   @Test
   void whatWasTakenIsDueAgainAfterTheInterval() throws InterruptedException {
-    schedule.plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
+    plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
 
     schedule.again(schedule.take(InstantSource.fixed(START)), START.plusSeconds(5));
 
@@ -103,9 +137,9 @@ class ScheduleTest {
   void whatIsNotScheduledAnyMoreIsNotDue() throws InterruptedException {
     ImageStream stream =
         STREAM.with(scheduled("v1", "quay.io/a:v1")).with(scheduled("v2", "quay.io/a:v2"));
-    schedule.plan(stream.with("v2", imported(START, "sha256:2")));
+    plan(stream.with("v2", imported(START, "sha256:2")));
     Schedule.Due first = schedule.take(InstantSource.fixed(START));
-    schedule.plan(stream.without("v1").with("v2", imported(START, "sha256:2")));
+    plan(stream.without("v1").with("v2", imported(START, "sha256:2")));
 
     schedule.again(first, START);
 
@@ -115,9 +149,9 @@ class ScheduleTest {
 
   @Test
   void aStreamThatIsGoneIsForgotten() throws InterruptedException {
-    schedule.plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
+    plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
     ImageStream other = ImageStream.empty("team", "other").with(scheduled("v2", "quay.io/a:v2"));
-    schedule.plan(other.with("v2", imported(START, "sha256:2")));
+    plan(other.with("v2", imported(START, "sha256:2")));
 
     schedule.forget(NAME);
 
@@ -133,9 +167,9 @@ class ScheduleTest {
             .with("v1", imported(START, "sha256:1"))
             .with(scheduled("v2", "quay.io/a:v2"))
             .with("v2", imported(START, "sha256:2"));
-    schedule.plan(stream);
+    plan(stream);
     schedule.forget(NAME);
-    schedule.plan(stream);
+    plan(stream);
 
     Schedule.Due first = schedule.take(LATE);
     Schedule.Due second = schedule.take(LATE);
@@ -149,21 +183,21 @@ class ScheduleTest {
   @Test
   void aDigestIsScheduledUntilItsFirstSuccess() {
     SpecTag digest = scheduled("v1", "quay.io/a@sha256:1");
-    schedule.plan(STREAM.with(digest));
+    plan(STREAM.with(digest));
     assertThat(schedule.size()).isEqualTo(1);
 
     TagCondition failed = new TagCondition("NotFound", "no", 2, START);
-    schedule.plan(STREAM.with(digest).with("v1", new TagHistory(List.of(), List.of(failed))));
+    plan(STREAM.with(digest).with("v1", new TagHistory(List.of(), List.of(failed))));
     assertThat(schedule.size()).isEqualTo(1);
 
-    schedule.plan(STREAM.with(digest).with("v1", imported(START, "sha256:1")));
+    plan(STREAM.with(digest).with("v1", imported(START, "sha256:1")));
     assertThat(schedule.size()).isZero();
   }
 
   @Test
   void onlyImagesOfRegistriesAreScheduled() {
     SpecTag tag = scheduled("v1", "quay.io/a:v1");
-    schedule.plan(
+    plan(
         STREAM
             .with(tag.with(ImportPolicy.USUAL))
             .with(
@@ -193,7 +227,7 @@ class ScheduleTest {
           }
         });
 
-    schedule.plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
+    plan(STREAM.with(scheduled("v1", "quay.io/a:v1")));
 
     assertThat(taken.join().tag()).isEqualTo("v1");
   }
