@@ -2,6 +2,7 @@ package dev.cistern.storage;
 
 import dev.cistern.base.ClockJumps;
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.LinkFact;
@@ -161,11 +162,20 @@ final class Garbage {
     index.walk(
         Keys.family(letter),
         (key, value) -> {
-          if (suspicion.falls(key, value) && removal.remove(key)) {
+          if (suspicion.falls(key, value) && isRemoved(removal, key)) {
             removed[0]++;
           }
         });
     return removed[0];
+  }
+
+  /** Removes what a key stands for; leaves it to the next run if others change it all the time. */
+  private static boolean isRemoved(Removal removal, byte[] key) throws IOException {
+    try {
+      return removal.remove(key);
+    } catch (OciException e) {
+      return false;
+    }
   }
 
   private boolean removeManifest(Digest digest) throws IOException {

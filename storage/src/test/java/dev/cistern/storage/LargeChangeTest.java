@@ -30,6 +30,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -38,6 +39,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class LargeChangeTest {
   private static final RepositoryName NAME = new RepositoryName("ns/one");
   private static final RepositoryName OTHER = new RepositoryName("ns/other");
+  private static final RepositoryName PINS = new RepositoryName("ns/pins");
   private static final int BLOBS = 1_200;
   private static final byte[] FAMILIES = "bmgnklthropuvc".getBytes(US_ASCII);
 
@@ -50,6 +52,7 @@ class LargeChangeTest {
     DELETE,
     UNTAG,
     PRUNE,
+    PURGE,
     PUT
   }
 
@@ -70,6 +73,10 @@ class LargeChangeTest {
         assertThat(repositories.prune(NAME, image, Instant.MAX)).isInstanceOf(Pruned.Removed.class);
         assertThat(repositories.prune(NAME, children.getFirst(), Instant.MAX))
             .isInstanceOf(Pruned.Removed.class);
+      }
+      case PURGE -> {
+        Pushes.manifest(store, OTHER, large("purged", Optional.empty()), Origin.CACHED, "v1");
+        assertThat(repositories.purge(OTHER, new Tag("v1"))).isInstanceOf(Purge.Purged.class);
       }
       case PUT ->
           Pushes.manifest(store, OTHER, large("put", Optional.empty()), Origin.CACHED, "v1", "v2");
@@ -161,7 +168,11 @@ class LargeChangeTest {
 
   /** How many changes an action makes that readers may tell apart. */
   private static int changes(Large large) {
-    return large == Large.PRUNE ? 3 : 1;
+    return switch (large) {
+      case PRUNE -> 3;
+      case PURGE -> 2;
+      default -> 1;
+    };
   }
 
   private static List<Map<String, String>> inOrder(
@@ -184,6 +195,59 @@ class LargeChangeTest {
       throw new UncheckedIOException(e);
     }
     return to;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aSmallWriteIsMadeWhereverALargeChangeStands(Large large) throws IOException {
+    try (Store store = Store.open(directory, clock)) {
+      Digest image = prepare(store);
+      clock.advance(Duration.ofHours(1));
+      var pins = new ArrayList<Tag>();
+      store
+          .index()
+          .intents()
+          .afterPage(() -> { // the large change waits meanwhile
+            pins.add(new Tag("pin" + pins.size()));
+            pin(store, pins.getLast());
+          });
+
+      run(large, store, image);
+
+      assertThat(pins).hasSizeGreaterThan(4);
+      assertThat(store.repositories().pins(PINS)).hasSameSizeAs(pins);
+    }
+  }
+
+  private static void pin(Store store, Tag tag) {
+    try {
+      store.repositories().pin(PINS, tag);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"500, 0", "501, 3", "1001, 5"})
+  void aChangeOfMoreThanAPageOfKeysGoesInPages(int keys, int pages) throws IOException {
+    try (Index index = Index.open(directory)) {
+      var count = new int[1];
+      index.intents().afterPage(() -> count[0]++);
+
+      index.decide(
+          Index.Durability.SYNCED,
+          batch -> {
+            for (int i = 0; i < keys; i++) {
+              batch.put(bytes("key" + i), bytes("value"));
+            }
+            return true;
+          });
+
+      assertThat(count[0]).isGreaterThanOrEqualTo(pages);
+      assertThat(count[0] > 0).isEqualTo(pages > 0);
+      assertThat(index.get(bytes("key" + (keys - 1)))).isEqualTo(bytes("value"));
+      assertThat(index.hasAny(Keys.family(Keys.INTENT))).isFalse();
+    }
   }
 
   @Test
