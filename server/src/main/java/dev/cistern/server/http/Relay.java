@@ -144,7 +144,12 @@ final class Relay {
         }
         sent.add(count);
       }
-      context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT, done);
+      // The client may leave meanwhile, and fail done: then it must not be written with.
+      if (context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT).await().isSuccess()) {
+        done.trySuccess();
+      } else {
+        context.close();
+      }
     } catch (IOException e) {
       LOG.atWarn()
           .addKeyValue("of", source.name())
