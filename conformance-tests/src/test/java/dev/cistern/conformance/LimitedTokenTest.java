@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Tokens of an administrator of all that are for some repositories: they show nothing of others.
@@ -121,8 +122,8 @@ class LimitedTokenTest {
   @Test
   void noProjectIsListed() {
     try (TestClient limited = limitedTo("repository:project/a:pull,push")) {
-      assertThat(limited.get("/apis/project.openshift.io/v1/projects").text())
-          .contains("\"items\":[]");
+      byte[] projects = limited.get("/apis/project.openshift.io/v1/projects").bytes();
+      assertThat(JsonMapper.shared().readTree(projects).path("items").isEmpty()).isTrue();
     }
   }
 }
