@@ -53,6 +53,17 @@ class ConfigDraftTest {
   }
 
   @Test
+  void aServerIsForThisMachineOnlyIfAllItsAddressesAreOnLoopback() {
+    for (String address :
+        List.of("127.0.0.1:5000", "127.8.9.1:1", "[::1]:5000", "localhost:5000")) {
+      assertThat(new ConfigDraft().listen(address).config().isLoopbackOnly()).as(address).isTrue();
+    }
+    for (String address : List.of("0.0.0.0:5000", ":5000", "[::]:5000", "192.0.2.1:5000")) {
+      assertThat(new ConfigDraft().listen(address).config().isLoopbackOnly()).as(address).isFalse();
+    }
+  }
+
+  @Test
   void whereUsersAreAskedAnonymousPullsAreForLoopback(@TempDir Path directory) throws IOException {
     Path users = Files.writeString(directory.resolve("users"), "");
     String access = "access: {users: " + users + "}\n";

@@ -95,11 +95,23 @@ class TlsSectionTest {
         .hasMessageContaining(complaint);
   }
 
+  @Test
+  void aRedirectBeyondLoopbackIsReachedByOthersToo() {
+    String[] lines = {"certificate: one.pem", "key: one.key", "redirect: 127.0.0.1:8080"};
+    assertThat(config(lines).isLoopbackOnly()).isTrue();
+    lines[2] = "redirect: 0.0.0.0:8080";
+    assertThat(config(lines).isLoopbackOnly()).isFalse();
+  }
+
   private static TlsSettings read(String... lines) {
+    return config(lines).tls().orElseThrow();
+  }
+
+  private static Config config(String... lines) {
     String yaml =
         ("tls:\n  " + String.join("\n  ", lines) + "\n")
             .replaceAll("(: )(\\w+\\.(pem|key))", "$1" + directory + "/$2");
-    return new ConfigDraft().parse(yaml, "cistern.yaml").config().tls().orElseThrow();
+    return new ConfigDraft().parse(yaml, "cistern.yaml").config();
   }
 
   private static void makeIdentity(String name)
