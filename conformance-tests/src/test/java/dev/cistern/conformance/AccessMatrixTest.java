@@ -402,7 +402,12 @@ class AccessMatrixTest {
     }
     if (path.startsWith("/admin/")) {
       String image = '"' + REPOSITORY + ":v1\"";
-      return ("{\"reference\":" + image + ",\"references\":[" + image + "]}").getBytes(UTF_8);
+      return switch (path) {
+        case "/admin/refresh", "/admin/pin", "/admin/unpin", "/admin/purge" ->
+            ("{\"reference\":" + image + "}").getBytes(UTF_8);
+        case "/admin/preheat" -> ("{\"references\":[" + image + "]}").getBytes(UTF_8);
+        default -> "{}".getBytes(UTF_8);
+      };
     }
     if (path.startsWith("/api")) {
       return "{}".getBytes(UTF_8);

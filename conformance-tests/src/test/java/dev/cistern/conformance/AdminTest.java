@@ -244,6 +244,28 @@ class AdminTest {
     }
   }
 
+  /** A misspelled name would have the order be about everything. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "/admin/add-role?namspace=up | {\"role\":\"cluster-admin\",\"users\":[\"eve\"]} | namspace",
+        "/admin/add-role | {\"role\":\"cluster-admin\",\"users\":[\"eve\"],\"namespace\":\"up\"} | namespace",
+        "/admin/remove-role | {\"role\":\"x\",\"user\":[\"eve\"]} | user",
+        "/admin/token?ns=up | {} | ns",
+        "/admin/prune | {\"confirm\":true,\"nampespace\":\"up\"} | nampespace",
+        "/admin/prune?namespace=up | {\"confirm\":true} | namespace",
+        "/admin/prune | {\"confirm\":true,\"namespace\":5} | namespace",
+        "/admin/preheat | {\"references\":[\"up/x:v1\"],\"platform\":[\"linux/amd64\"]} | platform",
+        "/admin/purge?dryRun=true | {\"reference\":\"up/x:v1\"} | dryRun",
+        "/admin/pin | {\"reference\":\"up/x:v1\",\"dryRun\":true} | dryRun",
+      })
+  void namesThatNothingReadsAreRefused(String path, String body, String name) throws Exception {
+    HttpResponse<String> refused = post(server.uri(path), "application/json", body);
+    assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
+    assertThat(refused.body()).contains(name);
+  }
+
   @Test
   void aServerOnHttpsIsTrustedByTheAuthorityThatIsNamed(@TempDir Path directory)
       throws IOException {

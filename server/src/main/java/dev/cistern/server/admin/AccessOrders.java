@@ -34,6 +34,8 @@ final class AccessOrders {
   private static final Duration USUAL = Duration.ofHours(1);
   private static final Duration LONGEST = Duration.ofDays(365);
   private static final String NAMESPACE = "namespace";
+  private static final Set<String> BINDING = Set.of("role", "users", "groups");
+  private static final Set<String> TOKEN = Set.of("serviceAccount", "seconds");
 
   private final Gate gate;
   private final Bindings bindings;
@@ -48,7 +50,7 @@ final class AccessOrders {
   /** Binds subjects to a role. */
   Reply addRole(Request request) throws IOException {
     Optional<String> namespace = administered(request);
-    Binding wanted = binding(namespace, Json.body(request));
+    Binding wanted = binding(namespace, Json.body(request, BINDING));
     boolean isNew = bindings.add(wanted);
     request.did((isNew ? "added " : "found, not added: ") + shown(wanted));
     return Json.reply(200, described(wanted).put("changed", isNew));
@@ -57,7 +59,7 @@ final class AccessOrders {
   /** Ends that subjects have a role. */
   Reply removeRole(Request request) throws IOException {
     Optional<String> namespace = administered(request);
-    Binding unwanted = binding(namespace, Json.body(request));
+    Binding unwanted = binding(namespace, Json.body(request, BINDING));
     bindings.remove(unwanted);
     request.did("removed " + shown(unwanted));
     return Json.reply(200, described(unwanted).put("changed", true));
@@ -113,7 +115,7 @@ final class AccessOrders {
   Reply token(Request request) {
     String namespace = parameter(request, NAMESPACE);
     administered(request);
-    JsonNode body = Json.body(request);
+    JsonNode body = Json.body(request, TOKEN);
     String name = Json.text(body, "serviceAccount", "the name of a service account");
     Duration lifetime = lifetime(body);
     try {

@@ -9,6 +9,8 @@ import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,15 @@ public final class Admin {
   public static final String ORDERS = "/admin/";
 
   private static final List<String> PATHS = List.of(HEALTH, READY, METRICS);
+  private static final Map<String, Set<String>> PARAMETERS =
+      Map.of(
+          "add-role", Set.of("namespace"),
+          "remove-role", Set.of("namespace"),
+          "token", Set.of("namespace"),
+          "who-can", Set.of("namespace", "verb", "resource"),
+          "why", Set.of("ref"),
+          "preheat", Set.of("id"),
+          "v1/fsck", Set.of("id", "from"));
   private static final RepositoryName ANY = new RepositoryName("cistern");
 
   private final AdminParts parts;
@@ -69,6 +80,10 @@ public final class Admin {
   }
 
   private Reply order(Request request) throws IOException {
+    Json.requireKnown(
+        "query parameter",
+        request.query().names(),
+        PARAMETERS.getOrDefault(request.path().substring(ORDERS.length()), Set.of()));
     return switch (request.method() + " " + request.path().substring(ORDERS.length())) {
       case "POST add-role" -> access.addRole(request);
       case "POST remove-role" -> access.removeRole(request);

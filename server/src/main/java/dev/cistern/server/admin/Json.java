@@ -5,11 +5,15 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.HostileJson;
 import dev.cistern.oci.OciException;
+import dev.cistern.oci.Texts;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -24,13 +28,16 @@ final class Json {
   /**
    * Returns the body of a request.
    *
-   * @throws OciException if it is not JSON, or longer than 1 MiB
+   * @param keys those that it may have: a misspelled one would change what is done
+   * @throws OciException if it is not JSON, longer than 1 MiB, or has another key
    */
-  static JsonNode body(Request request) {
+  static JsonNode body(Request request, Set<String> keys) {
     try {
       byte[] bytes = request.content(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
       request.parses(bytes);
-      return HostileJson.OBJECTS.readTree(new String(bytes, UTF_8));
+      JsonNode body = HostileJson.OBJECTS.readTree(new String(bytes, UTF_8));
+      requireKnown("key", body.propertyNames(), keys);
+      return body;
     } catch (JacksonException e) {
       throw wrong("the body is not JSON: " + e.getOriginalMessage());
     } catch (IOException e) {
@@ -62,6 +69,24 @@ final class Json {
       texts.add(item.stringValue());
     }
     return texts;
+  }
+
+  /**
+   * Refuses names that nothing reads.
+   *
+   * @param what they are, for the message
+   */
+  static void requireKnown(String what, Collection<String> names, Set<String> known) {
+    for (String name : names) {
+      if (!known.contains(name)) {
+        throw wrong(
+            "unknown %s %s: expected %s"
+                .formatted(
+                    what,
+                    Texts.shown(name),
+                    known.isEmpty() ? "none" : String.join(", ", new TreeSet<>(known))));
+      }
+    }
   }
 
   static OciException wrong(String what) {

@@ -11,6 +11,7 @@ import dev.cistern.storage.Store;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Set;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -21,6 +22,8 @@ import tools.jackson.databind.node.ObjectNode;
  * has it).
  */
 final class PruneOrders {
+  private static final Set<String> KEYS =
+      Set.of("confirm", "keepYoungerThanSeconds", "keepTagRevisions", "namespace");
   private static final int MOST_REVISIONS = 1_000_000;
   private static final long LONGEST_SECONDS = Duration.ofDays(36_500).toSeconds();
 
@@ -34,7 +37,7 @@ final class PruneOrders {
 
   /** Prunes, or tries what pruning would do, and answers with all that was done. */
   Reply prune(Request request) throws IOException {
-    JsonNode body = Json.body(request);
+    JsonNode body = Json.body(request, KEYS);
     boolean isTrial = !body.path("confirm").asBoolean(false);
     PruneSettings usual = pruner.usual();
     var settings =
@@ -46,7 +49,9 @@ final class PruneOrders {
                     usual.keepYoungerThan().toSeconds(),
                     LONGEST_SECONDS)),
             (int) number(body, "keepTagRevisions", usual.keepTagRevisions(), MOST_REVISIONS),
-            Optional.of(body.path("namespace").asString("")).filter(text -> !text.isEmpty()));
+            body.has("namespace")
+                ? Optional.of(Json.text(body, "namespace", "the name of a namespace"))
+                : Optional.empty());
     ObjectNode json = Json.object();
     ArrayNode done = json.putArray("done");
     Pruner.Summary summary = pruner.run(settings, isTrial, report(done));

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -85,7 +86,7 @@ final class Questions {
 
   /** Asks the upstream now where a tag points. */
   Reply refresh(Request request) throws IOException {
-    ImageReference image = ordered(Json.body(request));
+    ImageReference image = ordered(request);
     Location location = locate(image);
     Optional<String> before =
         mirror.why(location, image.reference()).here().map(here -> here.digest().toString());
@@ -99,7 +100,7 @@ final class Questions {
 
   /** Keeps an image from being evicted, whatever a tag points at; it need not be here yet. */
   Reply pin(Request request) throws IOException {
-    ImageReference image = ordered(Json.body(request));
+    ImageReference image = ordered(request);
     Location location = locate(image);
     boolean isNew = repositories.pin(location.repository(), meant(location, image.reference()));
     return Json.reply(200, Json.object().put("reference", image.toString()).put("changed", isNew));
@@ -114,7 +115,7 @@ final class Questions {
 
   /** Ends what {@link #pin} began. */
   Reply unpin(Request request) throws IOException {
-    ImageReference image = ordered(Json.body(request));
+    ImageReference image = ordered(request);
     Location location = locate(image);
     boolean wasPinned =
         repositories.unpin(location.repository(), meant(location, image.reference()));
@@ -124,7 +125,7 @@ final class Questions {
 
   /** Removes what is cached of an image; what was pushed or is needed stays. */
   Reply purge(Request request) throws IOException {
-    ImageReference image = ordered(Json.body(request));
+    ImageReference image = ordered(request);
     Location location = locate(image);
     RepositoryName repository = location.repository();
     String what = image.reference() + " in repository " + repository;
@@ -153,7 +154,7 @@ final class Questions {
 
   /** Begins to bring images here. */
   Reply preheat(Request request) {
-    JsonNode body = Json.body(request);
+    JsonNode body = Json.body(request, Set.of("references", "platforms"));
     var wishes = new ArrayList<Preheat.Wish>();
     for (String text : Json.texts(body, "references")) {
       ImageReference image = ImageReference.parse(text);
@@ -207,7 +208,8 @@ final class Questions {
         request.query().first("ref").orElseThrow(() -> Json.wrong("the parameter ref is missing")));
   }
 
-  private static ImageReference ordered(JsonNode body) {
+  private static ImageReference ordered(Request request) {
+    JsonNode body = Json.body(request, Set.of("reference"));
     return ImageReference.parse(
         Json.text(body, "reference", "an image such as quay.io/org/app:v1"));
   }

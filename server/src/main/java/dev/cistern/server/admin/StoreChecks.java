@@ -12,6 +12,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -22,6 +23,7 @@ import tools.jackson.databind.node.ObjectNode;
  * until the server stops.
  */
 public final class StoreChecks implements Closeable {
+  private static final Set<String> KEYS = Set.of("digests", "repair", "rate", "emptyQuarantine");
   private static final long MAX_RATE = 1L << 40;
   private static final int MAX_FINDINGS_PER_REPLY = 500;
 
@@ -38,7 +40,7 @@ public final class StoreChecks implements Closeable {
 
   /** Begins a check, if none is running. */
   Reply start(Request request) throws IOException {
-    JsonNode body = Json.body(request);
+    JsonNode body = Json.body(request, KEYS);
     boolean isRepair = flag(body, "repair");
     var order = new StoreCheck.Order(flag(body, "digests"), rate(body), isRepair);
     boolean empties = flag(body, "emptyQuarantine");
