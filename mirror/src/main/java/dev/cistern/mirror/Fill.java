@@ -5,7 +5,7 @@ import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Digest;
 import dev.cistern.storage.PartialBlob;
-import dev.cistern.storage.StoreFullException;
+import dev.cistern.storage.UnwritableStoreException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -257,7 +257,7 @@ public final class Fill {
       }
     } catch (Delivery.FailedException e) {
       fail(new Start.Failed(e.answer()), String.valueOf(e.getMessage()));
-    } catch (StoreFullException e) {
+    } catch (UnwritableStoreException e) {
       overflow();
       fail(new Start.NoRoom(), String.valueOf(e.getMessage()));
     } catch (IOException e) {

@@ -7,7 +7,7 @@ import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.oci.Digest;
 import dev.cistern.storage.Blobs;
-import dev.cistern.storage.StoreFullException;
+import dev.cistern.storage.UnwritableStoreException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -67,7 +67,7 @@ final class Fills {
    * Joins the fill of {@code digest}, started if none runs. The caller releases it. Empty if the
    * blob has come into the store meanwhile.
    *
-   * @throws StoreFullException if there is not even room to begin
+   * @throws UnwritableStoreException if not even a beginning can be stored
    * @param location whose sources it is to come from, at least one
    */
   Optional<Joined> join(Location location, Digest digest) throws IOException {
@@ -97,7 +97,7 @@ final class Fills {
         }
       }
     } catch (UncheckedIOException e) {
-      throw e.getCause() instanceof StoreFullException full
+      throw e.getCause() instanceof UnwritableStoreException full
           ? full
           : new IOException("cannot start a download of " + digest, e);
     }

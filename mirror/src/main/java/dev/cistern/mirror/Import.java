@@ -14,7 +14,7 @@ import dev.cistern.oci.Reference;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Repositories;
-import dev.cistern.storage.StoreFullException;
+import dev.cistern.storage.UnwritableStoreException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.List;
@@ -82,8 +82,11 @@ public final class Import {
     try {
       repositories.put(
           location.repository(), fetched.stored(), fetched.manifest(), List.of(), Origin.CACHED);
-    } catch (StoreFullException e) {
-      LOG.atWarn().addKeyValue("repository", location.repository()).log("no room for a manifest");
+    } catch (UnwritableStoreException e) {
+      LOG.atWarn()
+          .addKeyValue("repository", location.repository())
+          .addKeyValue("reason", e.getMessage())
+          .log("manifest not stored");
     }
   }
 

@@ -17,9 +17,9 @@ import dev.cistern.oci.Tag;
 import dev.cistern.storage.DamagedContent;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Repositories;
-import dev.cistern.storage.StoreFullException;
 import dev.cistern.storage.StoredManifest;
 import dev.cistern.storage.StoredTag;
+import dev.cistern.storage.UnwritableStoreException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
@@ -394,8 +394,11 @@ final class Manifests {
   private void confirm(RepositoryName repository, OldTag old) throws IOException {
     try {
       repositories.confirm(repository, old.tag, old.stored.digest());
-    } catch (StoreFullException e) {
-      LOG.atDebug().addKeyValue("repository", repository).log("no room for the time of a check");
+    } catch (UnwritableStoreException e) {
+      LOG.atDebug()
+          .addKeyValue("repository", repository)
+          .addKeyValue("reason", e.getMessage())
+          .log("time of a check not stored");
     }
   }
 
@@ -432,8 +435,11 @@ final class Manifests {
     List<Tag> tags = reference instanceof Tag tag ? List.of(tag) : List.of();
     try {
       repositories.put(repository, fetched.stored(), fetched.manifest(), tags, Origin.CACHED);
-    } catch (StoreFullException e) {
-      LOG.atWarn().addKeyValue("repository", repository).log("no room for a manifest");
+    } catch (UnwritableStoreException e) {
+      LOG.atWarn()
+          .addKeyValue("repository", repository)
+          .addKeyValue("reason", e.getMessage())
+          .log("manifest not stored");
     }
     return new Answer.Found<>(fetched.stored());
   }

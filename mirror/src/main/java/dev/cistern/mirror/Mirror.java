@@ -18,7 +18,7 @@ import dev.cistern.oci.Tag;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Store;
-import dev.cistern.storage.StoreFullException;
+import dev.cistern.storage.UnwritableStoreException;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -441,7 +441,7 @@ public final class Mirror implements AutoCloseable {
     Optional<Fills.Joined> joined;
     try {
       joined = fills.join(location, digest);
-    } catch (StoreFullException e) {
+    } catch (UnwritableStoreException e) {
       return Optional.of(pass(location, digest, wanted));
     }
     if (joined.isEmpty()) {
@@ -523,8 +523,11 @@ public final class Mirror implements AutoCloseable {
   private void link(RepositoryName repository, Digest digest) throws IOException {
     try {
       store.blobs().link(repository, digest, Origin.CACHED);
-    } catch (StoreFullException e) {
-      LOG.atDebug().addKeyValue("repository", repository).log("no room for a link");
+    } catch (UnwritableStoreException e) {
+      LOG.atDebug()
+          .addKeyValue("repository", repository)
+          .addKeyValue("reason", e.getMessage())
+          .log("link not stored");
     }
   }
 

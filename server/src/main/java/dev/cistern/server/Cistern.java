@@ -19,8 +19,10 @@ import dev.cistern.server.api.ApiParts;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
 import dev.cistern.server.http.Clients;
+import dev.cistern.server.http.Descriptors;
 import dev.cistern.server.http.HttpServer;
 import dev.cistern.server.http.HttpSettings;
+import dev.cistern.server.http.LoopPulse;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Enforcement;
 import dev.cistern.server.registry.Registry;
@@ -45,6 +47,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -159,7 +162,8 @@ public final class Cistern implements AutoCloseable {
             config.knownAs());
     var checks = new StoreChecks(store, mirror);
     var traffic = new Traffic();
-    var clients = new Clients(config.clients(), memory);
+    var clients = new Clients(config.clients(), memory, Descriptors.ofProcess());
+    var pulse = new LoopPulse();
     var service =
         new Service(
             new BrowserGuard(
@@ -172,13 +176,13 @@ public final class Cistern implements AutoCloseable {
             api,
             new Admin(
                 new AdminParts(
-                    traffic, uncaught, clients, store, mirror, gate, bindings, pruner, imports,
-                    webhooks, checks, clock)),
+                    traffic, uncaught, clients, pulse, store, mirror, gate, bindings, pruner,
+                    imports, webhooks, checks, clock)),
             traffic,
             config.accessLog());
     try {
       var settings = new HttpSettings(config.listen(), config.tls());
-      HttpServer http = HttpServer.start(settings, clients, service, clock);
+      HttpServer http = HttpServer.start(settings, clients, pulse, service, clock);
       var work = new ArrayList<Closeable>(List.of(follower, imports, prefetch, webhooks, checks));
       pruning.ifPresent(work::add);
       scrubbing.ifPresent(work::add);
@@ -224,6 +228,11 @@ public final class Cistern implements AutoCloseable {
           "listening beyond loopback without TLS: whoever is on the way can read and change what is"
               + " pulled and pushed; set tls.certificate and tls.key");
     }
+  }
+
+  /** Is completed with the reason when only a new process can help. */
+  public CompletableFuture<String> unrecoverable() {
+    return store.indexHealth().unrecoverable();
   }
 
   /** Returns the address that was bound. */

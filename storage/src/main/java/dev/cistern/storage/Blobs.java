@@ -208,6 +208,7 @@ public final class Blobs {
 
   /** Opens the file of a download of {@code digest}, which may have something in it. */
   public PartialBlob partial(Digest digest) throws IOException {
+    index.requireWritable();
     synchronized (lock(digest)) {
       var file = GrowingFile.open(layout.fill(digest), space, digest.algorithm());
       add(downloads, digest);
@@ -295,6 +296,11 @@ public final class Blobs {
   /** Returns a number that moves when something was closed that may now be removed. */
   long closings() {
     return closings.get();
+  }
+
+  /** Returns whether the index has lost facts and no check of the store has followed. */
+  boolean isIndexRepaired() {
+    return isRepaired.getAsBoolean();
   }
 
   /**

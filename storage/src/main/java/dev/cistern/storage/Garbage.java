@@ -64,11 +64,12 @@ final class Garbage {
   }
 
   /**
-   * Removes the garbage; blobs and pushed links must be older than {@code grace}. After a jump of
-   * the clock forward nothing is removed for another grace.
+   * Removes the garbage; blobs and pushed links must be older than {@code grace}. Removes nothing
+   * if the index has lost facts ({@link Store#repair}), which garbage cannot be told from. After a
+   * jump of the clock forward nothing is removed for another grace.
    */
   Collected collect(Duration grace) throws IOException {
-    if (jumps.holds(grace)) {
+    if (blobs.isIndexRepaired() || jumps.holds(grace)) {
       return new Collected(0, 0, 0, 0);
     }
     Instant limit = clock.instant().minus(grace);

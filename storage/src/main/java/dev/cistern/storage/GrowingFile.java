@@ -54,7 +54,7 @@ final class GrowingFile implements AutoCloseable {
           FileChannel.open(
               path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     } catch (IOException e) {
-      throw StoreFullException.orSame(e);
+      throw UnwritableStoreException.orSame(e);
     }
     return new GrowingFile(path, channel, space, algorithm, algorithm.newHash());
   }
@@ -116,7 +116,7 @@ final class GrowingFile implements AutoCloseable {
     } catch (IOException e) {
       channel.truncate(length);
       give(taken - length);
-      throw StoreFullException.orSame(e);
+      throw UnwritableStoreException.orSame(e);
     }
     length = at;
     written.accept(at);

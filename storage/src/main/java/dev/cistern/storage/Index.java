@@ -19,6 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.BooleanSupplier;
@@ -27,7 +28,7 @@ import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
-import org.rocksdb.Status;
+import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteBatchWithIndex;
 import org.rocksdb.WriteOptions;
 import org.slf4j.Logger;
@@ -77,11 +78,12 @@ final class Index implements AutoCloseable {
   private static final int MOST_CHANGES_A_BATCH = 512;
   private static final int MAX_DECISIONS = 16;
   private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
+  private static final long IDLE_SECONDS = 1;
   private static final int MOST_A_PAGE = 1_000;
   private static final int MOST_BYTES_A_PAGE = 1 << 20;
 
   private final IndexFiles files;
-  private final RocksDB db;
+  private final IndexHealth health = new IndexHealth(System::nanoTime);
   private @Nullable SequenceMark mark;
   private final ReadOptions read = new ReadOptions();
   private final BlockingQueue<Pending<?>> queue = new LinkedBlockingQueue<>();
@@ -92,8 +94,17 @@ final class Index implements AutoCloseable {
 
   private boolean isClosed;
 
+  /** Replaced when it is opened again after an error; guarded by use. */
+  private RocksDB db;
+
+  /** Whether it is open; not after a try to open it again that failed. Guarded by use. */
+  private boolean isOpen = true;
+
   /** Whether the last try to note the end of the log failed; of the writer's thread. */
   private boolean isMarkFailing;
+
+  /** Background errors that were seen; of the writer's thread. */
+  private long backgroundErrors;
 
   private final AtomicLong changes = new AtomicLong();
   private final WriteTimes times = new WriteTimes();
@@ -332,6 +343,8 @@ final class Index implements AutoCloseable {
    *
    * @throws StoreFullException if the disk has no room; RocksDB then refuses all changes until it
    *     has seen that there is room again, for which it looks every few seconds
+   * @throws StoreFailingException if the index cannot be written for another reason; see {@link
+   *     IndexHealth}
    */
   <T> T write(Durability durability, Change<T> change) throws IOException {
     while (true) {
@@ -354,10 +367,10 @@ final class Index implements AutoCloseable {
       if (e.getCause() instanceof RuntimeException cause) {
         throw cause;
       }
-      if (e.getCause() instanceof RocksDBException cause && isNoSpace(cause)) {
-        throw new StoreFullException("the disk is full: the index cannot be written");
+      if (e.getCause() instanceof UnwritableStoreException cause) {
+        throw cause;
       }
-      throw new IOException("the index could not be written: " + e.getCause(), e);
+      throw unwritable(e.getCause() == null ? e : e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while writing the index", e);
@@ -474,16 +487,43 @@ final class Index implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     read.close();
-    db.close();
+    if (isOpen) {
+      db.close();
+    }
     files.close();
     if (mark != null) {
       mark.close();
     }
   }
 
-  private static boolean isNoSpace(RocksDBException e) {
-    Status status = e.getStatus();
-    return status != null && status.getSubCode() == Status.SubCode.NoSpace;
+  private static IOException unwritable(Throwable e) {
+    UnwritableStoreException refusal = UnwritableStoreException.of(errorOf(e));
+    refusal.initCause(e);
+    return refusal;
+  }
+
+  private static StorageError errorOf(Throwable e) {
+    if (e instanceof RocksDBException cause && IndexException.isDamage(cause)) {
+      return StorageError.CORRUPTION;
+    }
+    return StorageError.of(e);
+  }
+
+  /** Returns whether the index can be written, and how that has been. */
+  IndexHealth health() {
+    return health;
+  }
+
+  /**
+   * Throws if the index cannot be written now.
+   *
+   * @throws UnwritableStoreException with the error
+   */
+  void requireWritable() throws UnwritableStoreException {
+    Optional<StorageError> error = health.error();
+    if (error.isPresent()) {
+      throw UnwritableStoreException.of(error.get());
+    }
   }
 
   /** Begins a use of the database, which is native: used after its end it would take us with it. */
@@ -492,6 +532,10 @@ final class Index implements AutoCloseable {
     if (isClosed) {
       use.unlockRead(stamp);
       throw new IndexException("it is closed, the server is stopping");
+    }
+    if (!isOpen) {
+      use.unlockRead(stamp);
+      throw new IndexException(health.error().map(StorageError::text).orElse("it is opened again"));
     }
     return stamp;
   }
@@ -519,13 +563,104 @@ final class Index implements AutoCloseable {
       boolean open = true;
       while (open) {
         waiting.clear();
-        waiting.add(queue.take());
+        health.idle();
+        Pending<?> first = next();
+        health.busy();
+        if (first == null) {
+          lookAfter(synced);
+          continue;
+        }
+        waiting.add(first);
         queue.drainTo(waiting, MOST_CHANGES_A_BATCH - 1);
         open = !waiting.remove(Pending.END);
-        writeTogether(waiting, plain, synced);
+        if (health.error().isEmpty()) {
+          writeTogether(waiting, plain, synced);
+        } else {
+          refuse(waiting);
+        }
       }
     } catch (InterruptedException e) {
       throw new AssertionError("nobody interrupts the index writer", e);
+    }
+  }
+
+  /** Returns the next change; null if it is time to look after the database. */
+  private @Nullable Pending<?> next() throws InterruptedException {
+    return health.error().isEmpty()
+        ? queue.poll(IDLE_SECONDS, TimeUnit.SECONDS)
+        : health.nanosToRetry() <= 0
+            ? null
+            : queue.poll(health.nanosToRetry(), TimeUnit.NANOSECONDS);
+  }
+
+  /** Tries to resume; or, when nothing is written, looks whether a flush or compaction failed. */
+  private void lookAfter(WriteOptions synced) {
+    if (health.error().isPresent()) {
+      resume(synced);
+      return;
+    }
+    try {
+      long errors = db.getLongProperty("rocksdb.background-errors");
+      if (errors > backgroundErrors) {
+        backgroundErrors = errors;
+        test(synced);
+      }
+    } catch (RocksDBException e) {
+      fail(e);
+    }
+  }
+
+  /** Writes a record without a change to the log. */
+  private void test(WriteOptions synced) throws RocksDBException {
+    try (var record = new WriteBatch()) {
+      record.putLogData(new byte[1]);
+      db.write(synced, record);
+    }
+  }
+
+  /** Notes that the database refused to be written. */
+  private void fail(RocksDBException e) {
+    StorageError error = errorOf(e);
+    if (error == StorageError.ENOSPC) {
+      health.count(error); // RocksDB resumes by itself when there is room
+    } else {
+      health.failed(error, e);
+    }
+  }
+
+  private void refuse(List<Pending<?>> waiting) {
+    StorageError error = health.error().orElse(StorageError.OTHER);
+    waiting.forEach(
+        pending -> pending.done.completeExceptionally(UnwritableStoreException.of(error)));
+  }
+
+  /**
+   * Tries to write again, by opening the database anew: after an error RocksDB refuses all changes,
+   * and its Java API has no call to resume. Reads wait meanwhile. The database stays open, for
+   * reads, as long as the directory cannot be written.
+   */
+  private void resume(WriteOptions synced) {
+    try {
+      files.probe();
+      long stamp = use.writeLock();
+      try {
+        if (isOpen) {
+          db.close();
+          isOpen = false;
+        }
+        db = files.open();
+        isOpen = true;
+      } finally {
+        use.unlockWrite(stamp);
+      }
+      backgroundErrors = 0;
+      test(synced);
+      health.resumed();
+    } catch (StoreRefusedException e) {
+      health.failed(StorageError.CORRUPTION, e);
+      health.end(String.valueOf(e.getMessage()));
+    } catch (IOException | RocksDBException | RuntimeException e) {
+      health.failed(errorOf(e), e);
     }
   }
 
@@ -543,7 +678,10 @@ final class Index implements AutoCloseable {
       }
       batch.afterwards.forEach(action -> Guarded.run("what follows a change of the index", action));
       attempts.forEach(attempt -> attempt.written(batch)); // one that begins now reads what is new
-    } catch (RocksDBException | RuntimeException | Error e) {
+    } catch (RocksDBException e) {
+      fail(e);
+      waiting.forEach(pending -> pending.done.completeExceptionally(unwritable(e)));
+    } catch (RuntimeException | Error e) {
       waiting.forEach(pending -> pending.done.completeExceptionally(e)); // and the next ones go on
     }
     for (Pending<?> pending : waiting) {

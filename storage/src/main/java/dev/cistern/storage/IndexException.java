@@ -4,7 +4,7 @@ import org.rocksdb.RocksDBException;
 import org.rocksdb.Status;
 
 /** The index could not be read: a broken disk, a broken file, or the end of the server. */
-final class IndexException extends RuntimeException {
+public final class IndexException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /** Returns whether what was read is damaged, as its check sum says. */
@@ -21,6 +21,6 @@ final class IndexException extends RuntimeException {
   }
 
   IndexException(Exception cause) {
-    super("the index could not be read: " + cause.getMessage(), cause);
+    super("the index could not be read: " + StorageError.of(cause).text(), cause);
   }
 }

@@ -109,6 +109,15 @@ final class IndexFiles implements AutoCloseable {
    */
   record Repaired(RocksDB database, long lostChanges, long unreadBytes) {}
 
+  /**
+   * Tries to write in the directory: a file is made, synced and removed.
+   *
+   * @throws IOException with the error of the system
+   */
+  void probe() throws IOException {
+    Layout.probe(directory);
+  }
+
   @Override
   public void close() {
     options.close();

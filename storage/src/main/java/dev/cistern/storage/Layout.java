@@ -3,6 +3,7 @@ package dev.cistern.storage;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.OciException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -135,7 +136,7 @@ record Layout(Path root) {
     try {
       place(written, channel, digest);
     } catch (IOException e) {
-      throw StoreFullException.orSame(e);
+      throw UnwritableStoreException.orSame(e);
     }
   }
 
@@ -156,6 +157,21 @@ record Layout(Path root) {
       sync(blobs(digest.algorithm()));
     }
     return directory;
+  }
+
+  /**
+   * Tries to write in a directory: a file is made, synced and removed.
+   *
+   * @throws IOException with the error of the system
+   */
+  static void probe(Path directory) throws IOException {
+    Path file = directory.resolve("probe");
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.allocate(1));
+      channel.force(true);
+    }
+    Files.delete(file);
   }
 
   /** Makes the names in a directory durable. */

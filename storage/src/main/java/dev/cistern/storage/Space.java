@@ -168,6 +168,11 @@ final class Space {
     reserved -= bytes;
   }
 
+  /** Returns whether there is no room for one byte more. */
+  boolean isFull() throws IOException {
+    return !isRoomFor(1, limit());
+  }
+
   /** Makes room if it is scarce, before somebody needs it. */
   void relieve() throws IOException {
     if (!isRoomFor(0, highMark())) {

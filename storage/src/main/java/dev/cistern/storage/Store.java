@@ -363,6 +363,45 @@ public final class Store implements AutoCloseable {
     return quarantine.bytes();
   }
 
+  /** Returns whether the index can be written, and how that has been. */
+  public IndexHealth indexHealth() {
+    return index.health();
+  }
+
+  /**
+   * Writes the index, synced, and changes nothing by that.
+   *
+   * @throws UnwritableStoreException if it cannot be written
+   */
+  public void probeIndex() throws IOException {
+    byte[] key = Keys.family(Keys.STORE);
+    byte[] value = identity.get().id().toString().getBytes(US_ASCII);
+    index.write(
+        Index.Durability.SYNCED,
+        batch -> {
+          batch.put(key, value);
+          return true;
+        });
+  }
+
+  /**
+   * Makes, syncs and removes a file beside the blobs.
+   *
+   * @throws UnwritableStoreException if that is not possible
+   */
+  public void probeContent() throws IOException {
+    try {
+      Layout.probe(layout.blobs());
+    } catch (IOException e) {
+      throw UnwritableStoreException.orSame(e);
+    }
+  }
+
+  /** Returns whether no new content has room; evicts nothing to know it. */
+  public boolean isFull() throws IOException {
+    return space.isFull();
+  }
+
   /**
    * Returns whether more content is unknown to the index than a kill could have left, or the index
    * was opened with a loss. Unknown content is not set aside then; {@code cistern fsck} tells more.

@@ -3,11 +3,11 @@ package dev.cistern.server.admin;
 import dev.cistern.auth.access.Verb;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
-import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.http.Reply;
 import dev.cistern.server.http.Request;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,6 +38,7 @@ public final class Admin {
           "preheat", Set.of("id"),
           "v1/fsck", Set.of("id", "from"));
   private static final RepositoryName ANY = new RepositoryName("cistern");
+  private static final Duration MAX_STILL = Duration.ofSeconds(60);
 
   private final AdminParts parts;
   private final Gate gate;
@@ -45,11 +46,13 @@ public final class Admin {
   private final AccessOrders access;
   private final PruneOrders prunes;
   private final StoreChecks checks;
+  private final Readiness readiness;
   private @Nullable Metrics metrics;
 
   public Admin(AdminParts parts) {
     this.parts = parts;
     this.gate = parts.gate();
+    this.readiness = new Readiness(parts.store(), System::nanoTime);
     this.questions = new Questions(parts.mirror(), parts.store().repositories());
     this.access = new AccessOrders(gate, parts.bindings(), parts.clock());
     this.prunes = new PruneOrders(parts.pruner(), parts.store());
@@ -67,8 +70,8 @@ public final class Admin {
       return Reply.status(405).header("Allow", "GET, HEAD").body(TEXT, "only GET and HEAD\n");
     }
     return switch (request.path()) {
-      case HEALTH -> Reply.status(200).body(TEXT, "ok\n");
-      case READY -> ready();
+      case HEALTH -> healthy();
+      case READY -> ready(request);
       case METRICS -> {
         requireEverywhere(request, Verb.READ);
         yield Reply.status(200).body(PROMETHEUS, metrics().text());
@@ -131,15 +134,33 @@ public final class Admin {
     };
   }
 
-  /** Ready is who can read the index; no upstream is asked. */
-  private Reply ready() {
-    parts.store().repositories().exists(ANY);
+  /** Healthy is what moves; anything else should be ended and started again. */
+  private Reply healthy() {
+    if (parts.store().indexHealth().busyFor().compareTo(MAX_STILL) > 0) {
+      return Reply.status(503).body(TEXT, "the index writer has not moved for 60 s\n");
+    }
+    if (parts.pulse().oldest().compareTo(MAX_STILL) > 0) {
+      return Reply.status(503).body(TEXT, "an event loop has not moved for 60 s\n");
+    }
     return Reply.status(200).body(TEXT, "ok\n");
+  }
+
+  private Reply ready(Request request) {
+    Readiness.State state = readiness.state();
+    int status = state.isReady() ? 200 : 503;
+    return request.header("Accept").orElse("").contains("application/json")
+        ? Reply.status(status).body("application/json", ReadyText.json(state))
+        : Reply.status(status)
+            .body(
+                TEXT,
+                request.query().first("verbose").isPresent()
+                    ? ReadyText.verbose(state)
+                    : ReadyText.brief(state));
   }
 
   private synchronized Metrics metrics() {
     if (metrics == null) {
-      metrics = new Metrics(parts);
+      metrics = new Metrics(parts, readiness);
     }
     return metrics;
   }

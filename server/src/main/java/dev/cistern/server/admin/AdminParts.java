@@ -4,6 +4,7 @@ import dev.cistern.mirror.Mirror;
 import dev.cistern.server.access.Bindings;
 import dev.cistern.server.access.Gate;
 import dev.cistern.server.http.Clients;
+import dev.cistern.server.http.LoopPulse;
 import dev.cistern.server.streams.ImportLoop;
 import dev.cistern.server.streams.Pruner;
 import dev.cistern.server.webhooks.Webhooks;
@@ -15,6 +16,7 @@ public record AdminParts(
     Traffic traffic,
     Uncaught uncaught,
     Clients clients,
+    LoopPulse pulse,
     Store store,
     Mirror mirror,
     Gate gate,

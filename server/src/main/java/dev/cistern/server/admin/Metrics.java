@@ -12,6 +12,7 @@ import dev.cistern.server.webhooks.Webhooks;
 import dev.cistern.storage.DamagedContent;
 import dev.cistern.storage.Origin;
 import dev.cistern.storage.Scrub;
+import dev.cistern.storage.StorageError;
 import dev.cistern.storage.Store;
 import dev.cistern.storage.WriteTimes;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -32,6 +33,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
@@ -55,7 +57,7 @@ final class Metrics {
           .description("Requests that the upstream still allows, as it said last")
           .register(registry);
 
-  Metrics(AdminParts parts) {
+  Metrics(AdminParts parts, Readiness readiness) {
     this.mirror = parts.mirror();
     Traffic traffic = parts.traffic();
     Clients clients = parts.clients();
@@ -126,6 +128,7 @@ final class Metrics {
           .register(registry);
     }
     storage(parts.store());
+    readiness(parts.store(), readiness);
     damage(parts.store().damaged());
     indexWrites(parts.store());
     scrub(parts.store().scrub());
@@ -179,6 +182,29 @@ final class Metrics {
         .baseUnit("seconds")
         .description("Unix time at which all stored content had been verified, 0 for never")
         .register(registry);
+  }
+
+  /** Whether it is ready, what is degraded, and errors of the index. */
+  private void readiness(Store store, Readiness readiness) {
+    gauge("cistern.ready", "Whether /readyz is 200", readiness, r -> r.state().isReady() ? 1 : 0);
+    for (String reason : List.of("storage-full", "storage-failing", "store-doubtful")) {
+      Gauge.builder(
+              "cistern.degraded",
+              readiness,
+              r -> r.state().degraded().equals(Optional.of(reason.replace('-', ' '))) ? 1 : 0)
+          .description("Whether the server is ready but does less, by reason")
+          .tag("reason", reason)
+          .register(registry);
+    }
+    for (StorageError error : StorageError.values()) {
+      count(
+          "cistern.index.errors",
+          "Failed writes of the index, by error of the system",
+          "reason",
+          error.word(),
+          store.indexHealth(),
+          h -> h.errors(error));
+    }
   }
 
   private void imports(ImportLoop imports) {

@@ -17,8 +17,11 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.Patch;
 import dev.cistern.server.objects.ResourceType;
 import dev.cistern.server.objects.Selector;
+import dev.cistern.storage.IndexException;
 import dev.cistern.storage.ObjectName;
+import dev.cistern.storage.UnwritableStoreException;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -36,6 +39,7 @@ import tools.jackson.databind.node.ObjectNode;
  * object it is about, if the caller may. What goes wrong is a {@code Status}.
  */
 public final class Api {
+  private static final Duration STORE_RETRY_AFTER = Duration.ofSeconds(5);
   private static final Logger LOG = LoggerFactory.getLogger(Api.class);
   private static final String JSON = "application/json";
 
@@ -102,6 +106,11 @@ public final class Api {
                   ApiException.Reason.TOO_MANY_REQUESTS,
                   Refusal.MEMORY.message() + "; " + Refusal.MEMORY.advice()))
           .retryAfter(MemoryBudget.RETRY_AFTER);
+    } catch (UnwritableStoreException | IndexException e) {
+      return reply(
+              new ApiException(
+                  ApiException.Reason.SERVICE_UNAVAILABLE, String.valueOf(e.getMessage())))
+          .retryAfter(STORE_RETRY_AFTER);
     } catch (IOException | RuntimeException e) {
       LOG.atError().addKeyValue("path", request.path()).setCause(e).log("no answer");
       return reply(

@@ -6,12 +6,17 @@ import dev.cistern.server.config.Config;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Runs the server. */
 final class ServeCommand implements Command {
+  private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
+
   @Override
   public String name() {
     return "serve";
@@ -34,9 +39,16 @@ final class ServeCommand implements Command {
     Logs.start(config.logFormat());
     Cistern cistern = Cistern.start(config);
     var stopped = new CountDownLatch(1);
+    CompletableFuture<String> unrecoverable = cistern.unrecoverable();
+    var _ = unrecoverable.thenAccept(_ -> stopped.countDown());
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(cistern, stopped), "stop"));
     stopped.await();
-    return 0;
+    if (!unrecoverable.isDone()) {
+      return 0;
+    }
+    LOG.atError().addKeyValue("reason", unrecoverable.join()).log("ending to be started anew");
+    err.println("error: " + unrecoverable.join());
+    return 1;
   }
 
   private static void stop(Cistern cistern, CountDownLatch stopped) {

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class Clients {
   private final HttpLimits limits;
   private final MemoryBudget memory;
+  private final Descriptors descriptors;
   private final AtomicInteger connections = new AtomicInteger();
   private final Map<String, Client> byAddress = new ConcurrentHashMap<>();
   private final Map<Refusal, LongAdder> refused = new EnumMap<>(Refusal.class);
@@ -25,9 +26,10 @@ public final class Clients {
   /**
    * @param memory for all that waits for them
    */
-  public Clients(HttpLimits limits, MemoryBudget memory) {
-    this.limits = limits;
+  public Clients(HttpLimits limits, MemoryBudget memory, Descriptors descriptors) {
+    this.limits = descriptors.fit(limits);
     this.memory = memory;
+    this.descriptors = descriptors;
     for (Refusal why : Refusal.values()) {
       refused.put(why, new LongAdder());
     }
@@ -97,6 +99,9 @@ public final class Clients {
   @Nullable Refusal excess(Client client) {
     if (connections.get() > limits.connections()) {
       return Refusal.CONNECTIONS;
+    }
+    if (descriptors.isReserveNeeded()) {
+      return Refusal.DESCRIPTORS;
     }
     return client.connections.get() > limits.connectionsPerClient()
         ? Refusal.CLIENT_CONNECTIONS

@@ -32,4 +32,10 @@ public record HttpLimits(
           Duration.ofSeconds(10),
           Duration.ofMinutes(2),
           MemoryBudget.defaultBytes());
+
+  /** Returns the same with another number of connections. */
+  HttpLimits withConnections(int most) {
+    return new HttpLimits(
+        most, Math.min(most, connectionsPerClient), requestsPerClient, handshake, head, idle, memory);
+  }
 }

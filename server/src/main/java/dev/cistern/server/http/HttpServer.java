@@ -45,14 +45,16 @@ public final class HttpServer implements AutoCloseable {
    * Starts to listen.
    *
    * @param clients counts who is connected
+   * @param pulse watches the event loops
    * @throws IOException if the address cannot be bound, or the certificate cannot be used
    */
   public static HttpServer start(
-      HttpSettings settings, Clients clients, Handler handler, InstantSource clock)
+      HttpSettings settings, Clients clients, LoopPulse pulse, Handler handler, InstantSource clock)
       throws IOException {
     NativeTransport transport = NativeTransport.best();
     var loops =
         new MultiThreadIoEventLoopGroup(Runtime.getRuntime().availableProcessors(), transport.io());
+    pulse.watch(loops);
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     var writer = new ReplyWriter(clock, threads);
     ServerBootstrap bootstrap =
@@ -93,6 +95,7 @@ public final class HttpServer implements AutoCloseable {
       throw new IOException(
           "cannot listen on " + address + ": " + bound.cause().getMessage(), bound.cause());
     }
+    bound.channel().pipeline().addLast(new AcceptErrors(System::nanoTime));
     return bound.channel();
   }
 

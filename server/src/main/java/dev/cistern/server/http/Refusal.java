@@ -4,6 +4,11 @@ package dev.cistern.server.http;
 public enum Refusal {
   CONNECTIONS(
       "connections", 503, "the server has as many connections as it may", "try again in a moment"),
+  DESCRIPTORS(
+      "descriptors",
+      503,
+      "the server has no file descriptors left for connections",
+      "try again in a moment"),
   CLIENT_CONNECTIONS(
       "client-connections",
       429,

@@ -30,7 +30,8 @@ public final class ApiException extends RuntimeException {
     UNSUPPORTED_MEDIA_TYPE("UnsupportedMediaType", 415),
     INVALID("Invalid", 422),
     TOO_MANY_REQUESTS("TooManyRequests", 429),
-    INTERNAL("InternalError", 500);
+    INTERNAL("InternalError", 500),
+    SERVICE_UNAVAILABLE("ServiceUnavailable", 503);
 
     private final String word;
     private final int status;

@@ -5,8 +5,13 @@ import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.http.Refusal;
 import dev.cistern.server.http.Reply;
+import dev.cistern.storage.IndexException;
+import dev.cistern.storage.StorageError;
+import dev.cistern.storage.StoreFailingException;
 import dev.cistern.storage.StoreFullException;
 import java.io.EOFException;
+import java.io.IOException;
+import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.json.JsonMapper;
@@ -18,6 +23,8 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class Errors {
   private static final Logger LOG = LoggerFactory.getLogger(Errors.class);
+
+  private static final Duration FAILING_RETRY_AFTER = Duration.ofSeconds(5);
 
   private Errors() {}
 
@@ -36,8 +43,14 @@ public final class Errors {
                   ErrorCode.INSUFFICIENT_STORAGE,
                   String.valueOf(e.getMessage()),
                   "nothing that is stored is lost; try again when there is space"));
+      case StoreFailingException e -> failing(String.valueOf(e.getMessage()));
+      case IndexException e -> failing(String.valueOf(e.getMessage()));
       case EOFException e ->
           reply(new OciException(ErrorCode.BLOB_UPLOAD_INVALID, String.valueOf(e.getMessage())));
+      case IOException e when StorageError.of(e) != StorageError.OTHER -> {
+        LOG.atWarn().setCause(e).log("store failed a request");
+        yield failing("the store failed: " + StorageError.of(e).text());
+      }
       default -> {
         LOG.atError().setCause(thrown).log("request failed");
         yield reply(
@@ -45,6 +58,15 @@ public final class Errors {
                 ErrorCode.UNKNOWN, "the server failed; its log says why: " + thrown.getMessage()));
       }
     };
+  }
+
+  /** The store fails, which it tries to overcome by itself. */
+  private static Reply failing(String message) {
+    return reply(
+        new OciException(
+                ErrorCode.UNKNOWN, message, "try again; the server resumes when the cause is gone")
+            .withStatus(503)
+            .withRetryAfter(FAILING_RETRY_AFTER));
   }
 
   /** Returns the reply with the JSON body of the specification. */

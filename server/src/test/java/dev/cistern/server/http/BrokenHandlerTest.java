@@ -33,7 +33,8 @@ class BrokenHandlerTest {
   private final Clients clients =
       new Clients( // a second request would wait
           new HttpLimits(100, 100, 1, NEVER, NEVER, NEVER, MemoryBudget.MIN_BYTES),
-          new MemoryBudget(MemoryBudget.MIN_BYTES));
+          new MemoryBudget(MemoryBudget.MIN_BYTES),
+          Descriptors.ofProcess());
   private final Thread.@Nullable UncaughtExceptionHandler before =
       Thread.getDefaultUncaughtExceptionHandler();
   private HttpServer server;
@@ -54,6 +55,7 @@ class BrokenHandlerTest {
             new HttpSettings(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), Optional.empty()),
             clients,
+            new LoopPulse(),
             handler,
             InstantSource.system());
   }

@@ -1,0 +1,124 @@
+package dev.cistern.conformance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** File descriptors that run short, by a limit that is set from outside. */
+@EnabledOnOs(OS.LINUX)
+class DescriptorLimitTest {
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final int RESERVE = 64;
+  private static final String REQUEST = "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+
+  @TempDir private Path directory;
+
+  @Test
+  void aLowLimitLowersTheConnectionsAndIsLogged() {
+    try (CisternServer server =
+            CisternServer.startBy(List.of("prlimit", "--nofile=400:400"), directory);
+        TestClient client = new TestClient(server)) {
+      assertThat(server.log())
+          .anyMatch(line ->
+              line.contains("file descriptors short, limits.connections lowered")
+                  && line.contains("connections=\"144\""));
+      assertThat(client.get("/readyz").status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void connectionsDoNotTakeTheReserveOfTheStore() throws IOException, InterruptedException {
+    var sockets = new ArrayList<Socket>();
+    try (CisternServer server = CisternServer.start(directory);
+        HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
+      Sample blob = Sample.seeded(1, 1 << 20);
+      assertThat(calls.send("GET", "/readyz").status()).isEqualTo(200);
+      limit(server, open(server) + RESERVE + 20);
+
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() -> {
+            sockets.add(new Socket(InetAddress.getLoopbackAddress(), server.port()));
+            sockets.getLast().getOutputStream().write(REQUEST.getBytes(UTF_8));
+            assertThat(status(sockets.getLast())).isEqualTo(503);
+          });
+      assertThat(sockets).hasSizeBetween(1, 40);
+      assertThat(
+              calls
+                  .send(
+                      "POST",
+                      "/v2/a/b/blobs/uploads/?digest=" + blob.digest(),
+                      blob.bytes(),
+                      "Content-Type",
+                      "application/octet-stream")
+                  .status())
+          .isEqualTo(201);
+      assertThat(calls.send("GET", "/metrics").text())
+          .containsPattern("cistern_refused_total\\{reason=\"descriptors\"} [1-9]");
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+  }
+
+  @Test
+  void acceptingGoesOnAfterDescriptorsWereUsedUpAndIsOneLineInTheLog()
+      throws IOException, InterruptedException {
+    try (CisternServer server = CisternServer.start(directory)) {
+      limit(server, 10);
+      try (Socket waiting = new Socket(InetAddress.getLoopbackAddress(), server.port())) {
+        waiting.getOutputStream().write(REQUEST.getBytes(UTF_8));
+        await()
+            .atMost(PATIENCE)
+            .until(() -> server.complaints().stream().anyMatch(DescriptorLimitTest::isOfAccept));
+        limit(server, 4_096);
+
+        assertThat(status(waiting)).isEqualTo(200);
+      }
+      assertThat(server.complaints()).filteredOn(DescriptorLimitTest::isOfAccept).hasSize(1);
+      assertThat(server.complaints()).allMatch(DescriptorLimitTest::isOfAccept);
+    }
+  }
+
+  private static boolean isOfAccept(String line) {
+    return line.contains("connections not accepted, trying again every second")
+        && line.contains("Too many open files");
+  }
+
+  private static int status(Socket socket) throws IOException {
+    socket.setSoTimeout((int) PATIENCE.toMillis());
+    byte[] head = socket.getInputStream().readNBytes("HTTP/1.1 200".length());
+    return Integer.parseInt(new String(head, UTF_8).substring("HTTP/1.1 ".length()));
+  }
+
+  private static long open(CisternServer server) throws IOException {
+    try (Stream<Path> files = Files.list(Path.of("/proc", "" + server.pid(), "fd"))) {
+      return files.count();
+    }
+  }
+
+  private static void limit(CisternServer server, long descriptors)
+      throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder("prlimit", "--pid", "" + server.pid(), "--nofile=" + descriptors + ":")
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), UTF_8);
+    assertThat(process.waitFor()).as(output).isZero();
+  }
+}

@@ -1,0 +1,169 @@
+package dev.cistern.conformance;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * A start with a data directory that is not what it was, after a kill: it is refused with status 3,
+ * nothing is deleted, and when the part is put back every acknowledged push is served.
+ */
+class StoreRefusedTest {
+  private static final String REPOSITORY = "/v2/team/app";
+  private static final String OCTETS = "application/octet-stream";
+  private static final int BLOBS = 5;
+
+  @TempDir private Path directory;
+
+  /** What happens to the data directory. */
+  enum Damage {
+    INDEX_MISSING("index", "index is missing, but 5 blobs (320 KiB) are stored; nothing was") {
+      @Override
+      void apply(Path part) throws IOException {
+        remove(part);
+      }
+    },
+    INDEX_NOT_MOUNTED("index", "index is missing, but 5 blobs (320 KiB) are stored; nothing was") {
+      @Override
+      void apply(Path part) throws IOException {
+        remove(part);
+        Files.createDirectory(part);
+      }
+    },
+    CONTENT_NOT_MOUNTED("blobs", "index has facts of 5 blobs (320 KiB), but ") {
+      @Override
+      void apply(Path part) throws IOException {
+        remove(part);
+        Files.createDirectory(part);
+      }
+    },
+    BIT_OF_THE_LOG_FLIPPED("index", ".log is damaged at byte ") {
+      @Override
+      void apply(Path part) throws IOException {
+        Path log = log(part);
+        byte[] content = Files.readAllBytes(log);
+        content[content.length / 2] ^= 4;
+        Files.write(log, content);
+      }
+    },
+    LOG_CUT("index", " acknowledged changes; nothing was changed.") {
+      @Override
+      void apply(Path part) throws IOException {
+        Path log = log(part);
+        byte[] content = Files.readAllBytes(log);
+        Files.write(log, Arrays.copyOf(content, content.length - 100));
+      }
+    };
+
+    private final String part;
+    private final String message;
+
+    Damage(String part, String message) {
+      this.part = part;
+      this.message = message;
+    }
+
+    abstract void apply(Path part) throws IOException;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aDamagedStoreIsRefusedWithStatus3AndServesAllWhenThePartIsPutBack(Damage damage)
+      throws IOException, InterruptedException {
+    Path data = directory.resolve("data");
+    var blobs = new ArrayList<Sample>();
+    try (CisternServer server = CisternServer.start(data);
+        HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
+      for (int i = 0; i < BLOBS; i++) {
+        Sample blob = Sample.seeded(i, 64 << 10);
+        HttpCalls.Reply reply =
+            calls.send(
+                "POST",
+                REPOSITORY + "/blobs/uploads/?digest=" + blob.digest(),
+                blob.bytes(),
+                "Content-Type",
+                OCTETS);
+        assertThat(reply.status()).isEqualTo(201);
+        blobs.add(blob);
+      }
+      server.kill();
+    }
+    Path part = data.resolve(damage.part);
+    Path kept = directory.resolve("kept");
+    copy(part, kept);
+    damage.apply(part);
+    List<Path> before = contentOf(data);
+
+    Process refused =
+        new ProcessBuilder(
+                CisternServer.command(
+                    List.of("serve", "--data", data.toString(), "--listen", "127.0.0.1:0")))
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(refused.getInputStream().readAllBytes(), UTF_8);
+
+    assertThat(refused.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(refused.exitValue()).as(output).isEqualTo(3);
+    assertThat(output)
+        .contains("error: " + data)
+        .contains(damage.message)
+        .contains("cistern fsck --data " + data + " --")
+        .doesNotContain("Exception", "\tat ");
+    assertThat(contentOf(data)).isEqualTo(before);
+
+    remove(part);
+    copy(kept, part);
+    try (CisternServer server = CisternServer.start(data);
+        HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
+      for (Sample blob : blobs) {
+        HttpCalls.Reply reply = calls.send("GET", REPOSITORY + "/blobs/" + blob.digest());
+        assertThat(Sample.digest(reply.body())).isEqualTo(blob.digest());
+      }
+    }
+  }
+
+  private static List<Path> contentOf(Path data) throws IOException {
+    try (Stream<Path> files = Files.walk(data.resolve("blobs"))) {
+      return files.filter(Files::isRegularFile).sorted().toList();
+    }
+  }
+
+  private static Path log(Path index) throws IOException {
+    try (Stream<Path> files = Files.list(index)) {
+      return files
+          .filter(file -> file.toString().endsWith(".log"))
+          .max(Comparator.naturalOrder())
+          .orElseThrow();
+    }
+  }
+
+  private static void copy(Path from, Path to) throws IOException {
+    try (Stream<Path> files = Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, to.resolve(from.relativize(file).toString()));
+      }
+    }
+  }
+
+  private static void remove(Path path) throws IOException {
+    List<Path> files;
+    try (Stream<Path> found = Files.walk(path)) {
+      files = found.sorted(Comparator.reverseOrder()).toList();
+    }
+    for (Path file : files) {
+      Files.delete(file);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package dev.cistern.server.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DescriptorsTest {
+  private static final long SECOND = 1_000_000_000L;
+
+  private final AtomicLong most = new AtomicLong(1_000);
+  private final AtomicLong open = new AtomicLong();
+  private final AtomicLong nanos = new AtomicLong();
+  private final Descriptors descriptors = new Descriptors(most::get, open::get, nanos::get);
+
+  @ParameterizedTest
+  @CsvSource({"10256, 10000", "10255, 9999", "300, 44", "200, 1"})
+  void theConnectionsAreAsManyAsThereAreDescriptorsFor(long limit, int connections) {
+    most.set(limit);
+
+    assertThat(descriptors.fit(HttpLimits.USUAL).connections()).isEqualTo(connections);
+    assertThat(descriptors.fit(HttpLimits.USUAL).connectionsPerClient()).isEqualTo(connections);
+  }
+
+  @Test
+  void theReserveIsForTheStore() {
+    open.set(1_000 - Descriptors.RESERVE - 1);
+    assertThat(descriptors.isReserveNeeded()).as("the last that is free").isFalse();
+
+    open.incrementAndGet();
+    nanos.addAndGet(SECOND);
+    assertThat(descriptors.isReserveNeeded()).isTrue();
+  }
+
+  @Test
+  void connectionsThatCameSinceTheCountAreCounted() {
+    open.set(1_000 - Descriptors.RESERVE - 100);
+    for (int i = 0; i < 100; i++) {
+      assertThat(descriptors.isReserveNeeded()).as("connection %d", i).isFalse();
+      open.incrementAndGet();
+    }
+    assertThat(descriptors.isReserveNeeded()).isTrue();
+  }
+
+  @Test
+  void aLimitThatIsLoweredMeanwhileIsSeenWithinASecond() {
+    assertThat(descriptors.isReserveNeeded()).isFalse();
+    most.set(Descriptors.RESERVE);
+    nanos.addAndGet(SECOND);
+
+    assertThat(descriptors.isReserveNeeded()).isTrue();
+  }
+}
