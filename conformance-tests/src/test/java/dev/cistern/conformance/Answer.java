@@ -28,6 +28,12 @@ sealed interface Answer {
   /** Sends the head and {@code after} bytes of the body, and the rest when the gate opens. */
   record HeldInBody(long after, CountDownLatch gate) implements Answer {}
 
+  /**
+   * Sends {@code begin} in place of an answer, and {@code more} again and again, slowly, until the
+   * gate opens; then closes the connection.
+   */
+  record Trickling(String begin, String more, CountDownLatch gate) implements Answer {}
+
   /** Closes the connection after {@code after} bytes of the body. */
   record Cut(long after) implements Answer {}
 

@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import javax.net.SocketFactory;
 
 /**
  * A GET that is read from the socket, so that a cut is told from an end, and in steps: the request
@@ -56,8 +57,13 @@ final class Download implements AutoCloseable {
 
   /** The same from any server on loopback. */
   static Download begin(int port, String path, String... headers) {
+    return begin(SocketFactory.getDefault(), port, path, headers);
+  }
+
+  /** The same over connections of a factory, such as those of TLS. */
+  static Download begin(SocketFactory sockets, int port, String path, String... headers) {
     try {
-      var socket = new Socket(InetAddress.getLoopbackAddress(), port);
+      Socket socket = sockets.createSocket(InetAddress.getLoopbackAddress(), port);
       socket.setSoTimeout(IDLE_MILLIS);
       String more = headers.length == 0 ? "" : String.join("\r\n", headers) + "\r\n";
       String request =

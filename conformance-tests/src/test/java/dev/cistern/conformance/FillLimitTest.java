@@ -18,6 +18,9 @@ class FillLimitTest {
   private static final int LIMIT = 16;
   private static final int SIZE = 200_000;
 
+  /** A client that waits longer begins beyond the limit. */
+  private static final String PATIENT = "patience: 1h";
+
   @Test
   void noMoreThanSixteenDownloadsRunAtOneUpstream(@TempDir Path directory) {
     var gate = new CountDownLatch(1);
@@ -27,6 +30,7 @@ class FillLimitTest {
             new TestConfig(directory)
                 .upstream("up", upstream, "insecure: true")
                 .upstream("other", other, "insecure: true")
+                .line(PATIENT)
                 .start()) {
       upstream.always("GET", "/blobs/", new Answer.HeldInBody(SIZE / 2, gate));
       List<Download> downloads = new ArrayList<>();
@@ -58,7 +62,10 @@ class FillLimitTest {
     var gate = new CountDownLatch(1);
     try (UpstreamRegistry upstream = UpstreamRegistry.start();
         CisternServer server =
-            new TestConfig(directory).upstream("up", upstream, "insecure: true").start();
+            new TestConfig(directory)
+                .upstream("up", upstream, "insecure: true")
+                .line(PATIENT)
+                .start();
         TestClient client = new TestClient(server)) {
       String digest = upstream.addBlob("left", content);
       String path = "/v2/up/left/blobs/" + digest;

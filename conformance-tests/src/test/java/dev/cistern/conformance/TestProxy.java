@@ -48,7 +48,11 @@ final class TestProxy implements AutoCloseable {
 
   /** Returns {@code 127.0.0.1:PORT}. */
   String host() {
-    return "127.0.0.1:" + listener.getLocalPort();
+    return "127.0.0.1:" + port();
+  }
+
+  int port() {
+    return listener.getLocalPort();
   }
 
   /** Returns the first lines of the requests so far whose user was let in. */

@@ -9,6 +9,7 @@ import java.util.HexFormat;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 /** One answer on its way out of a scripted upstream, faults and all. Used by one thread. */
 final class UpstreamReply {
   private static final int PIECE = 128 << 10;
+  private static final int PACE_MILLIS = 50;
   private static final Pattern RANGE = Pattern.compile("bytes=(\\d*)-(\\d*)");
 
   private final Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
@@ -32,6 +34,7 @@ final class UpstreamReply {
   private @Nullable CountDownLatch bodyGate;
   private @Nullable CountDownLatch headGate;
   private @Nullable CountDownLatch gate;
+  private Answer.@Nullable Trickling trickle;
 
   private UpstreamReply(int status, Map<String, String> headers, UpstreamBody body) {
     this.status = status;
@@ -101,6 +104,7 @@ final class UpstreamReply {
         hold = after;
         bodyGate = until;
       }
+      case Answer.Trickling trickling -> trickle = trickling;
       case Answer.Cut(long after) -> cut = after;
       case Answer.Flipped(int at) -> body = inMemory().flipped((int) from + at);
       case Answer.Shortened(int bytes) -> resize((int) length - bytes);
@@ -136,6 +140,10 @@ final class UpstreamReply {
     if (isHungUp) {
       return false;
     }
+    if (trickle != null) {
+      trickle(out, trickle);
+      return false;
+    }
     byte[] head = head().getBytes(ISO_8859_1);
     if (headGate != null) {
       out.write(head, 0, head.length / 2);
@@ -147,6 +155,16 @@ final class UpstreamReply {
     }
     out.flush();
     return isHead || sendBody(out, meter);
+  }
+
+  private static void trickle(OutputStream out, Answer.Trickling trickle)
+      throws IOException, InterruptedException {
+    out.write(trickle.begin().getBytes(ISO_8859_1));
+    out.flush();
+    while (!trickle.gate().await(PACE_MILLIS, TimeUnit.MILLISECONDS)) {
+      out.write(trickle.more().getBytes(ISO_8859_1));
+      out.flush();
+    }
   }
 
   private boolean sendBody(OutputStream out, UpstreamMeter meter)

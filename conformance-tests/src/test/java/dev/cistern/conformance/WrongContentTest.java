@@ -12,28 +12,44 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
+import javax.net.SocketFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class WrongContentTest {
   private static final int SIZE = 1 << 20;
+  private static final int TWO_MIB = 2 << 20;
   private static final int FOUR_MIB = 4 << 20;
+  private static final String NO_ROOM = "storage: {maxSize: 1MiB}";
 
   private static UpstreamRegistry upstream;
   private static CisternServer server;
+  private static CisternServer secure;
+  private static CisternServer small;
+  private static CisternServer secureAndSmall;
+  private static TestIdentity identity;
   private static TestClient client;
   private static Path blobs;
   private static int blobsMade;
 
   @BeforeAll
-  static void start(@TempDir Path directory) {
+  static void start(@TempDir Path directory) throws IOException {
     upstream = UpstreamRegistry.start();
-    server = new TestConfig(directory).upstream("up", upstream, "insecure: true").start();
+    identity = TestIdentity.make(directory);
+    server = config(directory).start();
+    secure = config(Files.createDirectory(directory.resolve("secure"))).tls(identity).start();
+    small = config(Files.createDirectory(directory.resolve("small"))).line(NO_ROOM).start();
+    secureAndSmall =
+        config(Files.createDirectory(directory.resolve("both")))
+            .tls(identity)
+            .line(NO_ROOM)
+            .start();
     client = new TestClient(server);
     blobs = directory.resolve("data/blobs/sha256");
   }
@@ -41,8 +57,12 @@ class WrongContentTest {
   @AfterAll
   static void stop() {
     client.close();
-    server.close();
+    Stream.of(server, secure, small, secureAndSmall).forEach(CisternServer::close);
     upstream.close();
+  }
+
+  private static TestConfig config(Path directory) {
+    return new TestConfig(directory).upstream("up", upstream, "insecure: true");
   }
 
   @AfterEach
@@ -81,6 +101,64 @@ class WrongContentTest {
     upstream.heal();
     await().untilAsserted(() -> assertIsGiven(path, content));
     await().until(() -> isStored(digest));
+  }
+
+  /** How a client asks for a blob whose length its upstream does not tell. */
+  enum Way {
+    WHOLE,
+    RANGE_TO_THE_END,
+    RANGE_OF_ALL,
+    RANGE_BEYOND_THE_END,
+    TLS,
+    NO_ROOM,
+    NO_ROOM_OVER_TLS
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aWrongBlobOfUnknownLengthIsNeverGivenWhole(Way way) {
+    byte[] content = Samples.bytes(TWO_MIB, ++blobsMade);
+    String digest = upstream.addBlob("unknown", content);
+    upstream.always("GET", digest, Answer.all(new Answer.Flipped(0), new Answer.Chunked()));
+
+    assertThat(ask(way, digest, content))
+        .matches(outcome -> !outcome.isComplete())
+        .extracting(Outcome::bytes)
+        .satisfies(bytes -> assertThat(bytes).isPositive().isLessThan(TWO_MIB));
+    upstream.heal();
+    await().until(() -> isWhole(ask(way, digest, content)));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aRightBlobOfUnknownLengthIsGivenWhole(Way way) {
+    byte[] content = Samples.bytes(TWO_MIB, ++blobsMade);
+    String digest = upstream.addBlob("unknown", content);
+    upstream.always("GET", digest, new Answer.Chunked());
+
+    assertThat(ask(way, digest, content)).matches(WrongContentTest::isWhole);
+  }
+
+  /** Returns whether all came, be it as a range: by then the length may be known. */
+  private static boolean isWhole(Outcome outcome) {
+    return outcome.isComplete() && outcome.bytes() == TWO_MIB && outcome.status() < 300;
+  }
+
+  private static Outcome ask(Way way, String digest, byte[] content) {
+    String path = "/v2/up/unknown/blobs/" + digest;
+    SocketFactory tls = identity.trusting().getSocketFactory();
+    try (Download download =
+        switch (way) {
+          case WHOLE -> Download.begin(server, path);
+          case RANGE_TO_THE_END -> Download.begin(server, path, "Range: bytes=0-");
+          case RANGE_OF_ALL -> Download.begin(server, path, "Range: bytes=0-" + (TWO_MIB - 1));
+          case RANGE_BEYOND_THE_END -> Download.begin(server, path, "Range: bytes=0-" + TWO_MIB);
+          case TLS -> Download.begin(tls, secure.port(), path);
+          case NO_ROOM -> Download.begin(small, path);
+          case NO_ROOM_OVER_TLS -> Download.begin(tls, secureAndSmall.port(), path);
+        }) {
+      return download.finish(content);
+    }
   }
 
   @Test

@@ -123,6 +123,9 @@ final class Asker {
     for (PullSource source : outages.ordered(sources)) {
       Upstream upstream = upstreams.get(source).via(via + "1.1 " + own);
       Answer<T> answer = question.ask(upstream, source);
+      if (Thread.currentThread().isInterrupted() && !(answer instanceof Answer.Found)) {
+        throw new IOException("the answer is no longer wanted"); // and says nothing of the source
+      }
       note.accept(source, answer);
       count(source, answer);
       if (answer instanceof Answer.Found) {
@@ -135,6 +138,11 @@ final class Asker {
             .max(Comparator.comparingInt(entry -> weight(entry.getValue())))
             .orElseThrow(() -> new IllegalArgumentException("no sources to ask"));
     return new Asked<>(telling.getKey(), telling.getValue(), texts(failed, telling.getKey()));
+  }
+
+  /** Returns how long it takes at most until all of these sources have answered what is small. */
+  Duration longest(List<PullSource> sources) {
+    return sources.stream().map(upstreams::answerLimit).reduce(PATIENCE, Duration::plus);
   }
 
   private static <T> List<String> texts(Map<PullSource, Answer<T>> answers, PullSource but) {
@@ -166,17 +174,25 @@ final class Asker {
       throws IOException {
     boolean wasOut = outages.reason(sources).isPresent();
     long begin = System.nanoTime();
+    long patience = patience(sources).toNanos();
     Duration pause = FIRST_PAUSE;
     for (int round = 1; ; round++) {
       Asked<T> asked = ask(location, sources, question);
       Optional<Duration> wait = wasOut ? Optional.empty() : wait(asked.answer, pause);
-      boolean isLate = System.nanoTime() - begin > PATIENCE.toNanos();
+      boolean isLate = System.nanoTime() - begin >= patience;
       if (wait.isEmpty() || isLate || round == MOST_ROUNDS) {
         return asked;
       }
       outside.pause(wait.get());
       pause = pause.multipliedBy(2);
     }
+  }
+
+  /** Returns after which time nothing is asked again: a source that let an answer's time pass. */
+  private Duration patience(List<PullSource> sources) {
+    return sources.stream()
+        .map(upstreams::answerLimit)
+        .reduce(PATIENCE, (least, limit) -> limit.compareTo(least) < 0 ? limit : least);
   }
 
   /** Returns how long to wait before asking again; empty if that would not help. */

@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * one that breaks is resumed by Range where it broke, at the same source or the next. What comes is
  * in order and without gaps; whether it is right is for the receiver to find out.
  *
+ * <p>It takes turns with other deliveries of its upstream ({@link BlobTurns}). One that loses its
+ * turn, and so its connection, says so and resumes when its turn comes again.
+ *
  * <p>Used by one thread.
  */
 final class Delivery implements AutoCloseable {
@@ -29,7 +32,9 @@ final class Delivery implements AutoCloseable {
   private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
+  private final Deliveries deliveries;
   private final Asker asker;
+  private final BlobTurns.Turn turn;
   private final Location location;
   private final Digest digest;
   private final OptionalLong last;
@@ -44,12 +49,20 @@ final class Delivery implements AutoCloseable {
   private int idleTries;
 
   /**
+   * @param turn that this delivery takes, and ends
    * @param sources in the order they are to be asked, at least one
    * @param last the position of the last; none for the end of the blob
    */
   Delivery(
-      Asker asker, Location location, List<PullSource> sources, Digest digest, OptionalLong last) {
-    this.asker = asker;
+      Deliveries deliveries,
+      BlobTurns.Turn turn,
+      Location location,
+      List<PullSource> sources,
+      Digest digest,
+      OptionalLong last) {
+    this.deliveries = deliveries;
+    this.asker = deliveries.asker();
+    this.turn = turn;
     this.location = location;
     this.sources = new ArrayList<>(sources);
     this.digest = digest;
@@ -57,9 +70,9 @@ final class Delivery implements AutoCloseable {
     this.source = sources.getFirst();
   }
 
-  /** Returns one of the same content that is not begun. */
+  /** Returns one of the same content that is not begun, for a receiver that waits for it. */
   Delivery another() {
-    return new Delivery(asker, location, sources, digest, last);
+    return deliveries.of(location, sources, digest, last, () -> true);
   }
 
   /** Bytes did not come, though all was tried. */
@@ -83,15 +96,59 @@ final class Delivery implements AutoCloseable {
    * before {@link #read}; called again, it starts anew from there.
    *
    * @return found, or why no source gives it
+   * @throws IOException if the server is stopping
    */
   Answer<?> begin(long from) throws IOException {
-    close();
+    disconnect();
     position = from;
     size = -1;
-    Asker.Asked<RemoteBlob> asked = asker.insist(location, sources, this::open);
-    others = asked.others();
-    accept(asked);
-    return asked.answer();
+    while (true) {
+      takeTurn();
+      Optional<Asker.Asked<RemoteBlob>> asked =
+          inTurn(() -> asker.insist(location, sources, this::open));
+      if (asked.isPresent()) {
+        others = asked.get().others();
+        accept(asked.get());
+        return asked.get().answer();
+      }
+    }
+  }
+
+  /**
+   * Waits until it may have a connection, if it may not yet.
+   *
+   * @throws IOException if the server is stopping
+   */
+  void takeTurn() throws IOException {
+    turn.take();
+  }
+
+  /** Returns whether it has its turn; for any thread. */
+  boolean hasTurn() {
+    return turn.isTaken();
+  }
+
+  /** Asks for a connection. */
+  private interface Opening {
+    Asker.Asked<RemoteBlob> ask() throws IOException;
+  }
+
+  /** Asks for a connection; returns nothing if the turn went to another meanwhile. */
+  private Optional<Asker.Asked<RemoteBlob>> inTurn(Opening opening) throws IOException {
+    turn.beginOpening();
+    try {
+      Asker.Asked<RemoteBlob> asked = opening.ask();
+      return asked.answer() instanceof Answer.Found || !turn.isPaused()
+          ? Optional.of(asked)
+          : Optional.empty();
+    } catch (IOException e) {
+      if (turn.isPaused()) {
+        return Optional.empty();
+      }
+      throw e;
+    } finally {
+      turn.endOpening();
+    }
   }
 
   /** Returns the length of the whole blob in bytes, or -1 if no source says. */
@@ -126,20 +183,27 @@ final class Delivery implements AutoCloseable {
 
   /**
    * Reads what has come, at least one byte; returns how many, or -1 at the end. Of a part, never
-   * more than was asked for, whatever the source sends.
+   * more than was asked for, whatever the source sends. Returns 0 if the connection went to another
+   * delivery: then {@link #takeTurn} comes before the next.
    *
    * @throws FailedException if no more comes though it is not the end
    */
   int read(byte[] buffer) throws IOException {
+    boolean hadNone = remote == null;
     while (true) {
       if (last.isPresent() && isAtEnd()) {
         return -1;
+      }
+      if (turn.isPaused()) {
+        disconnect();
+        return 0;
       }
       String trouble = "no connection";
       if (remote != null) {
         try {
           int n = readOnce(remote, buffer);
-          if (n >= 0 || isAtEnd()) {
+          boolean isCut = size < 0 && turn.isPaused(); // so it is no end that the source said
+          if (n >= 0 || (isAtEnd() && !isCut)) {
             return n;
           }
           trouble = "it sent too little";
@@ -147,15 +211,28 @@ final class Delivery implements AutoCloseable {
           trouble = "the connection broke: " + e.getMessage();
         }
       }
-      resume(trouble);
+      if (!turn.isPaused()) {
+        resume(trouble, hadNone);
+        hadNone = false;
+      }
     }
   }
 
+  /** Ends the connection and the turn. */
   @Override
   public void close() {
-    if (remote != null) {
-      remote.close();
-      remote = null;
+    try {
+      disconnect();
+    } finally {
+      turn.close();
+    }
+  }
+
+  private void disconnect() {
+    RemoteBlob closing = remote;
+    remote = null;
+    if (closing != null) {
+      closing.close();
     }
   }
 
@@ -180,6 +257,7 @@ final class Delivery implements AutoCloseable {
     size = found.size();
     skip = position - found.from();
     remote = found;
+    turn.opened(found::cut);
     return "";
   }
 
@@ -190,6 +268,7 @@ final class Delivery implements AutoCloseable {
       if (n < 0) {
         return n;
       }
+      turn.moved(n);
       int skipped = (int) Math.min(skip, n);
       skip -= skipped;
       if (n > skipped) {
@@ -218,30 +297,47 @@ final class Delivery implements AutoCloseable {
     return size < 0 ? end : Math.min(size, end);
   }
 
-  /** Opens the next connection, at the latest when the tries are used up. */
-  private void resume(String why) throws IOException {
+  /**
+   * Opens the next connection, at the latest when the tries are used up; or none, if the turn went
+   * to another.
+   *
+   * @param isAgain whether the turn came again, so the source is asked at once
+   */
+  private void resume(String why, boolean isAgain) throws IOException {
     String trouble = why;
+    boolean isAtOnce = isAgain;
     Optional<Duration> wanted = Optional.empty();
     while (true) {
-      close();
-      if (idleTries == TRIES_WITHOUT_PROGRESS) {
-        throw new FailedException(new Answer.Unreachable<>(trouble), trouble);
+      disconnect();
+      if (!isAtOnce) {
+        pauseBeforeTry(trouble, wanted);
       }
-      asker.outside().pause(wanted.orElse(FIRST_PAUSE.multipliedBy(1L << idleTries)));
-      idleTries++;
-      if (idleTries % TRIES_AT_ONE_SOURCE == 0) {
-        sources.remove(source);
-        sources.add(source);
+      isAtOnce = false;
+      Optional<Asker.Asked<RemoteBlob>> asked =
+          inTurn(() -> asker.ask(location, sources, this::open));
+      if (asked.isEmpty()) {
+        return;
       }
-      Asker.Asked<RemoteBlob> asked = asker.ask(location, sources, this::open);
-      trouble = accept(asked);
+      trouble = accept(asked.get());
       if (trouble.isEmpty()) {
         return;
       }
-      wanted = asked.answer().retryAfter();
+      wanted = asked.get().answer().retryAfter();
       if (wanted.isPresent() && wanted.get().compareTo(LONGEST_WAIT) > 0) {
-        throw new FailedException(asked.answer(), trouble);
+        throw new FailedException(asked.get().answer(), trouble);
       }
+    }
+  }
+
+  private void pauseBeforeTry(String trouble, Optional<Duration> wanted) throws IOException {
+    if (idleTries == TRIES_WITHOUT_PROGRESS) {
+      throw new FailedException(new Answer.Unreachable<>(trouble), trouble);
+    }
+    asker.outside().pause(wanted.orElse(FIRST_PAUSE.multipliedBy(1L << idleTries)));
+    idleTries++;
+    if (idleTries % TRIES_AT_ONE_SOURCE == 0) {
+      sources.remove(source);
+      sources.add(source);
     }
   }
 }

@@ -13,8 +13,9 @@ import org.jspecify.annotations.Nullable;
  * A blob, or a part of it, that goes from an upstream straight to one client and is not kept: there
  * is no room for it, or it lies far ahead of what has been downloaded. Used by one thread.
  *
- * <p>The last byte of a whole blob is given only when the digest of all is verified. A part cannot
- * be verified.
+ * <p>The last byte of a whole blob is given only when the digest of all is verified, also if it was
+ * asked for as a range. A part cannot be verified, so of a blob of unknown length there are none:
+ * any of them might be the whole.
  */
 public final class DirectBlob implements AutoCloseable {
   private final Delivery delivery;
@@ -51,18 +52,20 @@ public final class DirectBlob implements AutoCloseable {
     record Rangeless() implements Opened {}
   }
 
-  static Opened open(Asker asker, Location location, Digest digest, long from, OptionalLong last)
+  static Opened open(
+      Deliveries deliveries, Location location, Digest digest, long from, OptionalLong last)
       throws IOException {
-    var delivery = new Delivery(asker, location, location.sources(), digest, last);
-    Answer<?> answer = delivery.begin(from);
+    Delivery delivery = deliveries.of(location, location.sources(), digest, last, () -> true);
+    Answer<?> answer = begin(delivery, from);
     if (!(answer instanceof Answer.Found)) {
       return new Opened.Failed(delivery.source(), answer);
     }
-    if (delivery.skips() || (from > 0 && delivery.size() < 0)) {
+    boolean isAll = from == 0 && last.isEmpty();
+    if (delivery.skips() || (!isAll && delivery.size() < 0)) {
       delivery.close();
       return new Opened.Rangeless();
     }
-    boolean isWhole = from == 0 && last.isEmpty();
+    boolean isWhole = from == 0 && last.orElse(Long.MAX_VALUE) >= delivery.size() - 1;
     return new Opened.Coming(
         new DirectBlob(
             delivery, digest, from, last, isWhole ? digest.algorithm().newHash() : null));
@@ -72,17 +75,50 @@ public final class DirectBlob implements AutoCloseable {
    * Opens the rest of a blob.
    *
    * @param delivery not begun yet
-   * @param before the hash of all bytes before {@code from}; null if it cannot be verified
+   * @param held the bytes from {@code from} on that have come already, at most one
+   * @param before the hash of all bytes up to and with those
    * @throws IOException if no source gives it
    */
   static DirectBlob rest(
-      Delivery delivery, Digest digest, long from, @Nullable MessageDigest before)
+      Delivery delivery, Digest digest, long from, byte[] held, MessageDigest before)
       throws IOException {
-    Answer<?> answer = delivery.begin(from);
+    beginRest(delivery, from + held.length);
+    var rest = new DirectBlob(delivery, digest, from, OptionalLong.empty(), before);
+    rest.isHolding = held.length > 0;
+    rest.heldByte = held.length > 0 ? held[0] : 0;
+    return rest;
+  }
+
+  /**
+   * Opens a blob from a position on, without a verdict at its end.
+   *
+   * @param delivery not begun yet
+   * @throws IOException if no source gives it
+   */
+  static DirectBlob part(Delivery delivery, Digest digest, long from) throws IOException {
+    beginRest(delivery, from);
+    return new DirectBlob(delivery, digest, from, OptionalLong.empty(), null);
+  }
+
+  private static void beginRest(Delivery delivery, long from) throws IOException {
+    Answer<?> answer = begin(delivery, from);
     if (!(answer instanceof Answer.Found)) {
       throw new IOException("the rest does not come: " + Failures.reason(answer));
     }
-    return new DirectBlob(delivery, digest, from, OptionalLong.empty(), before);
+  }
+
+  /** Begins a delivery; one that finds nothing is closed. */
+  private static Answer<?> begin(Delivery delivery, long from) throws IOException {
+    boolean isFound = false;
+    try {
+      Answer<?> answer = delivery.begin(from);
+      isFound = answer instanceof Answer.Found;
+      return answer;
+    } finally {
+      if (!isFound) {
+        delivery.close();
+      }
+    }
   }
 
   /** Returns the name of the source that it comes from. */
@@ -126,10 +162,10 @@ public final class DirectBlob implements AutoCloseable {
    */
   public int read(byte[] buffer) throws IOException {
     if (hash == null) {
-      return delivery.read(buffer);
+      return readInTurn(buffer);
     }
     while (!isEnded) {
-      int n = delivery.read(buffer);
+      int n = readInTurn(buffer);
       if (n < 0) {
         return finish(hash, buffer);
       }
@@ -145,6 +181,16 @@ public final class DirectBlob implements AutoCloseable {
   @Override
   public void close() {
     delivery.close();
+  }
+
+  /** Reads at least one byte, however often the connection goes to another delivery meanwhile. */
+  private int readInTurn(byte[] buffer) throws IOException {
+    int n = delivery.read(buffer);
+    while (n == 0) {
+      delivery.takeTurn();
+      n = delivery.read(buffer);
+    }
+    return n;
   }
 
   /** Keeps the last of {@code n} bytes back, and puts the one that was kept before them. */

@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,7 +26,8 @@ import org.slf4j.LoggerFactory;
  * one download, and none of them can hold it up or stop it.
  *
  * <p>The last byte becomes available only after the digest of the whole is verified: a reader that
- * was given wrong bytes is left without the last, and sees its connection cut.
+ * was given wrong bytes is left without the last, and sees its connection cut. While the length is
+ * unknown, each byte may be the last, so the newest one waits.
  *
  * <p>A connection that breaks is resumed where it broke ({@link Delivery}). What came of a failed
  * download stays in the file for the next try, unless the digest was wrong.
@@ -83,7 +83,7 @@ public final class Fill {
   private final CompletableFuture<Start> start = new CompletableFuture<>();
   private final CompletableFuture<@Nullable Void> ended = new CompletableFuture<>();
   private final Set<Runnable> followers = ConcurrentHashMap.newKeySet();
-  private final AtomicInteger holders = new AtomicInteger(1);
+  private final FillHolds holds;
   private volatile PullSource source;
   private volatile long size = -1;
   private volatile long available;
@@ -91,14 +91,17 @@ public final class Fill {
   private volatile long begunNanos;
   private volatile State state = State.RUNNING;
   private volatile boolean isOverflown;
+  private volatile byte[] unpublished = {};
   private volatile Start failure =
       new Start.Broken(new IOException("a download ended before its first byte"));
 
   /**
    * @param sources those of the location that the fill was started for
    * @param delivery not begun yet
+   * @param holds with that of the download
    */
-  Fill(PartialBlob blob, List<PullSource> sources, Delivery delivery) {
+  Fill(PartialBlob blob, List<PullSource> sources, Delivery delivery, FillHolds holds) {
+    this.holds = holds;
     this.blob = blob;
     this.sources = sources;
     this.delivery = delivery;
@@ -156,8 +159,9 @@ public final class Fill {
     if (!isOverflown || from < available) {
       throw new IllegalStateException("from " + from + " on " + digest() + " is here");
     }
-    return DirectBlob.rest(
-        delivery.another(), digest(), from, from == available ? blob.hash() : null);
+    return from == available
+        ? DirectBlob.rest(delivery.another(), digest(), from, unpublished, blob.hash())
+        : DirectBlob.part(delivery.another(), digest(), from);
   }
 
   /**
@@ -206,12 +210,29 @@ public final class Fill {
 
   /** Keeps the file open; returns false if it is closed already. */
   public boolean retain() {
-    return holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
+    return holds.retain();
+  }
+
+  /**
+   * Returns whether it has a connection, or is about to have one, and does not wait for its turn.
+   */
+  boolean hasTurn() {
+    return delivery.hasTurn();
+  }
+
+  /** Makes a hold one that others need not wait for, until {@link #stepForward}. */
+  void stepBack() {
+    holds.stepBack();
+  }
+
+  /** Ends {@link #stepBack}, before that hold is released. */
+  void stepForward() {
+    holds.stepForward();
   }
 
   /** Ends {@link #retain}; the last one closes the file. */
   public void release() {
-    if (holders.decrementAndGet() == 0) {
+    if (holds.release()) {
       try {
         blob.close();
       } catch (IOException e) {
@@ -240,11 +261,26 @@ public final class Fill {
   }
 
   /**
+   * Waits until it may have a connection; returns false if that will not be, since the server is
+   * stopping.
+   */
+  boolean takesTurn() {
+    try {
+      delivery.takeTurn();
+      return true;
+    } catch (IOException e) {
+      fail(new Start.Broken(e), String.valueOf(e.getMessage()));
+      delivery.close();
+      return false;
+    }
+  }
+
+  /**
    * Downloads, verifies and stores. Whatever is thrown on the way ends it: this throws nothing.
    *
-   * @param buffer is used while it runs
+   * @param buffers of which it has one while bytes come
    */
-  Outcome run(byte[] buffer) {
+  Outcome run(Buffers buffers) {
     Outcome outcome = Outcome.FAILED;
     try (delivery) {
       if (isStored()) {
@@ -252,7 +288,7 @@ public final class Fill {
         return Outcome.STORED;
       }
       if (begin()) {
-        receive(buffer);
+        receive(buffers);
         outcome = finish();
       }
     } catch (Delivery.FailedException e) {
@@ -317,23 +353,46 @@ public final class Fill {
   }
 
   /**
-   * Writes what comes, to the end or one byte beyond it. Yields on the way, since an upstream that
-   * always has more would keep the carrier of this virtual thread from new requests.
+   * Writes what comes, to the end or one byte beyond it. While others have their turn it waits,
+   * without a buffer.
+   */
+  private void receive(Buffers buffers) throws IOException {
+    boolean isOver = false;
+    while (!isOver) {
+      byte[] buffer = buffers.take();
+      try {
+        isOver = receive(buffer);
+      } finally {
+        buffers.give(buffer);
+      }
+      if (!isOver) {
+        delivery.takeTurn();
+      }
+    }
+  }
+
+  /**
+   * Writes what comes; returns whether that was all, or else its turn is over. Yields on the way,
+   * since an upstream that always has more would keep the carrier of this virtual thread from new
+   * requests.
    */
   @SuppressWarnings("ThreadPriorityCheck")
-  private void receive(byte[] buffer) throws IOException {
+  private boolean receive(byte[] buffer) throws IOException {
     long sliceBegan = System.nanoTime();
-    for (int n = delivery.read(buffer); n >= 0; n = delivery.read(buffer)) {
+    int n = delivery.read(buffer);
+    while (n > 0) {
       source = delivery.source();
       blob.append(ByteBuffer.wrap(buffer, 0, n), this::publishUnverified);
       if (size >= 0 && blob.length() > size) {
-        return;
+        return true;
       }
       if (System.nanoTime() - sliceBegan > SLICE_NANOS) {
         Thread.yield();
         sliceBegan = System.nanoTime();
       }
+      n = delivery.read(buffer);
     }
+    return n < 0;
   }
 
   /**
@@ -343,13 +402,23 @@ public final class Fill {
   private void overflow() {
     try {
       if (size < 0 || blob.length() < size) {
+        publishUnverified(blob.length());
+        unpublished = written(available, blob.length());
         isOverflown = true;
-        publish(blob.length());
       }
       blob.discard();
     } catch (IOException e) {
       LOG.atWarn().addKeyValue("digest", digest()).setCause(e).log("file not removed");
     }
+  }
+
+  /** Returns what the file has from one position to another, a byte at most. */
+  private byte[] written(long from, long to) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate((int) (to - from));
+    if (bytes.hasRemaining() && blob.channel().read(bytes, from) != bytes.capacity()) {
+      throw new IOException("the file of " + digest() + " is shorter than what was written");
+    }
+    return bytes.array();
   }
 
   private Outcome finish() throws IOException {
@@ -381,9 +450,12 @@ public final class Fill {
     }
   }
 
-  /** Lets followers read what is written, but for the last byte, which waits for the verdict. */
+  /**
+   * Lets followers read what is written, but for the last byte, which waits for the verdict; of an
+   * unknown length that is the newest.
+   */
   private void publishUnverified(long length) {
-    publish(size < 0 ? length : Math.min(length, size - 1));
+    publish(size < 0 ? length - 1 : Math.min(length, size - 1));
   }
 
   private void publish(long length) {

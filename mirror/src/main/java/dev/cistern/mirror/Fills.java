@@ -16,9 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -27,33 +25,27 @@ import org.jspecify.annotations.Nullable;
  * The downloads that run, one for each digest. A fill leaves this map only after its blob is in the
  * store (or it failed), so that who looks first here and then there misses none.
  *
- * <p>Of one upstream only so many run at a time; the others wait in the order they came, without
- * memory or connection of their own.
+ * <p>Of one upstream only so many run at a time; the others wait for their turn ({@link
+ * BlobTurns}), without buffer or connection of their own.
  */
 final class Fills {
-  private static final int BUFFER_BYTES = 256 << 10;
   private static final int MOST_SUSPECTS = 10_000;
   private static final Duration SUSPICION = Duration.ofMinutes(10);
 
   private final Blobs blobs;
-  private final Asker asker;
-  private final Upstreams upstreams;
+  private final Deliveries deliveries;
   private final Executor executor;
   private final ConcurrentHashMap<Digest, Fill> running = new ConcurrentHashMap<>();
 
-  /** By upstream, each for as long as somebody has it. */
-  private final Cache<String, Semaphore> turns = Caffeine.newBuilder().weakValues().build();
-
-  private final ConcurrentLinkedQueue<byte[]> buffers = new ConcurrentLinkedQueue<>();
+  private final Buffers buffers = new Buffers();
   private final Cache<Suspect, Boolean> suspects =
       Caffeine.newBuilder().maximumSize(MOST_SUSPECTS).expireAfterWrite(SUSPICION).build();
   private final LongAdder started = new LongAdder();
   private final LongAdder wrong = new LongAdder();
 
-  Fills(Blobs blobs, Upstreams upstreams, Asker asker, Executor executor) {
+  Fills(Blobs blobs, Deliveries deliveries, Executor executor) {
     this.blobs = blobs;
-    this.asker = asker;
-    this.upstreams = upstreams;
+    this.deliveries = deliveries;
     this.executor = executor;
   }
 
@@ -118,11 +110,16 @@ final class Fills {
     if (blobs.size(digest).isPresent()) {
       return null;
     }
-    var delivery =
-        new Delivery(
-            asker, location, ordered(location.sources(), digest), digest, OptionalLong.empty());
+    var holds = new FillHolds();
+    Delivery delivery =
+        deliveries.of(
+            location,
+            ordered(location.sources(), digest),
+            digest,
+            OptionalLong.empty(),
+            holds::isFollowed);
     try {
-      return new Fill(blobs.partial(digest), location.sources(), delivery);
+      return new Fill(blobs.partial(digest), location.sources(), delivery, holds);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -139,11 +136,6 @@ final class Fills {
     return suspects.getIfPresent(new Suspect(source, digest)) != null;
   }
 
-  private Semaphore turns(Fill fill) {
-    int most = upstreams.settings(fill.sources().getFirst()).connection().limits().fills();
-    return new Semaphore(most, true);
-  }
-
   private void begin(Fill fill) {
     try {
       executor.execute(() -> runInTurn(fill));
@@ -156,15 +148,9 @@ final class Fills {
 
   private void runInTurn(Fill fill) {
     try {
-      Semaphore turn = turns.get(fill.sources().getFirst().upstream(), name -> turns(fill));
-      turn.acquire();
-      try {
+      if (fill.takesTurn()) {
         run(fill);
-      } finally {
-        turn.release();
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // the server is stopping
     } catch (RuntimeException | Error e) {
       Guarded.report("fill of " + fill.digest(), e);
     } finally {
@@ -181,16 +167,10 @@ final class Fills {
 
   private void run(Fill fill) {
     started.increment();
-    byte[] used = buffers.poll();
-    byte[] buffer = used == null ? new byte[BUFFER_BYTES] : used;
-    try {
-      if (fill.run(buffer) == Fill.Outcome.WRONG) {
-        wrong.increment();
-        fill.givers()
-            .forEach(source -> suspects.put(new Suspect(source, fill.digest()), Boolean.TRUE));
-      }
-    } finally {
-      buffers.add(buffer);
+    if (fill.run(buffers) == Fill.Outcome.WRONG) {
+      wrong.increment();
+      fill.givers()
+          .forEach(source -> suspects.put(new Suspect(source, fill.digest()), Boolean.TRUE));
     }
   }
 

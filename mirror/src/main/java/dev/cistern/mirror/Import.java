@@ -17,6 +17,7 @@ import dev.cistern.storage.Repositories;
 import dev.cistern.storage.UnwritableStoreException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -32,13 +33,15 @@ public final class Import {
   private static final int BUFFER_BYTES = 64 << 10;
 
   private final Repositories repositories;
+  private final Deliveries deliveries;
   private final Asker asker;
   private final MemoryBudget memory;
   private final boolean isKept;
 
-  Import(Repositories repositories, Asker asker, MemoryBudget memory, boolean isKept) {
+  Import(Repositories repositories, Deliveries deliveries, MemoryBudget memory, boolean isKept) {
     this.repositories = repositories;
-    this.asker = asker;
+    this.deliveries = deliveries;
+    this.asker = deliveries.asker();
     this.memory = memory;
     this.isKept = isKept;
   }
@@ -138,14 +141,14 @@ public final class Import {
 
   private Answer<byte[]> read(Location location, Descriptor blob, int most) throws IOException {
     DirectBlob.Opened opened =
-        DirectBlob.open(asker, location, blob.digest(), 0, OptionalLong.empty());
+        DirectBlob.open(deliveries, location, blob.digest(), 0, OptionalLong.empty());
     return switch (opened) {
       case DirectBlob.Opened.Failed(PullSource source, Answer<?> answer) -> Answer.failure(answer);
       case DirectBlob.Opened.Rangeless rangeless ->
           new Answer.Unreachable<>("it sends more than was asked for");
       case DirectBlob.Opened.Coming(DirectBlob coming) -> {
         try (coming) {
-          yield new Answer.Found<>(all(coming, most));
+          yield new Answer.Found<>(all(coming, most, asker.longest(location.sources())));
         } catch (IOException e) {
           yield new Answer.Unreachable<>(String.valueOf(e.getMessage()));
         }
@@ -153,12 +156,17 @@ public final class Import {
     };
   }
 
-  private static byte[] all(DirectBlob blob, int most) throws IOException {
+  /** Reads all of what is small, in the time of a small answer and of one pause. */
+  private static byte[] all(DirectBlob blob, int most, Duration limit) throws IOException {
+    long begun = System.nanoTime();
     var bytes = new ByteArrayOutputStream();
     byte[] buffer = new byte[BUFFER_BYTES];
     for (int n = blob.read(buffer); n >= 0; n = blob.read(buffer)) {
       if (bytes.size() + n > most) {
         throw new IOException(blob.digest() + " is larger than " + most + " bytes");
+      }
+      if (System.nanoTime() - begun > limit.toNanos()) {
+        throw new IOException("no whole answer in " + limit.toMillis() + " ms");
       }
       bytes.write(buffer, 0, n);
     }

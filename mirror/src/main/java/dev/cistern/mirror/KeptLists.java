@@ -18,12 +18,11 @@ import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,6 +48,12 @@ final class KeptLists<K, T> {
   /** Each takes up to 16 MiB while it is read. */
   private static final int MOST_AT_ONCE = 4;
 
+  /** So that one upstream whose lists take long leaves others a place. */
+  private static final int MOST_OF_ONE = 2;
+
+  private static final Duration PLACE_PATIENCE = Duration.ofSeconds(10);
+  private static final String LATE = "no answer in time";
+
   private final Upstreams upstreams;
   private final Asker asker;
   private final Outages outages;
@@ -59,6 +64,9 @@ final class KeptLists<K, T> {
   private final SingleFlight<K, Kept<T>> flights;
   private final Cache<K, Kept<T>> lists;
   private final Semaphore turns = new Semaphore(MOST_AT_ONCE, true);
+
+  /** By upstream, each while a list of it is asked for. */
+  private final Cache<String, Semaphore> places = Caffeine.newBuilder().weakValues().build();
 
   /**
    * @param order by which entries are told apart and sorted
@@ -81,7 +89,8 @@ final class KeptLists<K, T> {
     this.patience = patience;
     this.question = question;
     this.order = order;
-    this.flights = new SingleFlight<>(executor);
+    this.flights =
+        new SingleFlight<>(executor, kept -> !kept.isFailure(), patience, System::nanoTime);
     this.lists =
         Caffeine.newBuilder()
             .maximumWeight(MOST_BYTES)
@@ -136,7 +145,20 @@ final class KeptLists<K, T> {
     if (isHere) {
       return askInTime(key, location, sources, known);
     }
-    return landed(SingleFlight.await(join(key, location, sources)));
+    try {
+      return landed(
+          flights.get(
+              key,
+              upstreams.answerLimit(sources.getFirst()),
+              longest(sources),
+              work(key, location, sources)));
+    } catch (SingleFlight.LateException e) {
+      return stale(sources.getFirst(), LATE);
+    }
+  }
+
+  private static Duration longest(List<PullSource> sources) {
+    return Upstream.WHOLE_LIST.multipliedBy(sources.size()).plus(PLACE_PATIENCE);
   }
 
   private Heard<T> askInTime(
@@ -145,23 +167,21 @@ final class KeptLists<K, T> {
     if (trouble.isPresent() && !trouble.get().mayRetry()) {
       return stale(trouble.get().source(), trouble.get().reason());
     }
-    CompletableFuture<Kept<T>> flight = join(key, location, sources);
+    CompletableFuture<Kept<T>> flight =
+        flights.join(key, longest(sources), work(key, location, sources)).result();
     if (trouble.isPresent()) {
       return stale(trouble.get().source(), trouble.get().reason());
     }
     PullSource source = sources.getFirst();
     try {
-      return landed(flight.get(patience.toMillis(), TimeUnit.MILLISECONDS));
-    } catch (TimeoutException e) {
+      return landed(SingleFlight.await(flight, patience));
+    } catch (SingleFlight.LateException e) {
       String reason = "no answer in " + patience.toMillis() + " ms";
       remember(key, source, new Answer.Unreachable<>(reason), FAILURE);
       return stale(source, reason);
-    } catch (ExecutionException e) {
+    } catch (IOException e) {
       LOG.atWarn().addKeyValue("upstream", source.name()).setCause(e).log("list not asked for");
       return stale(source, "it could not be asked");
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return stale(source, "the server is stopping");
     }
   }
 
@@ -192,17 +212,50 @@ final class KeptLists<K, T> {
         CacheStatus.of(CacheStatus.Outcome.STALE, source.name()).because(reason));
   }
 
-  private CompletableFuture<Kept<T>> join(K key, Location location, List<PullSource> sources) {
-    return flights.join(
-        key,
-        () -> {
-          @Nullable Kept<T> known = lists.getIfPresent(key);
-          return known != null && isAnswered(known) ? known : fetch(key, location, sources);
-        });
+  private Supplier<Kept<T>> work(K key, Location location, List<PullSource> sources) {
+    return () -> {
+      @Nullable Kept<T> known = lists.getIfPresent(key);
+      return known != null && isAnswered(known) ? known : fetch(key, location, sources);
+    };
   }
 
   private Kept<T> fetch(K key, Location location, List<PullSource> sources) {
-    turns.acquireUninterruptibly();
+    PullSource first = sources.getFirst();
+    Semaphore ofUpstream = places.get(first.upstream(), name -> new Semaphore(MOST_OF_ONE, true));
+    if (!isTaken(ofUpstream)) {
+      return busy(first);
+    }
+    try {
+      if (!isTaken(turns)) {
+        return busy(first);
+      }
+      try {
+        return fetchNow(key, location, sources);
+      } finally {
+        turns.release();
+      }
+    } finally {
+      ofUpstream.release();
+    }
+  }
+
+  private static boolean isTaken(Semaphore place) {
+    try {
+      return place.tryAcquire(PLACE_PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  private Kept<T> busy(PullSource source) {
+    return new Kept<>(
+        source,
+        new Answer.Unreachable<>("too many lists are being read at a time"),
+        clock.instant());
+  }
+
+  private Kept<T> fetchNow(K key, Location location, List<PullSource> sources) {
     try {
       Asker.Asked<List<T>> asked =
           asker.askAside(
@@ -225,8 +278,6 @@ final class KeptLists<K, T> {
       };
     } catch (IOException e) {
       throw new UncheckedIOException(e);
-    } finally {
-      turns.release();
     }
   }
 

@@ -29,11 +29,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +46,7 @@ import org.slf4j.LoggerFactory;
 final class Manifests {
   private static final Logger LOG = LoggerFactory.getLogger(Manifests.class);
   private static final String GONE = "it answered 404";
+  private static final String LATE = "no answer in time";
 
   private final Repositories repositories;
   private final DamagedContent damaged;
@@ -77,7 +76,13 @@ final class Manifests {
     this.absences = absences;
     this.clock = clock;
     this.patience = patience;
-    this.flights = new SingleFlight<>(executor);
+    this.flights =
+        new SingleFlight<>(
+            executor,
+            landing ->
+                landing.answer instanceof Answer.Found || landing.answer instanceof Answer.Missing,
+            patience,
+            System::nanoTime);
   }
 
   /** By other rules it would be another one, which need not fail if this does. */
@@ -174,21 +179,29 @@ final class Manifests {
 
   /** Asks the sources now; a tag that was pushed, and a digest that is here, are not asked for. */
   ManifestAnswer refresh(Location location, Reference reference) throws IOException {
-    if (!(reference instanceof Tag tag) || location.sources(tag).isEmpty()) {
+    if (!(reference instanceof Tag tag)) {
       return manifest(location, reference);
     }
     Optional<StoredTag> known = repositories.tag(location.repository(), tag);
     Optional<StoredManifest> stored =
         known.flatMap(found -> repositories.manifest(location.repository(), found.digest()));
-    if (known.isEmpty() || stored.isEmpty() || known.get().origin() == Origin.PUSHED) {
-      return manifest(location, tag);
+    if (known.isEmpty() || stored.isEmpty()) {
+      return fetch(location, tag, true);
     }
     List<PullSource> sources = location.sources(tag);
+    if (known.get().origin() == Origin.PUSHED || sources.isEmpty()) {
+      return manifest(location, tag);
+    }
     var old = new OldTag(tag, known.get(), stored.get(), sources);
     Landing landing =
-        SingleFlight.await(
-            flights.join(
-                new Flight(location.repository(), tag, sources), () -> check(location, old)));
+        landing(
+            sources,
+            () ->
+                SingleFlight.await(
+                    flights.demand(
+                        new Flight(location.repository(), tag, sources),
+                        asker.longest(sources),
+                        () -> check(location, old))));
     PullSource source = landing.source.orElse(sources.getFirst());
     if (landing.answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
       return new ManifestAnswer(found, CacheStatus.of(CacheStatus.Outcome.MISS, source.name()));
@@ -200,7 +213,7 @@ final class Manifests {
     Optional<StoredManifest> stored = repositories.manifest(location.repository(), digest);
     return stored.isPresent()
         ? new ManifestAnswer(stored.get(), CacheStatus.HIT)
-        : fetch(location, digest);
+        : fetch(location, digest, false);
   }
 
   private ManifestAnswer byTag(Location location, Tag tag) throws IOException {
@@ -208,7 +221,7 @@ final class Manifests {
     Optional<StoredManifest> stored =
         known.flatMap(found -> repositories.manifest(location.repository(), found.digest()));
     if (known.isEmpty() || stored.isEmpty()) {
-      return fetch(location, tag);
+      return fetch(location, tag, false);
     }
     List<PullSource> sources = location.sources(tag);
     if (known.get().origin() == Origin.PUSHED || sources.isEmpty()) {
@@ -235,7 +248,28 @@ final class Manifests {
         .freshFor(Duration.between(clock.instant(), stale));
   }
 
-  private ManifestAnswer fetch(Location location, Reference reference) throws IOException {
+  /** Waits for a flight. */
+  private interface Wait {
+    Landing end() throws IOException;
+  }
+
+  /** Returns how a wait ended; one in vain ends as if the source had said so. */
+  private static Landing landing(List<PullSource> sources, Wait wait) throws IOException {
+    try {
+      return wait.end();
+    } catch (SingleFlight.LateException e) {
+      return new Landing(
+          Optional.of(sources.getFirst()), new Answer.Unreachable<>(LATE), List.of());
+    }
+  }
+
+  /**
+   * Fetches what is not here.
+   *
+   * @param isDemanded whether an answer counts only if it was asked for from now on
+   */
+  private ManifestAnswer fetch(Location location, Reference reference, boolean isDemanded)
+      throws IOException {
     List<PullSource> sources = location.sources(reference);
     OciException unknown = unknown(location.repository(), reference);
     if (sources.isEmpty() || absences.isNoted(location, reference)) {
@@ -245,16 +279,24 @@ final class Manifests {
       throw Failures.of(new Answer.Circle<>(), sources.getFirst(), unknown);
     }
     var isMine = new AtomicBoolean();
-    CompletableFuture<Landing> flight =
-        flights.join(
-            new Flight(location.repository(), reference, sources),
-            () -> {
-              isMine.set(true);
-              return landed(location.repository(), reference, Instant.MIN)
-                  .map(Landing::earlier)
-                  .orElseGet(() -> fetchFrom(location, sources, reference));
-            });
-    Landing landing = SingleFlight.await(flight);
+    var flight = new Flight(location.repository(), reference, sources);
+    Supplier<Landing> work =
+        () -> {
+          isMine.set(true);
+          Optional<StoredManifest> earlier =
+              isDemanded ? Optional.empty() : landed(location.repository(), reference, Instant.MIN);
+          return earlier
+              .map(Landing::earlier)
+              .orElseGet(() -> fetchFrom(location, sources, reference));
+        };
+    Duration limit = asker.longest(sources);
+    Landing landing =
+        landing(
+            sources,
+            () ->
+                isDemanded
+                    ? SingleFlight.await(flights.demand(flight, limit, work))
+                    : flights.get(flight, upstreams.answerLimit(sources.getFirst()), limit, work));
     PullSource source = landing.source.orElse(sources.getFirst());
     if (landing.answer instanceof Answer.Found<StoredManifest>(StoredManifest found)) {
       return new ManifestAnswer(
@@ -295,27 +337,28 @@ final class Manifests {
       return stale(old, new Answer.Missing<>(), GONE);
     }
     CompletableFuture<Landing> flight =
-        flights.join(
-            new Flight(location.repository(), old.tag, old.sources),
-            () ->
-                landed(location.repository(), old.tag, old.known.checked())
-                    .map(Landing::earlier)
-                    .orElseGet(() -> check(location, old)));
+        flights
+            .join(
+                new Flight(location.repository(), old.tag, old.sources),
+                asker.longest(old.sources),
+                () ->
+                    landed(location.repository(), old.tag, old.known.checked())
+                        .map(Landing::earlier)
+                        .orElseGet(() -> check(location, old)))
+            .result();
     if (outage.isPresent()) {
       return stale(old, new Answer.Unreachable<>(outage.get()), outage.get());
     }
     Landing landing;
     try {
-      landing = flight.get(patience.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (TimeoutException e) {
+      landing = SingleFlight.await(flight, patience);
+    } catch (SingleFlight.LateException e) {
       outages.noteSilence(outages.ordered(old.sources).getFirst(), patience);
-      return stale(old, new Answer.Unreachable<>("no answer in time"), "no answer in time");
-    } catch (ExecutionException e) {
+      return stale(old, new Answer.Unreachable<>(LATE), LATE);
+    } catch (IOException e) {
       LOG.atWarn().addKeyValue("tag", old.tag).setCause(e).log("revalidation failed");
       String reason = "it could not be checked";
       return stale(old, new Answer.Unreachable<>(reason), reason);
-    } catch (InterruptedException e) {
-      throw SingleFlight.failed(e);
     }
     return switch (landing.answer) {
       case Answer.Found<StoredManifest>(StoredManifest found) -> {

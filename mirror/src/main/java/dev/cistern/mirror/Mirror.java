@@ -57,6 +57,7 @@ public final class Mirror implements AutoCloseable {
       any -> Optional.empty();
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Asker asker;
+  private final Deliveries deliveries;
   private final Absences absences;
   private final Fills fills;
   private final Manifests manifests;
@@ -85,7 +86,8 @@ public final class Mirror implements AutoCloseable {
     var outages = new Outages(running);
     this.asker = new Asker(upstreams, outages, outside, clock);
     this.absences = new Absences(running, settings.absence());
-    this.fills = new Fills(store.blobs(), upstreams, asker, threads);
+    this.deliveries = new Deliveries(asker, new BlobTurns(upstreams, settings.patience(), threads));
+    this.fills = new Fills(store.blobs(), deliveries, threads);
     this.manifests =
         new Manifests(
             store.repositories(),
@@ -134,7 +136,7 @@ public final class Mirror implements AutoCloseable {
    * @param isKept whether manifests are kept
    */
   public Import imports(boolean isKept) {
-    return new Import(store.repositories(), asker, upstreams.memory(), isKept);
+    return new Import(store.repositories(), deliveries, upstreams.memory(), isKept);
   }
 
   /**
@@ -170,7 +172,8 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Returns a blob, whole or coming.
+   * Returns a blob, whole or coming. A fill that is wanted in the background has taken a
+   * {@linkplain Fill#stepBack step back}.
    *
    * @param wanted which bytes the request wants; bytes far ahead of a download are fetched by
    *     themselves, without the blob if they are few
@@ -305,6 +308,16 @@ public final class Mirror implements AutoCloseable {
     return fills.count();
   }
 
+  /** Returns how many downloads wait for their turn. */
+  public int fillsWaiting() {
+    return deliveries.turns().waiting();
+  }
+
+  /** Returns how often a download lost its connection to another since the server started. */
+  public long fillsGivenWay() {
+    return deliveries.turns().givenWay();
+  }
+
   /** Returns how many downloads were started since the server started. */
   public long fillsStarted() {
     return fills.started();
@@ -419,7 +432,7 @@ public final class Mirror implements AutoCloseable {
   private Optional<BlobAnswer> ahead(Location location, Digest digest, Wanted wanted)
       throws IOException {
     DirectBlob.Opened opened =
-        DirectBlob.open(asker, location, digest, wanted.first(), wanted.last());
+        DirectBlob.open(deliveries, location, digest, wanted.first(), wanted.last());
     if (!(opened instanceof DirectBlob.Opened.Coming(DirectBlob part))) {
       return fill(location, digest, wanted);
     }
@@ -448,6 +461,9 @@ public final class Mirror implements AutoCloseable {
       return Optional.empty();
     }
     Fill fill = joined.get().fill();
+    if (wanted.isInBackground()) {
+      fill.stepBack();
+    }
     boolean isAnswered = false;
     try {
       switch (await(fill)) {
@@ -477,6 +493,9 @@ public final class Mirror implements AutoCloseable {
       }
     } finally {
       if (!isAnswered) {
+        if (wanted.isInBackground()) {
+          fill.stepForward();
+        }
         fill.release();
       }
     }
@@ -494,9 +513,9 @@ public final class Mirror implements AutoCloseable {
   /** Gives what there is no room for. */
   private BlobAnswer pass(Location location, Digest digest, Wanted wanted) throws IOException {
     DirectBlob.Opened opened =
-        DirectBlob.open(asker, location, digest, wanted.first(), wanted.last());
+        DirectBlob.open(deliveries, location, digest, wanted.first(), wanted.last());
     if (opened instanceof DirectBlob.Opened.Rangeless) {
-      opened = DirectBlob.open(asker, location, digest, 0, OptionalLong.empty());
+      opened = DirectBlob.open(deliveries, location, digest, 0, OptionalLong.empty());
     }
     return switch (opened) {
       case DirectBlob.Opened.Coming(DirectBlob blob) ->

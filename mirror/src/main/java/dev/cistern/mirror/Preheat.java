@@ -12,6 +12,7 @@ import dev.cistern.oci.Reference;
 import dev.cistern.storage.Blob;
 import dev.cistern.storage.StoredManifest;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -20,6 +21,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -31,6 +34,11 @@ import org.slf4j.LoggerFactory;
  */
 public final class Preheat {
   private static final Logger LOG = LoggerFactory.getLogger(Preheat.class);
+
+  /** How often it looks whether a download moves; one that does not would hold it up for ever. */
+  private static final Duration LOOK = Duration.ofMinutes(1);
+
+  private static final long LEAST_BYTES_A_LOOK = 64 << 10;
 
   private final Mirror mirror;
   private final List<Wish> wishes;
@@ -151,7 +159,7 @@ public final class Preheat {
 
   /** Brings one blob and waits until it is stored. */
   void bringBlob(Location location, Digest blob) throws IOException {
-    switch (mirror.blob(location, blob, Wanted.ALL)) {
+    switch (mirror.blob(location, blob, Wanted.SOME_TIME)) {
       case BlobAnswer.Stored(Blob stored, CacheStatus status) -> stored.release();
       case BlobAnswer.Filling(Fill fill, CacheStatus status) -> await(fill);
       case BlobAnswer.Passing(DirectBlob direct, CacheStatus status) -> {
@@ -161,10 +169,35 @@ public final class Preheat {
     }
   }
 
+  /** Waits for the end of a download, while it moves or waits for its turn. */
+  private static void awaitWhileItMoves(Fill fill)
+      throws IOException, ExecutionException, InterruptedException {
+    long before = fill.available();
+    while (true) {
+      try {
+        fill.ended().get(LOOK.toNanos(), TimeUnit.NANOSECONDS);
+        return;
+      } catch (TimeoutException notYet) {
+        long now = fill.available();
+        if (fill.hasTurn() && now - before < LEAST_BYTES_A_LOOK) {
+          throw new IOException(
+              "the download of "
+                  + fill.digest()
+                  + " is too slow: "
+                  + (now - before)
+                  + " bytes in "
+                  + LOOK.toSeconds()
+                  + " s");
+        }
+        before = now;
+      }
+    }
+  }
+
   private void await(Fill fill) throws IOException {
     running.put(fill.digest(), fill);
     try {
-      fill.ended().get();
+      awaitWhileItMoves(fill);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IOException("the server is stopping", e);
@@ -172,6 +205,7 @@ public final class Preheat {
       throw new IOException("a download broke", e);
     } finally {
       running.remove(fill.digest());
+      fill.stepForward();
       fill.release();
     }
     if (!fill.isComplete()) {

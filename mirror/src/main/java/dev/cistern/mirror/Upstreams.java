@@ -11,6 +11,7 @@ import dev.cistern.mirror.upstream.RateLimit;
 import dev.cistern.mirror.upstream.Upstream;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.io.IOException;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -106,6 +107,11 @@ public final class Upstreams implements AutoCloseable {
     return source.secrets().isPresent()
         ? found.with(namespaces.before(source.secrets().get(), found.keyring()))
         : found;
+  }
+
+  /** Returns how long a small answer of a source may take in all. */
+  Duration answerLimit(PullSource source) {
+    return settings(source).connection().limits().answer();
   }
 
   synchronized Upstream get(PullSource source) {

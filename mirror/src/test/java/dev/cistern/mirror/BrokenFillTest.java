@@ -268,6 +268,11 @@ class BrokenFillTest {
       }
 
       @Override
+      public void cut() {
+        throw new IllegalStateException("there is only one download");
+      }
+
+      @Override
       public void close() {
         mayBreak(Place.CLOSING);
       }

@@ -7,6 +7,7 @@ import dev.cistern.auth.credentials.NamespaceKeyrings;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.MirrorRules;
+import dev.cistern.mirror.upstream.Limits;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
@@ -66,9 +67,23 @@ class FillScheduleTest {
   private static final long PATIENCE_SECONDS = 60;
   private static final Wanted ALL = Wanted.ALL;
 
+  /** After which one upstream's downloads may lose their connections to others. */
+  private static final Duration SHORT = Duration.ofMillis(1);
+
+  /** Two connections for blobs, one as long as no client waits for long. */
+  private static final Limits NARROW =
+      new Limits(
+          6,
+          1,
+          Limits.DEFAULT.connect(),
+          Limits.DEFAULT.headers(),
+          Limits.DEFAULT.answer(),
+          Limits.DEFAULT.idle());
+
   private static final Set<End> ENDS = ConcurrentHashMap.newKeySet();
   private static final LongAdder ALL_PASSED = new LongAdder();
   private static final LongAdder ALL_WRONG = new LongAdder();
+  private static final LongAdder ALL_GIVEN_WAY = new LongAdder();
 
   private final ScriptedOutside outside = new ScriptedOutside();
   private final Map<End, LongAdder> tally = new ConcurrentHashMap<>();
@@ -96,7 +111,7 @@ class FillScheduleTest {
     InstantSource clock = InstantSource.system();
     var upstreams =
         new Upstreams(
-            List.of(TestSettings.of("one", 1), TestSettings.of("two", 0)),
+            List.of(TestSettings.of("one", 1), TestSettings.of("two", 0, NARROW)),
             (host, isInsecure) -> TestSettings.of(host, 0),
             new NamespaceKeyrings(),
             clock,
@@ -108,7 +123,7 @@ class FillScheduleTest {
                 upstreams,
                 new MirrorRules(upstreams.registries(), Optional.empty()),
                 clock,
-                MirrorSettings.USUAL,
+                new MirrorSettings(SHORT, MirrorSettings.USUAL.absence()),
                 outside);
         ExecutorService schedules = Executors.newFixedThreadPool(AT_A_TIME)) {
       var ends = new ArrayList<Future<?>>();
@@ -135,7 +150,7 @@ class FillScheduleTest {
       assertStored(directory, "seed " + seed);
       System.out.printf(
           "FillScheduleTest: seed %d: clients %s, %d passed through, %d overflown, %d times full;"
-              + " %d downloads, %d wrong; %d KiB evicted%n",
+              + " %d downloads, %d wrong, %d gave way; %d KiB evicted%n",
           seed,
           tally,
           passed.sum(),
@@ -143,10 +158,12 @@ class FillScheduleTest {
           full.sum(),
           mirror.fillsStarted(),
           mirror.fillsWrong(),
+          mirror.fillsGivenWay(),
           store.usage().evictedBytes() >> 10);
       ENDS.addAll(tally.keySet());
       ALL_PASSED.add(passed.sum());
       ALL_WRONG.add(mirror.fillsWrong());
+      ALL_GIVEN_WAY.add(mirror.fillsGivenWay());
     }
   }
 
@@ -156,6 +173,7 @@ class FillScheduleTest {
     assertThat(ENDS).contains(End.values());
     assertThat(ALL_PASSED.sum()).as("passed through").isPositive();
     assertThat(ALL_WRONG.sum()).as("wrong content").isPositive();
+    assertThat(ALL_GIVEN_WAY.sum()).as("gave way").isPositive();
   }
 
   /** One blob, and the clients that want it. */
@@ -320,6 +338,8 @@ class FillScheduleTest {
           assertThat(news.tryAcquire(PATIENCE_SECONDS, TimeUnit.SECONDS)).as(name).isTrue();
         }
         return End.LEFT;
+      } catch (IOException e) {
+        return End.CUT;
       } finally {
         fill.unfollow(wake);
         fill.release();
@@ -333,9 +353,10 @@ class FillScheduleTest {
       }
       ByteBuffer part = ByteBuffer.allocate((int) count);
       while (part.hasRemaining()) {
-        assertThat(fill.channel().read(part, received.size() + (long) part.position()))
-            .as(name)
-            .isPositive();
+        if (fill.channel().read(part, received.size() + (long) part.position()) < 0) {
+          assertThat(fill.isFailed()).as(name).isTrue();
+          throw new IOException("the next download of it has begun the file anew");
+        }
       }
       received.write(part.array(), 0, part.capacity());
       return true;

@@ -178,6 +178,7 @@ final class ScriptedOutside implements Outside {
     private long at;
     private long end;
     private long cut = Long.MAX_VALUE;
+    private volatile boolean isCut;
     private boolean isClosed;
 
     Body(Digest digest, Script script, long at) {
@@ -204,6 +205,9 @@ final class ScriptedOutside implements Outside {
       if (script.next(3) == 0) {
         LockSupport.parkNanos(1); // lets others run
       }
+      if (isCut) {
+        throw new IOException("the turn is over");
+      }
       if (at >= Math.min(cut, end)) {
         if (cut < end) {
           throw new IOException("scripted cut");
@@ -216,6 +220,11 @@ final class ScriptedOutside implements Outside {
       at += count;
       script.progress().add(count);
       return count;
+    }
+
+    @Override
+    public void cut() {
+      isCut = true;
     }
 
     @Override

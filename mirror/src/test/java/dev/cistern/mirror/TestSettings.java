@@ -3,6 +3,8 @@ package dev.cistern.mirror;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.mirror.upstream.ConnectionSettings;
 import dev.cistern.mirror.upstream.Freshness;
+import dev.cistern.mirror.upstream.Limits;
+import dev.cistern.mirror.upstream.ProxyRules;
 import dev.cistern.mirror.upstream.UpstreamSettings;
 import java.net.URI;
 import java.util.Collections;
@@ -17,6 +19,11 @@ final class TestSettings {
 
   /** Returns those of an upstream with so many endpoints besides its first. */
   static UpstreamSettings of(String name, int alternatives) {
+    return of(name, alternatives, Limits.DEFAULT);
+  }
+
+  /** Returns the same with limits. */
+  static UpstreamSettings of(String name, int alternatives, Limits limits) {
     return new UpstreamSettings(
         name,
         name + ".example",
@@ -30,6 +37,6 @@ final class TestSettings {
         Collections.nCopies(alternatives, NOWHERE),
         false,
         Optional.empty(),
-        ConnectionSettings.DEFAULT);
+        new ConnectionSettings(limits, ProxyRules.DIRECT, Optional.empty()));
   }
 }

@@ -13,7 +13,6 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.hc.client5.http.DnsResolver;
-import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 
 /**
  * Where requests may go. The registry itself and what the configuration lists may be anywhere, each
@@ -32,12 +31,11 @@ final class Destinations implements DnsResolver {
   private final Collection<HttpProxy> proxies;
   private final DnsResolver names;
 
-  /** Trusts these places, and the proxies on their ports. */
-  Destinations(TrustedPlaces trusted, Collection<HttpProxy> proxies) {
-    this(trusted, proxies, SystemDefaultDnsResolver.INSTANCE);
-  }
-
-  /** Asks {@code names} which addresses a host has. */
+  /**
+   * Trusts these places, and the proxies on their ports.
+   *
+   * @param names says which addresses a host has
+   */
   Destinations(TrustedPlaces trusted, Collection<HttpProxy> proxies, DnsResolver names) {
     this.trusted = trusted;
     this.proxies = proxies;

@@ -18,6 +18,9 @@ public final class RemoteBlob implements AutoCloseable {
     /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
     int read(byte[] buffer) throws IOException;
 
+    /** Ends the connection, so that a read that waits fails; for any thread, and does not block. */
+    void cut();
+
     @Override
     void close();
   }
@@ -35,6 +38,11 @@ public final class RemoteBlob implements AutoCloseable {
           @Override
           public int read(byte[] buffer) {
             return -1;
+          }
+
+          @Override
+          public void cut() {
+            response.cut();
           }
 
           @Override
@@ -58,6 +66,11 @@ public final class RemoteBlob implements AutoCloseable {
   /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
   public int read(byte[] buffer) throws IOException {
     return body.read(buffer);
+  }
+
+  /** Ends the connection, so that a read that waits fails; for any thread. */
+  public void cut() {
+    body.cut();
   }
 
   @Override

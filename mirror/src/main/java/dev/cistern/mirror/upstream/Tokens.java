@@ -88,9 +88,13 @@ final class Tokens {
     }
   }
 
-  /** Returns what to present for a request, beginning with what was asked for the last time. */
-  Login login(RepositoryName repository) {
-    var login = new Login(repository);
+  /**
+   * Returns what to present for a request, beginning with what was asked for the last time.
+   *
+   * @param deadline of the request, which the tokens for it have to meet too
+   */
+  Login login(RepositoryName repository, Deadline deadline) {
+    var login = new Login(repository, deadline);
     login.begin();
     return login;
   }
@@ -104,6 +108,7 @@ final class Tokens {
     private static final int MOST_TRIES = 2;
 
     private final RepositoryName repository;
+    private final Deadline deadline;
     private @Nullable String header;
     private int tries;
     private boolean isAnonymous;
@@ -112,8 +117,9 @@ final class Tokens {
     private @Nullable Challenge failed;
     private @Nullable IOException trouble;
 
-    private Login(RepositoryName repository) {
+    private Login(RepositoryName repository, Deadline deadline) {
       this.repository = repository;
+      this.deadline = deadline;
     }
 
     private void begin() {
@@ -127,7 +133,8 @@ final class Tokens {
             credentials.isPresent()
                 && credentials.equals(Optional.ofNullable(refused.getIfPresent(repository)));
         header =
-            authorization(challenge, repository, isAnonymous ? Optional.empty() : credentials)
+            authorization(
+                    challenge, repository, isAnonymous ? Optional.empty() : credentials, deadline)
                 .orElse(null);
         tries = header == null || isAnonymous ? 0 : 1;
       } catch (IOException e) {
@@ -185,7 +192,7 @@ final class Tokens {
           throw trouble;
         }
         trouble = null;
-        header = authorization(challenge, repository, credentials).orElse(null);
+        header = authorization(challenge, repository, credentials, deadline).orElse(null);
         return header != null && !header.equals(before);
       } catch (TokenRefusedException e) {
         trouble = e;
@@ -201,7 +208,7 @@ final class Tokens {
       isAnonymous = true;
       refusedCredentials = credentials;
       try {
-        header = authorization(challenge, repository, Optional.empty()).orElse(null);
+        header = authorization(challenge, repository, Optional.empty(), deadline).orElse(null);
       } catch (TokenRefusedException e) {
         return false;
       }
@@ -252,7 +259,10 @@ final class Tokens {
   }
 
   private Optional<String> authorization(
-      Challenge challenge, RepositoryName repository, Optional<Credentials> credentials)
+      Challenge challenge,
+      RepositoryName repository,
+      Optional<Credentials> credentials,
+      Deadline deadline)
       throws IOException {
     if (challenge.scheme().equals("basic")) {
       return credentials.map(Credentials::basic);
@@ -262,7 +272,7 @@ final class Tokens {
     var key = new Key(realm.toString(), service, scope(repository), credentials);
     Token token = tokens.getIfPresent(key);
     if (token == null || !clock.instant().isBefore(token.renewal())) {
-      token = fetch(realm, key);
+      token = fetch(realm, key, deadline.orIn(settings.connection().limits().answer()));
       tokens.put(key, token);
     }
     return Optional.of(token.header());
@@ -329,10 +339,11 @@ final class Tokens {
     }
   }
 
-  private Token fetch(URI realm, Key key) throws IOException {
+  private Token fetch(URI realm, Key key, Deadline deadline) throws IOException {
     String identityToken = key.credentials().map(Credentials::identityToken).orElse("");
     if (!identityToken.isEmpty()) {
-      try (Transport.Response response = transport.post(realm, refreshForm(key, identityToken))) {
+      try (Transport.Response response =
+          transport.post(realm, refreshForm(key, identityToken), deadline)) {
         boolean isUnknown = response.status() == 404 || response.status() == 405;
         if (!isUnknown) {
           return token(realm, response);
@@ -343,7 +354,7 @@ final class Tokens {
     String query = service(key) + "scope=" + URLEncoder.encode(key.scope(), UTF_8);
     @Nullable String basic = key.credentials().map(Tokens::basic).orElse(null);
     try (Transport.Response response =
-        transport.send("GET", URI.create(realm + separator + query), Map.of(), basic)) {
+        transport.send("GET", URI.create(realm + separator + query), Map.of(), basic, deadline)) {
       return token(realm, response);
     }
   }

@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.auth.StandardAuthScheme;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
 import org.apache.hc.client5.http.config.ConnectionConfig;
@@ -20,6 +21,7 @@ import org.apache.hc.client5.http.config.RequestConfig;
 import org.apache.hc.client5.http.impl.ChainElement;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
 import org.apache.hc.client5.http.impl.classic.HttpClients;
+import org.apache.hc.client5.http.impl.io.ManagedHttpClientConnectionFactory;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManager;
 import org.apache.hc.client5.http.impl.io.PoolingHttpClientConnectionManagerBuilder;
 import org.apache.hc.client5.http.protocol.HttpClientContext;
@@ -46,13 +48,22 @@ import org.jspecify.annotations.Nullable;
 /**
  * HTTP to one upstream: connections, TLS, redirects. Blocking; called from virtual threads.
  *
- * <p>Timeouts are for idleness, never for the total. Redirects are followed here, at most five,
- * never from https to http, and without the Authorization header once scheme, host or port differ.
+ * <p>A {@link Watch} bounds each stage of a request in all, whatever comes meanwhile: the way to
+ * the head of the answer, and with a {@link Deadline} its end too. The body of a blob is bounded by
+ * idleness alone. Redirects are followed here, at most five, never from https to http, and without
+ * the Authorization header once scheme, host or port differ.
  */
 final class Transport implements AutoCloseable {
   private static final int MOST_REDIRECTS = 5;
   private static final int DRAIN_BYTES = 16 << 10;
   private static final TimeValue CHECK_AFTER = TimeValue.ofSeconds(5);
+  private static final String WATCH = "cistern.watch";
+
+  /** The client library says so by IllegalStateException if it happens between two of its steps. */
+  private static final String CUT = "the connection was cut";
+
+  /** How long the rest of an answer may take that is read only to use its connection again. */
+  private static final Duration DRAIN_TIME = Duration.ofSeconds(1);
 
   private final Limits limits;
   private final Routes routes;
@@ -64,14 +75,15 @@ final class Transport implements AutoCloseable {
     this.memory = memory;
     ConnectionSettings connection = settings.connection();
     TrustedPlaces trusted = TrustedPlaces.of(settings.trusted()).and(settings.endpoint());
-    var destinations = new Destinations(trusted, connection.proxies().proxies());
     this.limits = connection.limits();
+    var names = new TimedNames(SystemDefaultDnsResolver.INSTANCE, limits.connect());
+    var destinations = new Destinations(trusted, connection.proxies().proxies(), names);
     this.routes = new Routes(connection.proxies(), destinations);
     this.connections = connections(limits, destinations, new Tls(settings));
     this.client =
         HttpClients.custom()
             .setConnectionManager(connections)
-            .setRequestExecutor(new Executor(timeout(limits.idle())))
+            .setRequestExecutor(new Executor(limits))
             .setRoutePlanner(routes)
             .addExecInterceptorAfter(ChainElement.CONNECT.name(), "reached", routes)
             .setDefaultRequestConfig(
@@ -96,6 +108,11 @@ final class Transport implements AutoCloseable {
       Limits limits, Destinations destinations, Tls tls) {
     return PoolingHttpClientConnectionManagerBuilder.create()
         .setDnsResolver(destinations)
+        .setConnectionFactory(
+            ManagedHttpClientConnectionFactory.builder()
+                .http1Config(Heads.CONFIG)
+                .responseParserFactory(config -> new Heads())
+                .build())
         .setTlsSocketStrategy(tls)
         .setPoolConcurrencyPolicy(PoolConcurrencyPolicy.STRICT)
         .setMaxConnPerRoute(limits.connections())
@@ -118,12 +135,15 @@ final class Transport implements AutoCloseable {
     return Timeout.of(duration);
   }
 
-  /** Waits for a head as long as for heads, and for what follows as long as for bodies. */
+  /**
+   * Waits for a head as long as for heads, in all, and for what follows as long as for bodies. That
+   * holds for what a proxy answers to CONNECT too, with the handshake that follows.
+   */
   private static final class Executor extends HttpRequestExecutor {
-    private final Timeout idle;
+    private final Limits limits;
 
-    Executor(Timeout idle) {
-      this.idle = idle;
+    Executor(Limits limits) {
+      this.limits = limits;
     }
 
     @Override
@@ -133,8 +153,11 @@ final class Transport implements AutoCloseable {
         @Nullable HttpResponseInformationCallback information,
         HttpContext context)
         throws IOException, HttpException {
+      if (context.getAttribute(WATCH) instanceof Watch watch) {
+        watch.begin(limits.headers(), "it timed out: no head of an answer in ");
+      }
       ClassicHttpResponse response = super.execute(request, connection, information, context);
-      connection.setSocketTimeout(idle);
+      connection.setSocketTimeout(timeout(limits.idle()));
       return response;
     }
   }
@@ -176,13 +199,15 @@ final class Transport implements AutoCloseable {
   final class Response implements RemoteBlob.Body {
     private final HttpUriRequestBase request;
     private final ClassicHttpResponse response;
+    private final Watch watch;
     private boolean isElsewhere;
     private boolean isRead;
     private long left;
 
-    Response(HttpUriRequestBase request, ClassicHttpResponse response) {
+    Response(HttpUriRequestBase request, ClassicHttpResponse response, Watch watch) {
       this.request = request;
       this.response = response;
+      this.watch = watch;
       this.left = response.getEntity() == null ? 0 : response.getEntity().getContentLength();
     }
 
@@ -207,10 +232,16 @@ final class Transport implements AutoCloseable {
     @Override
     public int read(byte[] buffer) throws IOException {
       HttpEntity entity = response.getEntity();
-      int n = entity == null ? -1 : entity.getContent().read(buffer);
-      isRead |= n < 0;
-      left -= left > 0 && n > 0 ? n : 0;
-      return n;
+      try {
+        int n = entity == null ? -1 : entity.getContent().read(buffer);
+        isRead |= n < 0;
+        left -= left > 0 && n > 0 ? n : 0;
+        return n;
+      } catch (IOException e) {
+        throw watch.explained(e);
+      } catch (IllegalStateException e) {
+        throw watch.explained(new IOException(CUT, e));
+      }
     }
 
     /** Reads the body if it is at most {@code most} bytes long; empty if it is longer. */
@@ -239,9 +270,15 @@ final class Transport implements AutoCloseable {
       return Optional.of(body.toByteArray());
     }
 
-    /** Gives the connection back; one with much unread is dropped rather than read. */
+    @Override
+    public void cut() {
+      request.abort();
+    }
+
+    /** Gives the connection back; one with much unread, or slow, is dropped rather than read. */
     @Override
     public void close() {
+      watch.begin(DRAIN_TIME, "no end in ");
       try {
         HttpEntity rest = isRead ? null : response.getEntity();
         if (rest != null) {
@@ -254,6 +291,8 @@ final class Transport implements AutoCloseable {
       } catch (IOException e) {
         // The connection is broken; dropping it is all that is left to do.
         request.abort();
+      } finally {
+        watch.end();
       }
     }
   }
@@ -261,14 +300,20 @@ final class Transport implements AutoCloseable {
   /**
    * Sends a request without a body and returns the response to it, after redirects.
    *
+   * @param deadline for all of it, with the response's body
    * @throws IOException if there is none, or a redirect leads where none may
    */
-  Response send(String method, URI uri, Map<String, String> headers, @Nullable String authorization)
+  Response send(
+      String method,
+      URI uri,
+      Map<String, String> headers,
+      @Nullable String authorization,
+      Deadline deadline)
       throws IOException {
     URI target = uri;
     String secret = authorization;
     for (int redirects = 0; ; redirects++) {
-      Response response = sendOnce(method, target, headers, secret, null);
+      Response response = sendOnce(method, target, headers, secret, null, deadline);
       Optional<String> location =
           isRedirect(response.status()) ? response.header("Location") : Optional.empty();
       if (location.isEmpty()) {
@@ -290,10 +335,11 @@ final class Transport implements AutoCloseable {
   /**
    * Posts a form; a redirect is not followed, since what is in a form may be secret.
    *
+   * @param deadline for all of it, with the response's body
    * @throws IOException if there is no response
    */
-  Response post(URI uri, String form) throws IOException {
-    return sendOnce("POST", uri, Map.of(), null, form);
+  Response post(URI uri, String form, Deadline deadline) throws IOException {
+    return sendOnce("POST", uri, Map.of(), null, form, deadline);
   }
 
   /** Closes the connections that are not in use; those that are can be used on. */
@@ -315,15 +361,16 @@ final class Transport implements AutoCloseable {
       URI uri,
       Map<String, String> headers,
       @Nullable String authorization,
-      @Nullable String form)
+      @Nullable String form,
+      Deadline deadline)
       throws IOException {
     try {
-      return attempt(method, uri, headers, authorization, form);
+      return attempt(method, uri, headers, authorization, form, deadline);
     } catch (ConnectException e) {
       throw e;
     } catch (NoHttpResponseException | SocketException e) {
       closeIdle();
-      return attempt(method, uri, headers, authorization, form);
+      return attempt(method, uri, headers, authorization, form, deadline);
     }
   }
 
@@ -332,7 +379,8 @@ final class Transport implements AutoCloseable {
       URI uri,
       Map<String, String> headers,
       @Nullable String authorization,
-      @Nullable String form)
+      @Nullable String form,
+      Deadline deadline)
       throws IOException {
     var request = new HttpUriRequestBase(method, uri);
     headers.forEach(request::setHeader);
@@ -343,16 +391,24 @@ final class Transport implements AutoCloseable {
       request.setEntity(new StringEntity(form, ContentType.APPLICATION_FORM_URLENCODED));
     }
     HttpClientContext context = routes.begin(uri);
+    var watch = new Watch(deadline, request::abort);
+    context.setAttribute(WATCH, watch);
+    watch.begin(limits.headers().multipliedBy(2), "it timed out: no connection in ");
+    boolean isOpen = false;
     try {
       var response =
           new Response(
-              request, client.executeOpen(RoutingSupport.determineHost(request), request, context));
+              request,
+              client.executeOpen(RoutingSupport.determineHost(request), request, context),
+              watch);
       try {
         routes.check(uri, context, response.status());
       } catch (IOException e) {
         response.close();
         throw e;
       }
+      watch.beginBody();
+      isOpen = true;
       return response;
     } catch (ConnectionRequestTimeoutException e) {
       throw new IOException(
@@ -363,9 +419,16 @@ final class Transport implements AutoCloseable {
               + " ms",
           e);
     } catch (HttpException e) {
-      throw new IOException("cannot ask " + Destinations.origin(uri) + ": " + e.getMessage(), e);
+      throw watch.explained(
+          new IOException("cannot ask " + Destinations.origin(uri) + ": " + e.getMessage(), e));
+    } catch (IOException e) {
+      throw watch.explained(e);
     } catch (IllegalStateException e) {
-      throw new IOException("the server is stopping", e); // so the client says that it is closed
+      throw watch.explained(new IOException("the server is stopping", e)); // the client is closed
+    } finally {
+      if (!isOpen) {
+        watch.end();
+      }
     }
   }
 

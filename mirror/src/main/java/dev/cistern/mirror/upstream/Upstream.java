@@ -48,6 +48,10 @@ public final class Upstream implements AutoCloseable {
 
   private static final int RANGE_NOT_SATISFIABLE = 416;
   private static final int TAGS_A_PAGE = 1000;
+
+  /** How long all pages of a list may take. */
+  public static final Duration WHOLE_LIST = Duration.ofMinutes(5);
+
   private static final int LONGEST_TAG_HASH = 64;
   private static final Pattern LENGTH = Pattern.compile("\\d{1,18}");
   private static final Pattern UNSATISFIED_RANGE = Pattern.compile("bytes \\*/(\\d{1,18})");
@@ -194,10 +198,11 @@ public final class Upstream implements AutoCloseable {
       headers.put("Range", "bytes=" + from + "-" + to);
     }
     try {
-      Transport.Response response = authorised("GET", repository, "/blobs/" + digest, headers);
+      URI blob = uri(repository, "/blobs/" + digest);
+      Transport.Response response = authorised("GET", repository, blob, headers, Deadline.NONE);
       if (response.isElsewhere() && isRefusal(response.status())) {
         response.close();
-        response = authorised("GET", repository, "/blobs/" + digest, headers);
+        response = authorised("GET", repository, blob, headers, Deadline.NONE);
       }
       try {
         if (response.status() == RANGE_NOT_SATISFIABLE && headers.containsKey("Range")) {
@@ -230,7 +235,7 @@ public final class Upstream implements AutoCloseable {
   /** Asks for all tags of a repository, over all pages; see {@link PagedList} for the bounds. */
   public Answer<List<String>> tags(RepositoryName repository) {
     URI first = uri(repository, "/tags/list?n=" + TAGS_A_PAGE);
-    return list(repository, PagedList.ofTags(first), Set.of());
+    return list(repository, PagedList.ofTags(first), Set.of(), Deadline.in(WHOLE_LIST));
   }
 
   /**
@@ -239,14 +244,15 @@ public final class Upstream implements AutoCloseable {
    * Schema"). Missing if it has neither.
    */
   public Answer<List<Descriptor>> referrers(RepositoryName repository, Digest subject) {
+    Deadline deadline = Deadline.in(WHOLE_LIST);
     URI endpoint = uri(repository, "/referrers/" + subject);
     Answer<List<Descriptor>> answer =
-        list(repository, PagedList.ofReferrers(endpoint), UNKNOWN_ENDPOINT);
+        list(repository, PagedList.ofReferrers(endpoint), UNKNOWN_ENDPOINT, deadline);
     if (!(answer instanceof Answer.Missing)) {
       return answer;
     }
     URI tag = uri(repository, "/manifests/" + referrersTag(subject));
-    return list(repository, PagedList.ofReferrers(tag), Set.of());
+    return list(repository, PagedList.ofReferrers(tag), Set.of(), deadline);
   }
 
   /** Closes the connections that are not in use; it can be asked on. */
@@ -268,13 +274,16 @@ public final class Upstream implements AutoCloseable {
     T read(Transport.Response response) throws IOException;
   }
 
+  /** Asks for what is small: the whole answer has to be there in time. */
   private <T> Answer<T> ask(
       String method,
       RepositoryName repository,
       String path,
       Map<String, String> headers,
       Reader<T> reader) {
-    try (Transport.Response response = authorised(method, repository, path, headers)) {
+    Deadline deadline = Deadline.in(limits().answer());
+    try (Transport.Response response =
+        authorised(method, repository, uri(repository, path), headers, deadline)) {
       return response.status() == 200
           ? new Answer.Found<>(reader.read(response))
           : failure(response);
@@ -283,13 +292,24 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
-  /** Fetches a list page by page; {@code absent} are statuses that mean what 404 does. */
+  private Limits limits() {
+    return settings.connection().limits();
+  }
+
+  /**
+   * Fetches a list page by page.
+   *
+   * @param absent statuses that mean what 404 does
+   * @param deadline for all of it
+   */
   private <T> Answer<List<T>> list(
-      RepositoryName repository, PagedList<T> list, Set<Integer> absent) {
+      RepositoryName repository, PagedList<T> list, Set<Integer> absent, Deadline deadline) {
     Map<String, String> headers = Map.of("Accept", list.accept().name());
     try {
       for (Optional<URI> page = list.next(); page.isPresent(); page = list.next()) {
-        try (Transport.Response response = authorised("GET", repository, page.get(), headers)) {
+        Deadline ofPage = deadline.orIn(limits().answer());
+        try (Transport.Response response =
+            authorised("GET", repository, page.get(), headers, ofPage)) {
           if (response.status() != 200) {
             boolean isAbsent = response.status() == 404 || absent.contains(response.status());
             if (isAbsent && list.isBegun()) {
@@ -336,22 +356,21 @@ public final class Upstream implements AutoCloseable {
     return all;
   }
 
-  private Transport.Response authorised(
-      String method, RepositoryName repository, String path, Map<String, String> headers)
-      throws IOException {
-    return authorised(method, repository, uri(repository, path), headers);
-  }
-
   /**
    * Sends a request, again with something else to present for each 401. Only the registry's own:
    * what a redirect leads to has no say in who gets a token.
    */
   private Transport.Response authorised(
-      String method, RepositoryName repository, URI uri, Map<String, String> headers)
+      String method,
+      RepositoryName repository,
+      URI uri,
+      Map<String, String> headers,
+      Deadline deadline)
       throws IOException {
-    Tokens.Login login = tokens.login(repository);
+    Tokens.Login login = tokens.login(repository, deadline);
     while (true) {
-      Transport.Response response = transport.send(method, uri, withVia(headers), login.header());
+      Transport.Response response =
+          transport.send(method, uri, withVia(headers), login.header(), deadline);
       note(response);
       Optional<Challenge> challenge =
           response.status() == 401 && !response.isElsewhere()

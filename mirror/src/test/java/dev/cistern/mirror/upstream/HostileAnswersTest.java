@@ -386,7 +386,13 @@ class HostileAnswersTest {
 
   private Upstream open() {
     var limits =
-        new Limits(8, 4, Duration.ofSeconds(2), Duration.ofSeconds(2), Duration.ofSeconds(2));
+        new Limits(
+            8,
+            4,
+            Duration.ofSeconds(2),
+            Duration.ofSeconds(2),
+            Duration.ofSeconds(2),
+            Duration.ofSeconds(2));
     return Upstream.open(
         new UpstreamSettings(
             "upstream",

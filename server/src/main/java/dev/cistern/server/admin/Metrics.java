@@ -100,6 +100,16 @@ final class Metrics {
         mirror,
         Mirror::fillsWrong);
     gauge("cistern.fills.running", "Downloads that run now", mirror, Mirror::fillsRunning);
+    gauge(
+        "cistern.fills.waiting",
+        "Downloads that wait for their turn at an upstream",
+        mirror,
+        Mirror::fillsWaiting);
+    count(
+        "cistern.fills.given.way",
+        "Downloads that lost their connection to another and were resumed later",
+        mirror,
+        Mirror::fillsGivenWay);
     gauge("cistern.connections", "Connections of clients", clients, Clients::connections);
     for (Refusal why : Refusal.values()) {
       count(

@@ -35,6 +35,7 @@ final class ConnectionSection {
             section.count("fills", connections).orElse(Math.min(usual.fills(), connections)),
             section.pause("connect").orElse(usual.connect()),
             section.pause("headers").orElse(usual.headers()),
+            section.pause("answer").orElse(usual.answer()),
             section.pause("idle").orElse(usual.idle()));
     section.end();
     return limits;

@@ -184,7 +184,7 @@ class ConfigDraftTest {
                 trustedHosts: [blobs.example.com]
                 freshness: 5m
                 proxy: http://user:word@[::1]:3128
-                limits: {connections: 8, connect: 1s, headers: 2s, idle: 3s}
+                limits: {connections: 8, connect: 1s, headers: 2s, answer: 4s, idle: 3s}
               - registry: localhost:5000
                 name: local
                 endpoint: http://localhost:5000
@@ -222,7 +222,13 @@ class ConfigDraftTest {
     assertThat(example.freshness().interval()).isEqualTo(Duration.ofMinutes(5));
     assertThat(example.connection().limits())
         .isEqualTo(
-            new Limits(8, 8, Duration.ofSeconds(1), Duration.ofSeconds(2), Duration.ofSeconds(3)));
+            new Limits(
+                8,
+                8,
+                Duration.ofSeconds(1),
+                Duration.ofSeconds(2),
+                Duration.ofSeconds(4),
+                Duration.ofSeconds(3)));
     assertThat(example.connection().proxies().proxyFor(example.endpoint()))
         .contains(new HttpProxy("::1", 3128, Optional.of(new HttpProxy.Login("user", "word"))));
     assertThat(upstream(config, "local").insecure()).isTrue();
@@ -268,6 +274,7 @@ class ConfigDraftTest {
         "limits: {fills: 65}            | upstreams[0].limits.fills: a number from 1 to 64",
         "limits: {connections: 2, fills: 3} | upstreams[0].limits.fills: a number from 1 to 2",
         "limits: {idle: 0s}             | upstreams[0].limits.idle: a duration of more than 0",
+        "limits: {answer: 0s}           | upstreams[0].limits.answer: a duration of more than 0",
         "limits: {headers: long}        | upstreams[0].limits.headers: a duration such as",
         "limits: {total: 1s}            | upstreams[0].limits.total: unknown key",
         "limits: few                    | upstreams[0].limits: a mapping",
