@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,6 +34,7 @@ public final class CisternServer implements AutoCloseable {
           "uncaught exception|An exception was thrown by|A task raised an exception"
               + "|Exception in thread");
   private static final long START_SECONDS = 30;
+  private static final long DRAIN_SECONDS = 3;
   private static final int LAST_LINES = 30;
 
   private final Process process;
@@ -167,13 +169,47 @@ public final class CisternServer implements AutoCloseable {
     await();
   }
 
+  /** Asks it to end, as an operator would (SIGTERM). */
+  public void terminate() {
+    process.toHandle().destroy();
+  }
+
+  /** Sends a signal by its name without SIG. */
+  void signal(String name) {
+    try {
+      new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Waits until it has ended; returns its exit status. */
+  int exitStatus() {
+    await();
+    return process.exitValue();
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
   /**
-   * Ends it as an operator would (SIGTERM) and waits until it is gone. Nothing may have ended its
-   * work that nothing caught ({@code cistern_uncaught_total}), on a thread of ours or Netty's.
+   * Ends it as an operator would (SIGTERM) and waits until it is gone; what a test has left open is
+   * cut after a while by a second signal. Nothing may have ended its work that nothing caught
+   * ({@code cistern_uncaught_total}), on a thread of ours or Netty's.
    */
   @Override
   public void close() {
-    process.destroy();
+    try {
+      process.toHandle().destroy();
+      if (!process.waitFor(DRAIN_SECONDS, TimeUnit.SECONDS)) {
+        process.toHandle().destroy();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     await();
     List<String> uncaught = log.stream().filter(line -> UNCAUGHT.matcher(line).find()).toList();
     if (!uncaught.isEmpty()) {

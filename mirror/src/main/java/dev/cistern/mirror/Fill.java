@@ -92,6 +92,8 @@ public final class Fill {
   private volatile State state = State.RUNNING;
   private volatile boolean isOverflown;
   private volatile byte[] unpublished = {};
+  private volatile boolean isStopped;
+  private volatile @Nullable Thread thread;
   private volatile Start failure =
       new Start.Broken(new IOException("a download ended before its first byte"));
 
@@ -283,6 +285,9 @@ public final class Fill {
   Outcome run(Buffers buffers) {
     Outcome outcome = Outcome.FAILED;
     try (delivery) {
+      if (isStopped) {
+        return outcome;
+      }
       if (isStored()) {
         start.complete(new Start.AlreadyHere());
         return Outcome.STORED;
@@ -297,7 +302,9 @@ public final class Fill {
       overflow();
       fail(new Start.NoRoom(), String.valueOf(e.getMessage()));
     } catch (IOException e) {
-      LOG.atError().addKeyValue("digest", digest()).setCause(e).log("fill failed");
+      if (!isStopped) {
+        LOG.atError().addKeyValue("digest", digest()).setCause(e).log("fill failed");
+      }
       fail(new Start.Broken(e), String.valueOf(e.getMessage()));
     } catch (RuntimeException | Error e) {
       Guarded.report("fill of " + digest(), e);
@@ -324,6 +331,38 @@ public final class Fill {
       return false;
     }
     blob.commit();
+    return true;
+  }
+
+  /** Returns whether a client reads it or waits for its first byte. */
+  boolean isFollowed() {
+    return holds.isFollowed();
+  }
+
+  /** Tells which thread downloads, so that {@link #stop} ends what it waits for. */
+  void runsOn(Thread downloading) {
+    thread = downloading;
+  }
+
+  /** Stops reading from the upstream; what has come stays in the file. Any thread. */
+  void stop() {
+    isStopped = true;
+    @Nullable Thread running = thread;
+    if (running != null) {
+      running.interrupt();
+    }
+  }
+
+  /**
+   * Syncs what has come, after the end of a fill that was stopped.
+   *
+   * @return whether something is kept for the next try
+   */
+  boolean keep() throws IOException {
+    if (isComplete() || blob.length() == 0) {
+      return false;
+    }
+    blob.sync();
     return true;
   }
 

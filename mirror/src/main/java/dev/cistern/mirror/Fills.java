@@ -15,11 +15,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The downloads that run, one for each digest. A fill leaves this map only after its blob is in the
@@ -29,6 +35,8 @@ import org.jspecify.annotations.Nullable;
  * BlobTurns}), without buffer or connection of their own.
  */
 final class Fills {
+  private static final Logger LOG = LoggerFactory.getLogger(Fills.class);
+  private static final long STOP_SECONDS = 2;
   private static final int MOST_SUSPECTS = 10_000;
   private static final Duration SUSPICION = Duration.ofMinutes(10);
 
@@ -147,6 +155,7 @@ final class Fills {
   }
 
   private void runInTurn(Fill fill) {
+    fill.runsOn(Thread.currentThread());
     try {
       if (fill.takesTurn()) {
         run(fill);
@@ -172,6 +181,50 @@ final class Fills {
       fill.givers()
           .forEach(source -> suspects.put(new Suspect(source, fill.digest()), Boolean.TRUE));
     }
+  }
+
+  /**
+   * Stops fills and syncs what has come of them.
+   *
+   * @param all also those that a client follows
+   * @return how many left something for the next try
+   */
+  int stop(boolean all) throws InterruptedException {
+    int kept = 0;
+    List<Fill> stopped =
+        running.values().stream()
+            .filter(fill -> all || !fill.isFollowed())
+            .filter(Fill::retain)
+            .toList();
+    stopped.forEach(Fill::stop);
+    for (Fill fill : stopped) {
+      try {
+        fill.ended().get(STOP_SECONDS, TimeUnit.SECONDS);
+        kept += fill.keep() ? 1 : 0;
+      } catch (ExecutionException | TimeoutException | IOException e) {
+        LOG.atWarn().addKeyValue("digest", fill.digest()).setCause(e).log("download not stopped");
+      } finally {
+        fill.release();
+      }
+    }
+    return kept;
+  }
+
+  /** Waits until no fill runs; returns false if one does after that time. */
+  boolean awaitNone(Duration atMost) throws InterruptedException {
+    long end = System.nanoTime() + atMost.toNanos();
+    while (!running.isEmpty() && System.nanoTime() < end) {
+      CompletableFuture<?>[] ended =
+          running.values().stream().map(Fill::ended).toArray(CompletableFuture<?>[]::new);
+      try {
+        CompletableFuture.allOf(ended).get(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+      } catch (ExecutionException e) {
+        throw new AssertionError("a fill ends without an exception", e);
+      } catch (TimeoutException e) {
+        return false;
+      }
+    }
+    return running.isEmpty();
   }
 
   /** Says whether a fill of this file ({@code sha256-HEX}) runs. */

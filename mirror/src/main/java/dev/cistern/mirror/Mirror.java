@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -33,6 +34,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,6 +64,7 @@ public final class Mirror implements AutoCloseable {
   private final Fills fills;
   private final Manifests manifests;
   private final Lists lists;
+  private final CompletableFuture<@Nullable Void> draining = new CompletableFuture<>();
 
   public Mirror(
       Store store,
@@ -165,6 +168,9 @@ public final class Mirror implements AutoCloseable {
 
   /** Brings the layers of what a tag led to, where the upstream's settings say so. */
   private void prefetch(Location location, Digest digest) {
+    if (draining.isDone()) {
+      return;
+    }
     location.sources().stream()
         .findFirst()
         .flatMap(source -> upstreams.settings(source).prefetch())
@@ -301,6 +307,31 @@ public final class Mirror implements AutoCloseable {
   /** Returns how often upstreams answered how, by {@code UPSTREAM OUTCOME}. */
   public Map<String, LongAdder> answers() {
     return asker.answers();
+  }
+
+  /** Brings nothing of its own accord any more, and ends the preheats. */
+  public void drain() {
+    draining.complete(null);
+  }
+
+  /** Is fulfilled by {@link #drain}. */
+  CompletableFuture<@Nullable Void> draining() {
+    return draining;
+  }
+
+  /** Waits until no download runs; returns false if one does after that time. */
+  public boolean awaitFills(Duration atMost) throws InterruptedException {
+    return fills.awaitNone(atMost);
+  }
+
+  /**
+   * Stops downloads and syncs what has come of them, for the next start to go on with.
+   *
+   * @param all also those that a client follows
+   * @return how many left something
+   */
+  public int stopFills(boolean all) throws InterruptedException {
+    return fills.stop(all);
   }
 
   /** Returns how many downloads run. */

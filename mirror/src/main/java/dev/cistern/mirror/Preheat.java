@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -115,10 +116,19 @@ public final class Preheat {
     }
   }
 
+  /** What is wanted of a server that stops is left to the next start. */
+  private void requireTime() throws IOException {
+    if (mirror.draining().isDone()) {
+      throw new IOException("the server is stopping");
+    }
+  }
+
   private void bring(Location location, Reference reference) throws IOException {
+    requireTime();
     StoredManifest root = mirror.manifest(location, reference).manifest();
     List<Layer> missing = blobs(location, root);
     for (Layer blob : missing) {
+      requireTime();
       bringBlob(location, blob.digest());
       done.addAndGet(blob.size());
     }
@@ -170,12 +180,13 @@ public final class Preheat {
   }
 
   /** Waits for the end of a download, while it moves or waits for its turn. */
-  private static void awaitWhileItMoves(Fill fill)
+  private void awaitWhileItMoves(Fill fill)
       throws IOException, ExecutionException, InterruptedException {
     long before = fill.available();
     while (true) {
       try {
-        fill.ended().get(LOOK.toNanos(), TimeUnit.NANOSECONDS);
+        CompletableFuture.anyOf(fill.ended(), mirror.draining())
+            .get(LOOK.toNanos(), TimeUnit.NANOSECONDS);
         return;
       } catch (TimeoutException notYet) {
         long now = fill.available();
@@ -209,6 +220,7 @@ public final class Preheat {
       fill.release();
     }
     if (!fill.isComplete()) {
+      requireTime();
       throw new IOException("the download of " + fill.digest() + " failed");
     }
   }

@@ -11,6 +11,7 @@ import dev.cistern.server.access.Gate;
 import dev.cistern.server.access.TokenEndpoint;
 import dev.cistern.server.admin.Admin;
 import dev.cistern.server.admin.AdminParts;
+import dev.cistern.server.admin.DrainState;
 import dev.cistern.server.admin.StoreChecks;
 import dev.cistern.server.admin.Traffic;
 import dev.cistern.server.admin.Uncaught;
@@ -18,6 +19,7 @@ import dev.cistern.server.api.Api;
 import dev.cistern.server.api.ApiParts;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.Config;
+import dev.cistern.server.config.DrainSettings;
 import dev.cistern.server.http.Clients;
 import dev.cistern.server.http.Descriptors;
 import dev.cistern.server.http.HttpServer;
@@ -54,33 +56,14 @@ import org.slf4j.LoggerFactory;
 /** A running server: all its objects, made in {@link #start}. */
 public final class Cistern implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Cistern.class);
-  private static final int GRACE_SECONDS = 2;
-
-  private final Store store;
-  private final Mirror mirror;
-  private final LiveRules rules;
-  private final Registry registry;
-  private final List<Closeable> work;
   private final HttpServer http;
-  private final Housekeeping housekeeping;
-  private final Uncaught uncaught;
+  private final Shutdown shutdown;
+  private final Drain drain;
 
-  private Cistern(
-      Store store,
-      Mirror mirror,
-      LiveRules rules,
-      Registry registry,
-      List<Closeable> work,
-      HttpServer http,
-      Uncaught uncaught) {
-    this.store = store;
-    this.mirror = mirror;
-    this.rules = rules;
-    this.registry = registry;
-    this.work = List.copyOf(work);
+  private Cistern(HttpServer http, Shutdown shutdown, DrainSettings settings) {
     this.http = http;
-    this.housekeeping = new Housekeeping(store, mirror);
-    this.uncaught = uncaught;
+    this.shutdown = shutdown;
+    this.drain = new Drain(shutdown, settings, System::nanoTime);
   }
 
   /**
@@ -92,9 +75,7 @@ public final class Cistern implements AutoCloseable {
     InstantSource clock = InstantSource.system();
     Store store = Store.open(config.data(), config.limits(), clock, MonotonicClock.SYSTEM);
     try {
-      Cistern cistern = start(config, store, clock);
-      cistern.tell(config);
-      return cistern;
+      return start(config, store, clock);
     } catch (IOException | RuntimeException e) {
       store.close();
       throw e;
@@ -162,6 +143,7 @@ public final class Cistern implements AutoCloseable {
             config.knownAs());
     var checks = new StoreChecks(store, mirror);
     var traffic = new Traffic();
+    var draining = new DrainState();
     var clients = new Clients(config.clients(), memory, Descriptors.ofProcess());
     var pulse = new LoopPulse();
     var service =
@@ -177,31 +159,34 @@ public final class Cistern implements AutoCloseable {
             new Admin(
                 new AdminParts(
                     traffic, uncaught, clients, pulse, store, mirror, gate, bindings, pruner,
-                    imports, webhooks, checks, clock)),
+                    imports, webhooks, checks, draining, clock)),
             traffic,
             config.accessLog());
     try {
       var settings = new HttpSettings(config.listen(), config.tls());
       HttpServer http = HttpServer.start(settings, clients, pulse, service, clock);
-      var work = new ArrayList<Closeable>(List.of(follower, imports, prefetch, webhooks, checks));
+      var housekeeping = new Housekeeping(store, mirror);
+      var work = new ArrayList<Closeable>(List.of(housekeeping, follower, imports, prefetch, checks));
       pruning.ifPresent(work::add);
       scrubbing.ifPresent(work::add);
-      var cistern = new Cistern(store, mirror, rules, registry, work, http, uncaught);
+      var shutdown =
+          new Shutdown(store, mirror, rules, registry, draining, work, List.of(webhooks), http, uncaught);
       rules.follow(enforcement);
       webhooks.start(objects);
       imports.start();
       follower.start();
       pruning.ifPresent(PruneSchedule::start);
       scrubbing.ifPresent(ScrubSchedule::start);
-      cistern.housekeeping.start();
-      return cistern;
+      housekeeping.start();
+      return new Cistern(http, shutdown, config.drain());
     } catch (IOException | RuntimeException e) {
       mirror.close();
       throw e;
     }
   }
 
-  private void tell(Config config) {
+  /** Writes to the log where and how it serves. */
+  public void tell(Config config) {
     LOG.atInfo()
         .addKeyValue("address", http.address())
         .addKeyValue("tls", http.encryption())
@@ -240,17 +225,22 @@ public final class Cistern implements AutoCloseable {
     return http.address();
   }
 
+  /**
+   * Lets replies and pushes run to their end within the time that the configuration gives them, and
+   * closes.
+   */
+  public void drain() throws IOException, InterruptedException {
+    drain.run();
+  }
+
+  /** Returns the name of the part that {@link #drain} is ending. Any thread. */
+  public String drainStep() {
+    return drain.step();
+  }
+
+  /** Closes without waiting for anybody. */
   @Override
   public void close() throws IOException {
-    housekeeping.close();
-    rules.close();
-    for (Closeable one : work) {
-      one.close();
-    }
-    http.stop(GRACE_SECONDS);
-    registry.close();
-    mirror.close();
-    uncaught.stop();
-    store.close();
+    shutdown.close();
   }
 }

@@ -3,6 +3,7 @@ package dev.cistern.server;
 import dev.cistern.base.Guarded;
 import dev.cistern.mirror.Mirror;
 import dev.cistern.storage.Store;
+import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import org.slf4j.Logger;
@@ -13,7 +14,7 @@ import org.slf4j.LoggerFactory;
  * expires abandoned uploads and downloads and frees space every ten minutes. Runs on one virtual
  * thread of its own.
  */
-final class Housekeeping implements AutoCloseable {
+final class Housekeeping implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(Housekeeping.class);
   private static final Duration LEFTOVERS_EXPIRE = Duration.ofDays(1);
   private static final Duration INTERVAL = Duration.ofMinutes(10);

@@ -165,6 +165,17 @@ final class GrowingFile implements AutoCloseable {
     }
   }
 
+  /** Returns when the content survives a power cut; the file may be closed. */
+  synchronized void sync() throws IOException {
+    if (channel.isOpen()) {
+      channel.force(false);
+      return;
+    }
+    try (FileChannel again = FileChannel.open(path, StandardOpenOption.WRITE)) {
+      again.force(false);
+    }
+  }
+
   /** Closes the file; what is in it stays, and stays counted. */
   @Override
   public synchronized void close() throws IOException {

@@ -119,7 +119,7 @@ public final class ObjectFeed {
       return events.isEmpty() || events.getLast().revision() <= seen;
     }
 
-    /** Says whether it was closed, or the store: then nothing more comes. */
+    /** Returns whether it was closed, or the feed ended: then nothing more comes. */
     public boolean isOver() {
       lock.lock();
       try {
@@ -191,7 +191,8 @@ public final class ObjectFeed {
             + event.after().map(String::length).orElse(0));
   }
 
-  void close() {
+  /** Ends all cursors, those that are still to come too: nobody follows any more. */
+  public void end() {
     lock.lock();
     try {
       isClosed = true;

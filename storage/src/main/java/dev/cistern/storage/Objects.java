@@ -243,7 +243,7 @@ public final class Objects {
   }
 
   void close() {
-    feed.close();
+    feed.end();
   }
 
   private static boolean isAsExpected(Optional<StoredObject> before, Expected expected) {

@@ -76,6 +76,11 @@ public final class PartialBlob implements AutoCloseable {
     file.append(bytes, written);
   }
 
+  /** Returns when what is there survives a power cut; an interrupt may have closed the file. */
+  public void sync() throws IOException {
+    file.sync();
+  }
+
   /** Returns the hash of what is there, to go on with elsewhere. */
   public MessageDigest hash() {
     return file.hash();

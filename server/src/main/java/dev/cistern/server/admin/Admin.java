@@ -146,6 +146,9 @@ public final class Admin {
   }
 
   private Reply ready(Request request) {
+    if (parts.drain().isDraining()) {
+      return Reply.status(503).body(TEXT, "draining\n");
+    }
     Readiness.State state = readiness.state();
     int status = state.isReady() ? 200 : 503;
     return request.header("Accept").orElse("").contains("application/json")

@@ -25,4 +25,5 @@ public record AdminParts(
     ImportLoop imports,
     Webhooks webhooks,
     StoreChecks checks,
+    DrainState drain,
     InstantSource clock) {}

@@ -137,6 +137,11 @@ final class Metrics {
           .tag("what", account.word())
           .register(registry);
     }
+    gauge(
+        "cistern.draining",
+        "1 from the signal to stop on, else 0",
+        parts.drain(),
+        drain -> drain.isDraining() ? 1 : 0);
     storage(parts.store());
     readiness(parts.store(), readiness);
     damage(parts.store().damaged());

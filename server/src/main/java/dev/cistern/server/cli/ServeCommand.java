@@ -3,11 +3,11 @@ package dev.cistern.server.cli;
 import dev.cistern.server.Cistern;
 import dev.cistern.server.Logs;
 import dev.cistern.server.config.Config;
+import dev.cistern.server.config.DrainSettings;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 import org.slf4j.Logger;
@@ -16,6 +16,7 @@ import org.slf4j.LoggerFactory;
 /** Runs the server. */
 final class ServeCommand implements Command {
   private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
+  private static final Duration HANG = Duration.ofSeconds(10);
 
   @Override
   public String name() {
@@ -37,28 +38,29 @@ final class ServeCommand implements Command {
       throws IOException, InterruptedException {
     Config config = ConfigOptions.read(line, System.getenv());
     Logs.start(config.logFormat());
+    Signals signals = Signals.install();
     Cistern cistern = Cistern.start(config);
-    var stopped = new CountDownLatch(1);
+    signals.serving(longestEnd(config.drain()), cistern::drainStep);
     CompletableFuture<String> unrecoverable = cistern.unrecoverable();
-    var _ = unrecoverable.thenAccept(_ -> stopped.countDown());
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(cistern, stopped), "stop"));
-    stopped.await();
-    if (!unrecoverable.isDone()) {
-      return 0;
-    }
-    LOG.atError().addKeyValue("reason", unrecoverable.join()).log("ending to be started anew");
-    err.println("error: " + unrecoverable.join());
-    return 1;
-  }
-
-  private static void stop(Cistern cistern, CountDownLatch stopped) {
+    var _ = unrecoverable.thenRun(signals::end);
+    cistern.tell(config);
+    signals.await();
     try {
-      cistern.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      if (unrecoverable.isDone()) {
+        LOG.atError().addKeyValue("reason", unrecoverable.join()).log("ending to be started anew");
+        err.println("error: " + unrecoverable.join());
+        cistern.close();
+        return 1;
+      }
+      cistern.drain();
+      return 0;
     } finally {
       Logs.stop();
-      stopped.countDown();
     }
+  }
+
+  /** Returns how long after the signal the process is gone, whatever hangs. */
+  private static Duration longestEnd(DrainSettings drain) {
+    return drain.delay().plus(drain.timeout()).plus(HANG);
   }
 }

@@ -33,6 +33,7 @@ import java.util.stream.Stream;
  * @param pullSecret what all upstreams use that have no credentials of their own; empty at first
  * @param credentials what upstreams use that have their own, by its file
  * @param unlisted the settings of a registry that only a rule names: of its host, insecure or not
+ * @param drain how it ends
  */
 public record Config(
     InetSocketAddress listen,
@@ -52,6 +53,7 @@ public record Config(
     LiveKeyring pullSecret,
     Map<Path, LiveKeyring> credentials,
     BiFunction<String, Boolean, UpstreamSettings> unlisted,
+    DrainSettings drain,
     LogFormat logFormat,
     boolean accessLog) {
   public Config {

@@ -69,6 +69,7 @@ public final class ConfigDraft {
   private MirrorSettings mirror = MirrorSettings.USUAL;
   private StreamSettings streams = StreamSettings.USUAL;
   private List<WebhookSettings> webhooks = List.of();
+  private DrainSettings drain = DrainSettings.DEFAULT;
   private Config.LogFormat logFormat = Config.LogFormat.TEXT;
   private boolean accessLog = true;
   private Optional<Section> access = Optional.empty();
@@ -131,6 +132,7 @@ public final class ConfigDraft {
     root.section("imports").ifPresent(section -> streams = ImportsSection.read(section, streams));
     root.section("prune").ifPresent(section -> streams = PruneSection.read(section, streams));
     webhooks = webhooks(root);
+    root.section("drain").ifPresent(section -> drain = DrainSection.read(section, drain));
     root.section("logs").ifPresent(this::readLogs);
     root.end();
   }
@@ -286,6 +288,7 @@ public final class ConfigDraft {
         pullSecret,
         credentials,
         (host, isInsecure) -> UpstreamSection.registry(host, isInsecure, pullSecret, proxies),
+        drain,
         logFormat,
         accessLog);
   }

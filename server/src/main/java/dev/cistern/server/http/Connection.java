@@ -7,6 +7,7 @@ import dev.cistern.base.MemoryBudget.Lease;
 import dev.cistern.mirror.DirectBlob;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundBuffer;
@@ -60,6 +61,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private final Executor threads;
   private final Clients clients;
   private final Clients.Client client;
+  private final ConnectionDrain drain;
   private final StrictRequestDecoder decoder;
   private final Patience patience;
   private final ArrayDeque<Object> early = new ArrayDeque<>();
@@ -69,6 +71,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private boolean isSecured;
   private boolean isGivenUp;
   private long requests;
+  private long idleSince = System.nanoTime();
   private long receivedBytes;
   private Optional<X509Certificate> certificate = Optional.empty();
   private long discardedBytes;
@@ -77,6 +80,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   /**
    * @param client whose it is
+   * @param drain says when it has to close
    * @param decoder what is before it
    * @param isTls whether it begins with a handshake
    */
@@ -86,6 +90,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
       Executor threads,
       Clients clients,
       Clients.Client client,
+      ConnectionDrain drain,
       StrictRequestDecoder decoder,
       boolean isTls) {
     this.handler = handler;
@@ -93,6 +98,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     this.threads = threads;
     this.clients = clients;
     this.client = client;
+    this.drain = drain;
     this.decoder = decoder;
     this.isSecured = !isTls;
     this.pipelined = clients.memory().lease(Account.PIPELINED, client.holders());
@@ -133,6 +139,38 @@ final class Connection extends ChannelInboundHandlerAdapter {
                 pause,
                 pause,
                 TimeUnit.NANOSECONDS);
+    if (drain.isClosing()) {
+      closeWhenIdle(context);
+    }
+  }
+
+  /**
+   * Closes the connection if it is idle and has been for a moment: until then a request may be on
+   * its way, and closing would lose it.
+   */
+  private void closeWhenIdle(ChannelHandlerContext context) {
+    if (!isSecured || current != null || decoder.isWithinHead()) {
+      return; // it comes here again after its handshake, or closes with its reply
+    }
+    long left = ConnectionDrain.IDLE_GRACE.toNanos() - (System.nanoTime() - idleSince);
+    if (left > 0) {
+      context
+          .executor()
+          .schedule(
+              () -> Loop.run(context, "idle connection", () -> closeWhenIdle(context)),
+              left,
+              TimeUnit.NANOSECONDS);
+    } else {
+      context.close();
+    }
+  }
+
+  /** Returns the request that is being answered, as a count. Event loop. */
+  InFlight inFlight() {
+    if (current == null || isLingering) {
+      return InFlight.NONE;
+    }
+    return current.request.isGetOrHead() ? new InFlight(1, 0) : new InFlight(0, 1);
   }
 
   /** Ends what has taken too long: with a reply at first, the next time without. */
@@ -188,6 +226,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
+    if (isLingering && current != null && current.request.body().isEnded()) {
+      ReferenceCountUtil.release(message); // it was told that no more is answered
+      return;
+    }
     boolean belongsToCurrent =
         current != null && message instanceof HttpContent && !current.request.body().isEnded();
     if (current != null && !belongsToCurrent) {
@@ -363,6 +405,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     boolean isKeptAlive =
         exchange.isKeptAlive
             && isDelimited
+            && !drain.isClosing()
             && !isTooMuchToCome(exchange.request)
             && exchange.refusal == null;
     ChannelPromise done = context.newPromise();
@@ -377,10 +420,15 @@ final class Connection extends ChannelInboundHandlerAdapter {
             ended -> {
               Sent sent = sent(exchange, reply, ended.isSuccess() ? null : ended.cause());
               end(exchange);
-              handler.done(exchange.request, reply, sent, System.nanoTime() - exchange.begun);
+              idleSince = System.nanoTime();
+              handler.done(exchange.request, reply, sent, idleSince - exchange.begun);
+              if (ended.isSuccess()) {
+                drain.ended();
+              }
               if (isKeptAlive && ended.isSuccess()) {
                 next(context, exchange);
-              } else if (ended.isSuccess() && !exchange.request.body().isEnded()) {
+              } else if (ended.isSuccess()
+                  && (drain.isClosing() || !exchange.request.body().isEnded())) {
                 linger(context);
               } else {
                 context.close();
@@ -449,18 +497,42 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   /**
    * Ends our half of the connection and reads on for a while: closing it while the client still
-   * sends would take the reply from it (RFC 9112 section 9.6).
+   * sends would take the reply from it (RFC 9112 section 9.6). So would the end of a container with
+   * its network while the kernel still holds some of the reply.
    */
   private void linger(ChannelHandlerContext context) {
     isLingering = true;
+    releaseEarly();
+    updateReading(context);
     SslHandler tls = context.pipeline().get(SslHandler.class);
     if (tls != null) {
       tls.closeOutbound();
     }
     if (context.channel() instanceof DuplexChannel channel) {
-      channel.shutdownOutput();
+      ChannelFuture ended = channel.shutdownOutput();
+      if (drain.isClosing()) {
+        ended.addListener(done -> closeWhenDelivered(context));
+      }
     } else {
       context.close();
+    }
+  }
+
+  /** Closes the connection once the client's kernel has all of the reply. */
+  private void closeWhenDelivered(ChannelHandlerContext context) {
+    if (!context.channel().isActive()) {
+      return;
+    }
+    boolean isRead = current == null || current.request.body().isEnded();
+    if (isRead && NativeTransport.isDelivered(context.channel())) {
+      context.close();
+    } else {
+      context
+          .executor()
+          .schedule(
+              () -> Loop.run(context, "last bytes", () -> closeWhenDelivered(context)),
+              ConnectionDrain.DELIVERY_CHECK.toMillis(),
+              TimeUnit.MILLISECONDS);
     }
   }
 
@@ -494,6 +566,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
       take(context, nextEarly());
     }
     updateReading(context);
+    if (drain.isClosing()) {
+      closeWhenIdle(context);
+    }
   }
 
   private void addContent(ChannelHandlerContext context, HttpContent content) {
@@ -583,6 +658,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
         current.done.tryFailure(left());
       }
     }
+    releaseEarly();
+  }
+
+  private void releaseEarly() {
     early.forEach(ReferenceCountUtil::release);
     early.clear();
     pipelined.close();
@@ -590,11 +669,17 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
-    if (event == OnlyTls.Event.PLAIN_HTTP) {
+    if (event == ConnectionDrain.Event.CLOSING) {
+      closeWhenIdle(context);
+    } else if (event == OnlyTls.Event.PLAIN_HTTP) {
       clients.count(Refusal.PLAIN_HTTP);
       writeLast(context, handler.refused(Refusal.PLAIN_HTTP));
     } else if (event instanceof SslHandshakeCompletionEvent handshake && handshake.isSuccess()) {
       isSecured = true;
+      idleSince = System.nanoTime();
+      if (drain.isClosing()) {
+        closeWhenIdle(context);
+      }
       certificate = certificate(context.pipeline().get(SslHandler.class));
     }
   }

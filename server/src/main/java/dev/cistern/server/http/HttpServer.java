@@ -8,6 +8,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,16 +29,19 @@ public final class HttpServer implements AutoCloseable {
   private final EventLoopGroup loops;
   private final ExecutorService threads;
   private final List<Channel> listeners;
+  private final ConnectionDrain drain;
   private final @Nullable LiveTls tls;
 
   private HttpServer(
       EventLoopGroup loops,
       ExecutorService threads,
       List<Channel> listeners,
+      ConnectionDrain drain,
       @Nullable LiveTls tls) {
     this.loops = loops;
     this.threads = threads;
     this.listeners = listeners;
+    this.drain = drain;
     this.tls = tls;
   }
 
@@ -57,6 +61,7 @@ public final class HttpServer implements AutoCloseable {
     pulse.watch(loops);
     ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     var writer = new ReplyWriter(clock, threads);
+    var drain = new ConnectionDrain();
     ServerBootstrap bootstrap =
         new ServerBootstrap()
             .group(loops)
@@ -68,11 +73,11 @@ public final class HttpServer implements AutoCloseable {
       Optional<TlsSettings> wanted = settings.tls();
       @Nullable LiveTls tls = wanted.isPresent() ? LiveTls.open(wanted.get(), threads) : null;
       var listeners = new ArrayList<Channel>();
-      var pipeline = new Pipeline(clients, handler, writer, threads, tls);
+      var pipeline = new Pipeline(clients, drain, handler, writer, threads, tls);
       listeners.add(bind(bootstrap.clone(), settings.listen(), pipeline));
       if (wanted.isPresent() && wanted.get().redirect().isPresent()) {
         var redirect = new Redirect(handler, port(listeners.getFirst()));
-        var plain = new Pipeline(clients, redirect, writer, threads, null);
+        var plain = new Pipeline(clients, drain, redirect, writer, threads, null);
         Channel listener = bind(bootstrap.clone(), wanted.get().redirect().get(), plain);
         listeners.add(listener);
         LOG.atInfo().addKeyValue("address", listener.localAddress()).log("redirecting to https");
@@ -80,7 +85,7 @@ public final class HttpServer implements AutoCloseable {
       if (tls != null) {
         tls.follow();
       }
-      return new HttpServer(loops, threads, listeners, tls);
+      return new HttpServer(loops, threads, listeners, drain, tls);
     } catch (IOException e) {
       loops.shutdownGracefully(0, 0, TimeUnit.SECONDS);
       threads.close();
@@ -111,6 +116,40 @@ public final class HttpServer implements AutoCloseable {
   /** Returns what encrypts, "none" if nothing does. */
   public String encryption() {
     return tls == null ? "none" : tls.provider();
+  }
+
+  /** Counts the replies that end from now on; see {@link #drained}. */
+  public void beginDrain() {
+    drain.begin();
+  }
+
+  /**
+   * Accepts no more connections, and has the open ones close: idle ones soon, the others with their
+   * reply, which says so.
+   */
+  public void closeListeners() {
+    listeners.forEach(listener -> listener.close().awaitUninterruptibly());
+    drain.closeConnections();
+  }
+
+  /**
+   * Waits after {@link #closeListeners} until each client has its reply and the last connection is
+   * closed.
+   *
+   * @return whether that is so; false after {@code atMost}
+   */
+  public boolean awaitConnections(Duration atMost) throws InterruptedException {
+    return drain.awaitNone(atMost);
+  }
+
+  /** Returns the requests that are being answered. */
+  public InFlight inFlight() throws InterruptedException {
+    return drain.inFlight();
+  }
+
+  /** Returns how many replies have gone out to their end since {@link #beginDrain}. */
+  public long drained() {
+    return drain.endedCount();
   }
 
   /** Stops listening, lets running replies go on for {@code seconds} at most, and closes. */

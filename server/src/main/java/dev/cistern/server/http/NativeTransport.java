@@ -12,10 +12,23 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 
 /** The kernel's interface for sockets: epoll on Linux, the JDK's elsewhere. */
 record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> server) {
+  /** What linux/tcp_states.h calls a connection whose last bytes are not acknowledged. */
+  private static final int TCP_FIN_WAIT1 = 4;
+
   static NativeTransport best() {
     return Epoll.isAvailable()
         ? new NativeTransport(EpollIoHandler.newFactory(), EpollServerSocketChannel.class)
         : new NativeTransport(NioIoHandler.newFactory(), NioServerSocketChannel.class);
+  }
+
+  /**
+   * Returns whether the client's kernel has acknowledged everything that was sent, after our half
+   * of the connection was ended. True where the kernel does not say.
+   */
+  static boolean isDelivered(Channel channel) {
+    return !(channel instanceof EpollSocketChannel socket)
+        || !socket.isOpen()
+        || socket.tcpInfo().state() != TCP_FIN_WAIT1;
   }
 
   /**

@@ -18,6 +18,7 @@ final class Pipeline extends ChannelInitializer<Channel> {
   private static final WriteBufferWaterMark ONE_AT_A_TIME = new WriteBufferWaterMark(1, 1);
 
   private final Clients clients;
+  private final ConnectionDrain drain;
   private final Handler handler;
   private final ReplyWriter writer;
   private final Executor threads;
@@ -28,11 +29,13 @@ final class Pipeline extends ChannelInitializer<Channel> {
    */
   Pipeline(
       Clients clients,
+      ConnectionDrain drain,
       Handler handler,
       ReplyWriter writer,
       Executor threads,
       @Nullable LiveTls tls) {
     this.clients = clients;
+    this.drain = drain;
     this.handler = handler;
     this.writer = writer;
     this.threads = threads;
@@ -62,7 +65,8 @@ final class Pipeline extends ChannelInitializer<Channel> {
     pipeline.addLast(
         decoder,
         new ResponseEncoder(),
-        new Connection(handler, writer, threads, clients, client, decoder, tls != null));
+        new Connection(handler, writer, threads, clients, client, drain, decoder, tls != null));
+    drain.add(channel);
   }
 
   /** Tells a client in clear why; what would first need a handshake is only closed. */
