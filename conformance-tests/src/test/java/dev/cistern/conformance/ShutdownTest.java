@@ -179,8 +179,9 @@ class ShutdownTest {
   }
 
   /** Sends the first half of a body, and the second half after the signal. */
-  private static Client sending(RawConnection connection, String request, byte[] body, int status)
+  private static Client sending(CisternServer server, String request, byte[] body, int status)
       throws IOException {
+    RawConnection connection = RawConnection.to(server);
     int half = body.length / 2;
     connection.send(
         RawConnection.head(
