@@ -44,10 +44,12 @@ import dev.cistern.storage.Store;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
@@ -56,6 +58,10 @@ import org.slf4j.LoggerFactory;
 /** A running server: all its objects, made in {@link #start}. */
 public final class Cistern implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Cistern.class);
+
+  /** How long {@link #drain} may take beyond its delay and its timeout before something hangs. */
+  public static final Duration HANG = Duration.ofSeconds(10);
+
   private final HttpServer http;
   private final Shutdown shutdown;
   private final Drain drain;
@@ -72,17 +78,28 @@ public final class Cistern implements AutoCloseable {
    * @throws IOException if the store cannot be opened or the address cannot be bound
    */
   public static Cistern start(Config config) throws IOException {
+    return start(config, Map.of());
+  }
+
+  /**
+   * Does the same, and finds the service manager by the environment.
+   *
+   * @throws IOException as {@link #start(Config)}
+   */
+  public static Cistern start(Config config, Map<String, String> environment) throws IOException {
     InstantSource clock = InstantSource.system();
     Store store = Store.open(config.data(), config.limits(), clock, MonotonicClock.SYSTEM);
     try {
-      return start(config, store, clock);
+      return start(config, environment, store, clock);
     } catch (IOException | RuntimeException e) {
       store.close();
       throw e;
     }
   }
 
-  private static Cistern start(Config config, Store store, InstantSource clock) throws IOException {
+  private static Cistern start(
+      Config config, Map<String, String> environment, Store store, InstantSource clock)
+      throws IOException {
     var uncaught = Uncaught.installed();
     var namespaces = new NamespaceKeyrings();
     var memory = new MemoryBudget(config.clients().memory());
@@ -170,7 +187,17 @@ public final class Cistern implements AutoCloseable {
       pruning.ifPresent(work::add);
       scrubbing.ifPresent(work::add);
       var shutdown =
-          new Shutdown(store, mirror, rules, registry, draining, work, List.of(webhooks), http, uncaught);
+          new Shutdown(
+              store,
+              mirror,
+              rules,
+              registry,
+              draining,
+              work,
+              List.of(webhooks),
+              http,
+              uncaught,
+              ServiceManager.of(environment, http, store));
       rules.follow(enforcement);
       webhooks.start(objects);
       imports.start();
@@ -185,8 +212,9 @@ public final class Cistern implements AutoCloseable {
     }
   }
 
-  /** Writes to the log where and how it serves. */
+  /** Writes to the log where and how it serves, and tells the service manager that it does. */
   public void tell(Config config) {
+    shutdown.manager().ready("serving");
     LOG.atInfo()
         .addKeyValue("address", http.address())
         .addKeyValue("tls", http.encryption())
@@ -217,7 +245,7 @@ public final class Cistern implements AutoCloseable {
 
   /** Is completed with the reason when only a new process can help. */
   public CompletableFuture<String> unrecoverable() {
-    return store.indexHealth().unrecoverable();
+    return shutdown.store().indexHealth().unrecoverable();
   }
 
   /** Returns the address that was bound. */

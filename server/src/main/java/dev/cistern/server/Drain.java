@@ -66,6 +66,13 @@ final class Drain {
      */
     int stopFills(boolean all) throws InterruptedException;
 
+    /**
+     * Tells whoever started the process how far the end is.
+     *
+     * @param left how long it may take from now on
+     */
+    void tell(String status, Duration left);
+
     /** Returns how many requests ended well since {@link #announce}. */
     long drained();
 
@@ -87,6 +94,7 @@ final class Drain {
         .addKeyValue("pushes", server.inFlight().pushes())
         .addKeyValue("fills", server.fills())
         .log("stopping");
+    server.tell("stopping", settings.delay().plus(settings.timeout()).plus(Cistern.HANG));
     step = "watches and scheduled work";
     server.announce();
     serve(begun + settings.delay().toNanos());
@@ -165,5 +173,8 @@ final class Drain {
             .addKeyValue("fills", server.fills())
             .addKeyValue("leftMs", TimeUnit.NANOSECONDS.toMillis(Math.max(0, end - now)));
     line.log("draining");
+    String status =
+        "draining: %d responses, %d pushes".formatted(running.replies(), running.pushes());
+    server.tell(status, Duration.ofNanos(Math.max(0, end - now)).plus(Cistern.HANG));
   }
 }

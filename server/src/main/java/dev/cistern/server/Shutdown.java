@@ -28,7 +28,8 @@ record Shutdown(
     List<? extends Closeable> work,
     List<? extends Closeable> senders,
     HttpServer http,
-    Uncaught uncaught)
+    Uncaught uncaught,
+    ServiceManager manager)
     implements Drain.Server {
   private static final int GRACE_SECONDS = 2;
 
@@ -88,12 +89,18 @@ record Shutdown(
   }
 
   @Override
+  public void tell(String status, Duration left) {
+    manager.stopping(status, left);
+  }
+
+  @Override
   public long drained() {
     return http.drained();
   }
 
   @Override
   public void close() throws IOException {
+    manager.close();
     rules.close();
     closeAll(work);
     closeAll(senders);

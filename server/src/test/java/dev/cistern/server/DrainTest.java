@@ -46,6 +46,12 @@ class DrainTest {
             "30 await connections 5",
             "34 await fills 0",
             "34 close");
+    assertThat(server.told)
+        .containsExactly(
+            "stopping 45",
+            "draining: 1 responses, 0 pushes 35",
+            "draining: 1 responses, 0 pushes 25",
+            "draining: 1 responses, 0 pushes 15");
   }
 
   @Test
@@ -111,6 +117,7 @@ class DrainTest {
   /** A server whose clock moves by what is waited for; times are in seconds. */
   private static final class FakeServer implements Drain.Server {
     private final List<String> calls = new ArrayList<>();
+    private final List<String> told = new ArrayList<>();
     private long now;
     private long repliesEnd;
     private long fillsEnd;
@@ -167,6 +174,11 @@ class DrainTest {
     public int stopFills(boolean all) {
       note("stop fills " + all);
       return 0;
+    }
+
+    @Override
+    public void tell(String status, Duration left) {
+      told.add(status + " " + left.toSeconds());
     }
 
     @Override

@@ -16,7 +16,6 @@ import org.slf4j.LoggerFactory;
 /** Runs the server. */
 final class ServeCommand implements Command {
   private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
-  private static final Duration HANG = Duration.ofSeconds(10);
 
   @Override
   public String name() {
@@ -39,7 +38,7 @@ final class ServeCommand implements Command {
     Config config = ConfigOptions.read(line, System.getenv());
     Logs.start(config.logFormat());
     Signals signals = Signals.install();
-    Cistern cistern = Cistern.start(config);
+    Cistern cistern = Cistern.start(config, System.getenv());
     signals.serving(longestEnd(config.drain()), cistern::drainStep);
     CompletableFuture<String> unrecoverable = cistern.unrecoverable();
     var _ = unrecoverable.thenRun(signals::end);
@@ -61,6 +60,6 @@ final class ServeCommand implements Command {
 
   /** Returns how long after the signal the process is gone, whatever hangs. */
   private static Duration longestEnd(DrainSettings drain) {
-    return drain.delay().plus(drain.timeout()).plus(HANG);
+    return drain.delay().plus(drain.timeout()).plus(Cistern.HANG);
   }
 }

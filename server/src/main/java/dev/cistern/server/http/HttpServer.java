@@ -6,6 +6,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -116,6 +117,24 @@ public final class HttpServer implements AutoCloseable {
   /** Returns what encrypts, "none" if nothing does. */
   public String encryption() {
     return tls == null ? "none" : tls.provider();
+  }
+
+  /**
+   * Connects to the socket of a service manager.
+   *
+   * @param path as in NOTIFY_SOCKET
+   */
+  public NotifySocket notifySocket(String path) throws IOException {
+    return NotifySocket.connect(path, loops);
+  }
+
+  /** Returns whether each event loop takes a task within that time. Blocks. */
+  public boolean isMoving(Duration atMost) {
+    long end = System.nanoTime() + atMost.toNanos();
+    List<Future<?>> tasks = new ArrayList<>();
+    loops.forEach(loop -> tasks.add(loop.submit(() -> {})));
+    return tasks.stream()
+        .allMatch(task -> task.awaitUninterruptibly(end - System.nanoTime(), TimeUnit.NANOSECONDS));
   }
 
   /** Counts the replies that end from now on; see {@link #drained}. */

@@ -1,0 +1,108 @@
+package dev.cistern.server;
+
+import dev.cistern.server.http.HttpServer;
+import dev.cistern.storage.Store;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The service manager (systemd) that started this process, told of its state as sd_notify(3) has
+ * it. Where it watches the process ({@code WATCHDOG_USEC}), it hears twice in that time that the
+ * process moves, from a virtual thread that asks first.
+ */
+final class ServiceManager implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ServiceManager.class);
+  private static final String MICROS = "\\d{1,18}";
+
+  private final Consumer<String> socket;
+  private final Optional<Duration> watchdog;
+  private final BooleanSupplier isMoving;
+  private @Nullable Thread watch;
+
+  /**
+   * @param socket sends assignments
+   * @param watchdog how long it may hear nothing before it ends the process
+   * @param isMoving says whether the process does its work; may block for less than that
+   */
+  ServiceManager(Consumer<String> socket, Optional<Duration> watchdog, BooleanSupplier isMoving) {
+    this.socket = socket;
+    this.watchdog = watchdog;
+    this.isMoving = isMoving;
+  }
+
+  /**
+   * Connects to the manager that the environment names ({@code NOTIFY_SOCKET}); tells nobody where
+   * it names none.
+   */
+  static ServiceManager of(Map<String, String> environment, HttpServer http, Store store) {
+    String path = environment.getOrDefault("NOTIFY_SOCKET", "");
+    Optional<Duration> watchdog = watchdog(environment, ProcessHandle.current().pid());
+    if (!path.isEmpty()) {
+      try {
+        Duration patience = watchdog.orElse(Duration.ZERO).dividedBy(8);
+        return new ServiceManager(
+            http.notifySocket(path)::send,
+            watchdog,
+            () -> http.isMoving(patience) && store.isMoving(patience));
+      } catch (IOException e) {
+        LOG.atWarn()
+            .addKeyValue("socket", path)
+            .addKeyValue("reason", e.getMessage())
+            .log("service manager not notified");
+      }
+    }
+    return new ServiceManager(assignments -> {}, Optional.empty(), () -> true);
+  }
+
+  /** Returns how often the environment wants to hear from the process with this id. */
+  static Optional<Duration> watchdog(Map<String, String> environment, long process) {
+    String micros = environment.getOrDefault("WATCHDOG_USEC", "");
+    String meant = environment.getOrDefault("WATCHDOG_PID", "");
+    boolean isMeant = meant.isEmpty() || meant.equals(Long.toString(process));
+    return isMeant && micros.matches(MICROS) && Long.parseLong(micros) > 0
+        ? Optional.of(Duration.of(Long.parseLong(micros), ChronoUnit.MICROS))
+        : Optional.empty();
+  }
+
+  /** Says that the server serves. */
+  void ready(String status) {
+    socket.accept("READY=1\nSTATUS=" + status);
+    watchdog.ifPresent(time ->
+        watch = Thread.ofVirtual().name("watchdog").start(() -> keepTelling(time.dividedBy(2))));
+  }
+
+  /** Says that the server stops, how far that is, and how long it may take from now on. */
+  void stopping(String status, Duration atMost) {
+    long micros = TimeUnit.NANOSECONDS.toMicros(atMost.toNanos());
+    socket.accept("STOPPING=1\nSTATUS=" + status + "\nEXTEND_TIMEOUT_USEC=" + micros);
+  }
+
+  private void keepTelling(Duration pause) {
+    try {
+      while (true) {
+        if (isMoving.getAsBoolean()) {
+          socket.accept("WATCHDOG=1");
+        }
+        Thread.sleep(pause);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  @Override
+  public void close() {
+    if (watch != null) {
+      watch.interrupt();
+    }
+  }
+}
