@@ -183,7 +183,8 @@ public final class Cistern implements AutoCloseable {
       var settings = new HttpSettings(config.listen(), config.tls());
       HttpServer http = HttpServer.start(settings, clients, pulse, service, clock);
       var housekeeping = new Housekeeping(store, mirror);
-      var work = new ArrayList<Closeable>(List.of(housekeeping, follower, imports, prefetch, checks));
+      var work =
+          new ArrayList<Closeable>(List.of(housekeeping, follower, imports, prefetch, checks));
       pruning.ifPresent(work::add);
       scrubbing.ifPresent(work::add);
       var shutdown =
