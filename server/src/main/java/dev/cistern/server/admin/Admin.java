@@ -37,7 +37,6 @@ public final class Admin {
           "why", Set.of("ref"),
           "preheat", Set.of("id"),
           "v1/fsck", Set.of("id", "from"));
-  private static final RepositoryName ANY = new RepositoryName("cistern");
   private static final Duration MAX_STILL = Duration.ofSeconds(60);
 
   private final AdminParts parts;

@@ -36,6 +36,12 @@ public record HttpLimits(
   /** Returns the same with another number of connections. */
   HttpLimits withConnections(int most) {
     return new HttpLimits(
-        most, Math.min(most, connectionsPerClient), requestsPerClient, handshake, head, idle, memory);
+        most,
+        Math.min(most, connectionsPerClient),
+        requestsPerClient,
+        handshake,
+        head,
+        idle,
+        memory);
   }
 }
