@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,6 +25,9 @@ class DescriptorLimitTest {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int RESERVE = 64;
   private static final String REQUEST = "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+
+  /** Keeps a connection from being idle. */
+  private static final String BEGUN = "GET /readyz HTTP/1.1\r\n";
 
   @TempDir private Path directory;
 
@@ -53,7 +57,7 @@ class DescriptorLimitTest {
           .atMost(PATIENCE)
           .untilAsserted(() -> {
             sockets.add(new Socket(InetAddress.getLoopbackAddress(), server.port()));
-            sockets.getLast().getOutputStream().write(REQUEST.getBytes(UTF_8));
+            sockets.getLast().getOutputStream().write((REQUEST + BEGUN).getBytes(UTF_8));
             assertThat(status(sockets.getLast())).isEqualTo(503);
           });
       assertThat(sockets).hasSizeBetween(1, 40);
@@ -73,6 +77,44 @@ class DescriptorLimitTest {
       for (Socket socket : sockets) {
         socket.close();
       }
+    }
+  }
+
+  @Test
+  void idleConnectionsAreClosedBeforeAnyIsRefused() throws IOException, InterruptedException {
+    var sockets = new ArrayList<Socket>();
+    try (CisternServer server = CisternServer.start(directory);
+        HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
+      assertThat(calls.send("GET", "/readyz").status()).isEqualTo(200);
+      limit(server, open(server) + 2 * RESERVE + 5);
+
+      await()
+          .atMost(PATIENCE)
+          .until(() -> {
+            sockets.add(new Socket(InetAddress.getLoopbackAddress(), server.port()));
+            sockets.getLast().getOutputStream().write(REQUEST.getBytes(UTF_8));
+            assertThat(status(sockets.getLast())).isEqualTo(200);
+            return isClosed(sockets.getFirst());
+          });
+      assertThat(calls.send("GET", "/metrics").text())
+          .contains("cistern_refused_total{reason=\"descriptors\"} 0");
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+  }
+
+  /** Returns whether the other side has closed it; what it sent before is read and dropped. */
+  private static boolean isClosed(Socket socket) throws IOException {
+    socket.setSoTimeout(1);
+    try {
+      while (socket.getInputStream().read() >= 0) {
+        // What is left of the response.
+      }
+      return true;
+    } catch (SocketTimeoutException e) {
+      return false;
     }
   }
 

@@ -8,7 +8,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -18,6 +20,9 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class PromisesTest {
   private static final Path ROOT = Path.of("..");
+  /** R45 comes with the format that changes the keys of objects. */
+  private static final int LAST_RULE = 44;
+
   private static final Pattern ROW = Pattern.compile("(?m)^\\| (?!promise )(?!rule )(?!-)(.+)\\|$");
   private static final Pattern CELLS =
       Pattern.compile("(.+?) \\| ([A-Z]\\w+)(?:\\.(\\w+))? \\| `\\./cistern test -Dtest=(\\S+)` ");
@@ -29,6 +34,14 @@ class PromisesTest {
     List<String> rows = ROW.matcher(text).results().map(row -> row.group(1)).toList();
 
     assertThat(rows).hasSizeGreaterThan(60).allSatisfy(PromisesTest::assertHeld);
+  }
+
+  @Test
+  void eachRuleOfRobustnessHasARow() throws IOException {
+    String text = Files.readString(ROOT.resolve("docs").resolve("security.md"));
+
+    assertThat(IntStream.rangeClosed(1, LAST_RULE).boxed())
+        .allSatisfy(rule -> assertThat(text).contains("\n| R" + rule + ": "));
   }
 
   private static void assertHeld(String row) throws IOException {

@@ -198,7 +198,7 @@ public final class Cistern implements AutoCloseable {
               List.of(webhooks),
               http,
               uncaught,
-              ServiceManager.of(environment, http, store));
+              ServiceManager.of(environment, http, pulse, store.indexHealth()));
       rules.follow(enforcement);
       webhooks.start(objects);
       imports.start();

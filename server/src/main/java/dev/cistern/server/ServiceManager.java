@@ -1,7 +1,8 @@
 package dev.cistern.server;
 
 import dev.cistern.server.http.HttpServer;
-import dev.cistern.storage.Store;
+import dev.cistern.server.http.LoopPulse;
+import dev.cistern.storage.IndexHealth;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
@@ -21,6 +22,10 @@ import org.slf4j.LoggerFactory;
  */
 final class ServiceManager implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ServiceManager.class);
+
+  /** Event loops note once a second that they move. */
+  private static final Duration MIN_STILL = Duration.ofSeconds(3);
+
   private static final String MICROS = "\\d{1,18}";
 
   private final Consumer<String> socket;
@@ -31,7 +36,7 @@ final class ServiceManager implements AutoCloseable {
   /**
    * @param socket sends assignments
    * @param watchdog how long it may hear nothing before it ends the process
-   * @param isMoving says whether the process does its work; may block for less than that
+   * @param isMoving returns whether the process does its work; does not block
    */
   ServiceManager(Consumer<String> socket, Optional<Duration> watchdog, BooleanSupplier isMoving) {
     this.socket = socket;
@@ -43,16 +48,18 @@ final class ServiceManager implements AutoCloseable {
    * Connects to the manager that the environment names ({@code NOTIFY_SOCKET}); tells nobody where
    * it names none.
    */
-  static ServiceManager of(Map<String, String> environment, HttpServer http, Store store) {
+  static ServiceManager of(
+      Map<String, String> environment, HttpServer http, LoopPulse pulse, IndexHealth index) {
     String path = environment.getOrDefault("NOTIFY_SOCKET", "");
     Optional<Duration> watchdog = watchdog(environment, ProcessHandle.current().pid());
     if (!path.isEmpty()) {
       try {
-        Duration patience = watchdog.orElse(Duration.ZERO).dividedBy(8);
+        Duration limit = watchdog.filter(time -> time.compareTo(MIN_STILL) > 0).orElse(MIN_STILL);
         return new ServiceManager(
             http.notifySocket(path)::send,
             watchdog,
-            () -> http.isMoving(patience) && store.isMoving(patience));
+            () ->
+                pulse.oldest().compareTo(limit) < 0 && index.busyFor().compareTo(limit) < 0);
       } catch (IOException e) {
         LOG.atWarn()
             .addKeyValue("socket", path)

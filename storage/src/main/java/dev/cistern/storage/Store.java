@@ -470,25 +470,6 @@ public final class Store implements AutoCloseable {
         garbage.bytes());
   }
 
-  /** Returns whether the index takes or refuses a change within that time. Blocks. */
-  public boolean isMoving(Duration atMost) {
-    Thread change = Thread.ofVirtual().start(this::changeNothing);
-    try {
-      return change.join(atMost);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
-  }
-
-  private void changeNothing() {
-    try {
-      index.write(Index.Durability.VISIBLE, batch -> true);
-    } catch (IOException | RuntimeException e) {
-      LOG.atDebug().setCause(e).log("the index refuses changes");
-    }
-  }
-
   /**
    * Removes what nothing reaches: what was deleted, and pushed blobs for which no manifest came
    * within the grace. May run beside everything else.

@@ -95,12 +95,17 @@ public final class Clients {
         });
   }
 
+  /** Takes note of a connection that was accepted; returns what is left of file descriptors. */
+  Descriptors.Room takeDescriptor() {
+    return descriptors.take();
+  }
+
   /** Returns why a connection that has entered may not stay, or null if it may. */
-  @Nullable Refusal excess(Client client) {
+  @Nullable Refusal excess(Client client, Descriptors.Room room) {
     if (connections.get() > limits.connections()) {
       return Refusal.CONNECTIONS;
     }
-    if (descriptors.isReserveNeeded()) {
+    if (room == Descriptors.Room.RESERVE) {
       return Refusal.DESCRIPTORS;
     }
     return client.connections.get() > limits.connectionsPerClient()

@@ -149,10 +149,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
    * its way, and closing would lose it.
    */
   private void closeWhenIdle(ChannelHandlerContext context) {
-    if (!isSecured || current != null || decoder.isWithinHead()) {
+    if (!isIdle()) {
       return; // it comes here again after its handshake, or closes with its reply
     }
-    long left = ConnectionDrain.IDLE_GRACE.toNanos() - (System.nanoTime() - idleSince);
+    long left = idleNanosLeft();
     if (left > 0) {
       context
           .executor()
@@ -163,6 +163,15 @@ final class Connection extends ChannelInboundHandlerAdapter {
     } else {
       context.close();
     }
+  }
+
+  private boolean isIdle() {
+    return isSecured && current == null && !decoder.isWithinHead();
+  }
+
+  /** Returns how long an idle connection stays open for a request that may be on its way. */
+  private long idleNanosLeft() {
+    return ConnectionDrain.IDLE_GRACE.toNanos() - (System.nanoTime() - idleSince);
   }
 
   /** Returns the request that is being answered, as a count. Event loop. */
@@ -671,6 +680,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
     if (event == ConnectionDrain.Event.CLOSING) {
       closeWhenIdle(context);
+    } else if (event == ConnectionDrain.Event.CLOSE_IDLE) {
+      if (isIdle() && idleNanosLeft() <= 0) {
+        context.close();
+      }
     } else if (event == OnlyTls.Event.PLAIN_HTTP) {
       clients.count(Refusal.PLAIN_HTTP);
       writeLast(context, handler.refused(Refusal.PLAIN_HTTP));

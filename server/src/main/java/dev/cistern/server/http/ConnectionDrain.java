@@ -8,10 +8,12 @@ import io.netty.util.concurrent.GlobalEventExecutor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * The end of a server's connections: which are open, and whether they close after their reply. All
+ * The end of a server's connections: which are open, which close for want of file descriptors, and
+ * whether they close after their reply. All
  * threads; a connection itself is only looked at on its event loop.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // an event loop that hangs is found by its silence
@@ -23,15 +25,20 @@ final class ConnectionDrain {
   static final Duration DELIVERY_CHECK = Duration.ofMillis(50);
 
   private static final long CENSUS_SECONDS = 2;
+  private static final long IDLE_CLOSE_NANOS = 1_000_000_000L;
 
   private final ChannelGroup channels = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+  private final AtomicLong idleClosedAt = new AtomicLong(System.nanoTime() - IDLE_CLOSE_NANOS);
   private final LongAdder ended = new LongAdder();
   private volatile boolean isBegun;
   private volatile boolean isClosing;
 
-  /** Sent to each connection when it has to close as soon as it is idle. */
+  /** Sent to each connection. */
   enum Event {
-    CLOSING
+    /** It has to close as soon as it is idle. */
+    CLOSING,
+    /** It has to close if it is idle. */
+    CLOSE_IDLE
   }
 
   /** Takes note of a connection, until it is closed. */
@@ -48,6 +55,15 @@ final class ConnectionDrain {
   void closeConnections() {
     isClosing = true;
     channels.forEach(channel -> channel.pipeline().fireUserEventTriggered(Event.CLOSING));
+  }
+
+  /** Closes the connections that are idle now; does nothing within a second of the last time. */
+  void closeIdle() {
+    long now = System.nanoTime();
+    long before = idleClosedAt.get();
+    if (now - before >= IDLE_CLOSE_NANOS && idleClosedAt.compareAndSet(before, now)) {
+      channels.forEach(channel -> channel.pipeline().fireUserEventTriggered(Event.CLOSE_IDLE));
+    }
   }
 
   /** Returns whether a connection closes after the reply that it writes now. */

@@ -23,6 +23,15 @@ public final class Descriptors {
   private static final Logger LOG = LoggerFactory.getLogger(Descriptors.class);
   private static final long INTERVAL_NANOS = 1_000_000_000L;
 
+  /** What is left after a connection was accepted. */
+  enum Room {
+    ENOUGH,
+    /** At most {@value #RESERVE} besides the reserve: idle connections have to close. */
+    SHORT,
+    /** Only the reserve: the connection is refused. */
+    RESERVE
+  }
+
   private final LongSupplier most;
   private final LongSupplier open;
   private final LongSupplier nanos;
@@ -62,8 +71,8 @@ public final class Descriptors {
     return limits.withConnections((int) possible);
   }
 
-  /** Takes note of a connection that was accepted; returns whether it needs the reserve. */
-  synchronized boolean isReserveNeeded() {
+  /** Takes note of a connection that was accepted; returns what is left with it. */
+  synchronized Room take() {
     long now = nanos.getAsLong();
     taken++;
     if (!isCounted || now - countedAt >= INTERVAL_NANOS || taken > free / 2) {
@@ -72,6 +81,9 @@ public final class Descriptors {
       isCounted = true;
       taken = 0;
     }
-    return taken >= free;
+    if (taken >= free) {
+      return Room.RESERVE;
+    }
+    return taken >= free - RESERVE ? Room.SHORT : Room.ENOUGH;
   }
 }

@@ -128,15 +128,6 @@ public final class HttpServer implements AutoCloseable {
     return NotifySocket.connect(path, loops);
   }
 
-  /** Returns whether each event loop takes a task within that time. Blocks. */
-  public boolean isMoving(Duration atMost) {
-    long end = System.nanoTime() + atMost.toNanos();
-    List<Future<?>> tasks = new ArrayList<>();
-    loops.forEach(loop -> tasks.add(loop.submit(() -> {})));
-    return tasks.stream()
-        .allMatch(task -> task.awaitUninterruptibly(end - System.nanoTime(), TimeUnit.NANOSECONDS));
-  }
-
   /** Counts the replies that end from now on; see {@link #drained}. */
   public void beginDrain() {
     drain.begin();

@@ -48,7 +48,11 @@ final class Pipeline extends ChannelInitializer<Channel> {
     channel
         .closeFuture()
         .addListener(closed -> Guarded.run("end of a connection", () -> clients.leave(client)));
-    @Nullable Refusal excess = clients.excess(client);
+    Descriptors.Room room = clients.takeDescriptor();
+    if (room != Descriptors.Room.ENOUGH) {
+      drain.closeIdle();
+    }
+    @Nullable Refusal excess = clients.excess(client, room);
     if (excess != null) {
       clients.count(excess);
       refuse(channel, excess);

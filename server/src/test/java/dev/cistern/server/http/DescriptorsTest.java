@@ -2,6 +2,7 @@ package dev.cistern.server.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.cistern.server.http.Descriptors.Room;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,29 +28,39 @@ class DescriptorsTest {
   @Test
   void theReserveIsForTheStore() {
     open.set(1_000 - Descriptors.RESERVE - 1);
-    assertThat(descriptors.isReserveNeeded()).as("the last that is free").isFalse();
+    assertThat(descriptors.take()).as("the last that is free").isEqualTo(Room.SHORT);
 
     open.incrementAndGet();
     nanos.addAndGet(SECOND);
-    assertThat(descriptors.isReserveNeeded()).isTrue();
+    assertThat(descriptors.take()).isEqualTo(Room.RESERVE);
+  }
+
+  @Test
+  void idleConnectionsHaveToCloseBeforeAnyIsRefused() {
+    open.set(1_000 - 2 * Descriptors.RESERVE - 1);
+    assertThat(descriptors.take()).as("the last before that").isEqualTo(Room.ENOUGH);
+
+    open.incrementAndGet();
+    nanos.addAndGet(SECOND);
+    assertThat(descriptors.take()).isEqualTo(Room.SHORT);
   }
 
   @Test
   void connectionsThatCameSinceTheCountAreCounted() {
     open.set(1_000 - Descriptors.RESERVE - 100);
     for (int i = 0; i < 100; i++) {
-      assertThat(descriptors.isReserveNeeded()).as("connection %d", i).isFalse();
+      assertThat(descriptors.take()).as("connection %d", i).isNotEqualTo(Room.RESERVE);
       open.incrementAndGet();
     }
-    assertThat(descriptors.isReserveNeeded()).isTrue();
+    assertThat(descriptors.take()).isEqualTo(Room.RESERVE);
   }
 
   @Test
   void aLimitThatIsLoweredMeanwhileIsSeenWithinASecond() {
-    assertThat(descriptors.isReserveNeeded()).isFalse();
+    assertThat(descriptors.take()).isEqualTo(Room.ENOUGH);
     most.set(Descriptors.RESERVE);
     nanos.addAndGet(SECOND);
 
-    assertThat(descriptors.isReserveNeeded()).isTrue();
+    assertThat(descriptors.take()).isEqualTo(Room.RESERVE);
   }
 }
