@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class PromisesTest {
   private static final Path ROOT = Path.of("..");
+
   /** R45 comes with the format that changes the keys of objects. */
   private static final int LAST_RULE = 44;
 

@@ -58,8 +58,7 @@ final class ServiceManager implements AutoCloseable {
         return new ServiceManager(
             http.notifySocket(path)::send,
             watchdog,
-            () ->
-                pulse.oldest().compareTo(limit) < 0 && index.busyFor().compareTo(limit) < 0);
+            () -> pulse.oldest().compareTo(limit) < 0 && index.busyFor().compareTo(limit) < 0);
       } catch (IOException e) {
         LOG.atWarn()
             .addKeyValue("socket", path)

@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The end of a server's connections: which are open, which close for want of file descriptors, and
- * whether they close after their reply. All
- * threads; a connection itself is only looked at on its event loop.
+ * whether they close after their reply. All threads; a connection itself is only looked at on its
+ * event loop.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // an event loop that hangs is found by its silence
 final class ConnectionDrain {
