@@ -245,7 +245,8 @@ class BindingsTest {
         "?namespace=a | {\"serviceAccount\":\"x\",\"seconds\":0} | a number from 1 to 31536000",
         "?namespace=a | {\"serviceAccount\":\"x\",\"seconds\":31536001} | a number from 1 to",
         "?namespace=a | {\"serviceAccount\":\"x\",\"seconds\":1.5} | a number from 1 to 31536000",
-        "?x=y | {\"serviceAccount\":\"default\"} | the parameter namespace is missing",
+        "? | {\"serviceAccount\":\"default\"} | the parameter namespace is missing",
+        "?x=y | {\"serviceAccount\":\"default\"} | unknown query parameter",
       })
   void aTokenThatCannotBeIsRefused(String query, String body, String complaint) {
     Answered refused = order(alice, "/admin/token" + query, body);

@@ -29,6 +29,7 @@ class CredentialsTest {
   /** One upstream for each way to configure one. */
   private static final UpstreamRegistry ANONYMOUS = UpstreamRegistry.start();
 
+  private static final UpstreamRegistry ANOTHER = UpstreamRegistry.start();
   private static final UpstreamRegistry KNOWN = UpstreamRegistry.start();
   private static final UpstreamRegistry MISTAKEN = UpstreamRegistry.start();
   private static final UpstreamRegistry KEYED = UpstreamRegistry.start();
@@ -91,6 +92,7 @@ class CredentialsTest {
     server =
         new TestConfig(directory)
             .upstream("anonymous", ANONYMOUS, "insecure: true")
+            .upstream("another", ANOTHER, "insecure: true", stranger)
             .upstream("known", KNOWN, "insecure: true", file, stranger)
             .upstream("mistaken", MISTAKEN, "insecure: true", file)
             .upstream("keyed", KEYED, "insecure: true", file)
@@ -109,8 +111,8 @@ class CredentialsTest {
     client.close();
     server.close();
     List.of(
-            ANONYMOUS, KNOWN, MISTAKEN, KEYED, TIED, SIGNED_ON, TRUSTING, TOKENS, LISTED, STRANGER,
-            secure, unknown, careless)
+            ANONYMOUS, ANOTHER, KNOWN, MISTAKEN, KEYED, TIED, SIGNED_ON, TRUSTING, TOKENS, LISTED,
+            STRANGER, secure, unknown, careless)
         .forEach(UpstreamRegistry::close);
     assertThat(String.join("\n", server.log())).satisfies(CredentialsTest::hasNoSecret);
   }
@@ -207,15 +209,15 @@ class CredentialsTest {
     assertIsGiven();
     Optional<String> first = lastToken(upstream);
 
-    use("anonymous", ANONYMOUS);
+    use("another", ANOTHER);
     String same = repository;
     KNOWN.addManifest(same, MANIFEST, "v1");
     demandTokenOf(STRANGER);
     assertIsGiven();
-    Optional<String> anonymous = lastToken(ANONYMOUS);
+    Optional<String> another = lastToken(ANOTHER);
     assertThat(client.get("/v2/known/" + same + "/manifests/v1").bytes()).isEqualTo(MANIFEST);
 
-    assertThat(lastToken(KNOWN)).isPresent().isNotEqualTo(anonymous).isNotEqualTo(first);
+    assertThat(lastToken(KNOWN)).isPresent().isNotEqualTo(another).isNotEqualTo(first);
     KNOWN.heal();
   }
 

@@ -51,6 +51,14 @@ class DescriptorLimitTest {
         HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
       Sample blob = Sample.seeded(1, 1 << 20);
       assertThat(calls.send("GET", "/readyz").status()).isEqualTo(200);
+      var pushing = new Socket(InetAddress.getLoopbackAddress(), server.port());
+      sockets.add(pushing);
+      pushing
+          .getOutputStream()
+          .write(
+              "POST /v2/a/b/blobs/uploads/?digest=%s HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                  .formatted(blob.digest())
+                  .getBytes(UTF_8));
       limit(server, open(server) + RESERVE + 20);
 
       await()
@@ -61,18 +69,20 @@ class DescriptorLimitTest {
             assertThat(status(sockets.getLast())).isEqualTo(503);
           });
       assertThat(sockets).hasSizeBetween(1, 40);
-      assertThat(
-              calls
-                  .send(
-                      "POST",
-                      "/v2/a/b/blobs/uploads/?digest=" + blob.digest(),
-                      blob.bytes(),
-                      "Content-Type",
-                      "application/octet-stream")
-                  .status())
-          .isEqualTo(201);
-      assertThat(calls.send("GET", "/metrics").text())
-          .containsPattern("cistern_refused_total\\{reason=\"descriptors\"} [1-9]");
+      pushing
+          .getOutputStream()
+          .write(
+              "Content-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n"
+                  .formatted(blob.size())
+                  .getBytes(UTF_8));
+      pushing.getOutputStream().write(blob.bytes());
+      assertThat(status(pushing)).isEqualTo(201);
+      limit(server, 4_096);
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() ->
+              assertThat(calls.send("GET", "/metrics").text())
+                  .containsPattern("cistern_refused_total\\{reason=\"descriptors\"} [1-9]"));
     } finally {
       for (Socket socket : sockets) {
         socket.close();

@@ -72,7 +72,7 @@ class SlowClientsTest {
 
   private static TestConfig patient(TestConfig config) {
     return config
-        .line("limits: {connections: 20000, requestsPerClient: 20000,")
+        .line("limits: {connections: 15000, requestsPerClient: 15000,")
         .line("  handshake: %1$s, header: %1$s, idle: %1$s}".formatted(DEADLINE))
         .line("logs: {access: false}");
   }

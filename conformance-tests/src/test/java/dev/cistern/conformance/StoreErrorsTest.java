@@ -111,7 +111,7 @@ class StoreErrorsTest {
       assertThat(put(calls, manifest, "before").status()).isEqualTo(201);
       fault.begin(server, index());
 
-      HttpCalls.Reply refused = untilRefused(calls, acknowledged);
+      HttpCalls.Reply refused = untilRefused(calls, manifest, acknowledged);
       assertThat(refused.status()).as("%s", refused).isEqualTo(503);
       assertThat(refused.header("Retry-After")).isNotNull();
       assertThat(refused.text()).contains("the store cannot be written: " + fault.text);
@@ -183,16 +183,22 @@ class StoreErrorsTest {
     }
   }
 
-  /** Puts manifests, which fill the memory of the index, until one is not acknowledged. */
-  private HttpCalls.Reply untilRefused(HttpCalls calls, List<Sample> acknowledged)
-      throws IOException {
+  /**
+   * Pushes indexes of an image, for which no file but those of the index is opened, until one is
+   * refused.
+   */
+  private static HttpCalls.Reply untilRefused(
+      HttpCalls calls, Sample image, List<Sample> acknowledged) throws IOException {
     for (int i = 0; i < MAX_MANIFESTS; i++) {
-      Sample more = Images.image(blob, List.of(blob), i + "x".repeat(MANIFEST_BYTES));
-      HttpCalls.Reply reply = put(calls, more, "t" + i);
+      String more = ",\"annotations\":{\"a\":\"%d%s\"}".formatted(i, "x".repeat(MANIFEST_BYTES));
+      Sample index =
+          Sample.of(
+              ManifestText.index(image.descriptor(ManifestText.OCI_IMAGE), more).getBytes(UTF_8));
+      HttpCalls.Reply reply = put(calls, index, ManifestText.OCI_INDEX, "t" + i);
       if (reply.status() != 201) {
         return reply;
       }
-      acknowledged.add(more);
+      acknowledged.add(index);
     }
     return fail("the index did not notice the fault");
   }
@@ -216,8 +222,13 @@ class StoreErrorsTest {
 
   private static HttpCalls.Reply put(HttpCalls calls, Sample manifest, String tag)
       throws IOException {
+    return put(calls, manifest, ManifestText.OCI_IMAGE, tag);
+  }
+
+  private static HttpCalls.Reply put(HttpCalls calls, Sample manifest, String type, String tag)
+      throws IOException {
     return calls.send(
-        "PUT", REPOSITORY + "/manifests/" + tag, manifest.bytes(), "Content-Type", Images.IMAGE);
+        "PUT", REPOSITORY + "/manifests/" + tag, manifest.bytes(), "Content-Type", type);
   }
 
   private static void readOnly(Path directory) {

@@ -158,6 +158,9 @@ class StoreRefusedTest {
   }
 
   private static void remove(Path path) throws IOException {
+    if (!Files.exists(path)) {
+      return;
+    }
     List<Path> files;
     try (Stream<Path> found = Files.walk(path)) {
       files = found.sorted(Comparator.reverseOrder()).toList();

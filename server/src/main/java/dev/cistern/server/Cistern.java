@@ -64,12 +64,12 @@ public final class Cistern implements AutoCloseable {
 
   private final HttpServer http;
   private final Shutdown shutdown;
-  private final Drain drain;
+  private final ServerDrain drain;
 
   private Cistern(HttpServer http, Shutdown shutdown, DrainSettings settings) {
     this.http = http;
     this.shutdown = shutdown;
-    this.drain = new Drain(shutdown, settings, System::nanoTime);
+    this.drain = new ServerDrain(shutdown, settings, System::nanoTime);
   }
 
   /**

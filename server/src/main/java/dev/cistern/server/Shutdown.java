@@ -30,7 +30,7 @@ record Shutdown(
     HttpServer http,
     Uncaught uncaught,
     ServiceManager manager)
-    implements Drain.Server {
+    implements ServerDrain.Server {
   private static final int GRACE_SECONDS = 2;
 
   Shutdown {

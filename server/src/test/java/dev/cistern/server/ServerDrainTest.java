@@ -12,7 +12,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-class DrainTest {
+class ServerDrainTest {
   private static final DrainSettings SETTINGS = settings(5, 30, 0);
 
   private final FakeServer server = new FakeServer();
@@ -93,20 +93,20 @@ class DrainTest {
   @Test
   void aPartThatFailsIsNamed() {
     server.failure = new IOException("no space");
-    Drain drain = drain(SETTINGS);
+    ServerDrain drain = drain(SETTINGS);
 
     assertThatThrownBy(drain::run).hasMessage("no space");
     assertThat(drain.step()).isEqualTo("store");
   }
 
   private void run(DrainSettings settings) throws IOException, InterruptedException {
-    Drain drain = drain(settings);
+    ServerDrain drain = drain(settings);
     drain.run();
     assertThat(drain.step()).isEqualTo("log");
   }
 
-  private Drain drain(DrainSettings settings) {
-    return new Drain(server, settings, () -> Duration.ofSeconds(server.now).toNanos());
+  private ServerDrain drain(DrainSettings settings) {
+    return new ServerDrain(server, settings, () -> Duration.ofSeconds(server.now).toNanos());
   }
 
   private static DrainSettings settings(int delay, int timeout, int fills) {
@@ -115,7 +115,7 @@ class DrainTest {
   }
 
   /** A server whose clock moves by what is waited for; times are in seconds. */
-  private static final class FakeServer implements Drain.Server {
+  private static final class FakeServer implements ServerDrain.Server {
     private final List<String> calls = new ArrayList<>();
     private final List<String> told = new ArrayList<>();
     private long now;

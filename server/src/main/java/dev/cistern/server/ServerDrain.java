@@ -18,8 +18,8 @@ import org.slf4j.spi.LoggingEventBuilder;
  * <p>Runs once, on the thread that calls {@link #run}. {@link #step} may be asked by any thread, so
  * that whoever waits for the end can name what hangs.
  */
-final class Drain {
-  private static final Logger LOG = LoggerFactory.getLogger(Drain.class);
+final class ServerDrain {
+  private static final Logger LOG = LoggerFactory.getLogger(ServerDrain.class);
   private static final Duration PROGRESS = Duration.ofSeconds(10);
 
   private final Server server;
@@ -31,7 +31,7 @@ final class Drain {
   /**
    * @param nanos a clock as {@link System#nanoTime}
    */
-  Drain(Server server, DrainSettings settings, LongSupplier nanos) {
+  ServerDrain(Server server, DrainSettings settings, LongSupplier nanos) {
     this.server = server;
     this.settings = settings;
     this.nanos = nanos;
