@@ -59,14 +59,12 @@ class AdminTest {
     upstream.forget();
   }
 
-  private record Ran(int status, String out) {}
-
   @Test
   void whySaysWhereFromByWhichRuleAndWhoseCredentialsAndAsksNobody() {
-    Ran why = run("why", "up/team/app:v1");
+    CisternCommand why = run("why", "up/team/app:v1");
 
-    assertThat(why.status).isZero();
-    assertThat(why.out)
+    assertThat(why.status()).isZero();
+    assertThat(why.output())
         .contains("repository: up/team/app\n")
         .contains("rule: the name begins with up\n")
         .contains("here: no\n")
@@ -83,21 +81,22 @@ class AdminTest {
     String digest = image("known", 1, "v1");
     assertThat(pull("/v2/up/known/manifests/v1").statusCode()).isEqualTo(200);
 
-    assertThat(run("why", "up/known:v1").out)
+    assertThat(run("why", "up/known:v1").output())
         .containsPattern("here: " + digest + ", cached, checked 20\\S+, fresh until 20\\S+\n");
-    assertThat(run("why", "up/known@" + digest, "-o", "json").out)
+    assertThat(run("why", "up/known@" + digest, "-o", "json").output())
         .contains("\"here\":{\"digest\":\"" + digest + "\"");
-    assertThat(run("why", "pushed/here:v1").out).contains("it is what was pushed here");
+    assertThat(run("why", "pushed/here:v1").output()).contains("it is what was pushed here");
   }
 
   @Test
   void refreshAsksNowAndTellsWhatChanged() {
     String first = image("moving", 2, "v1");
-    assertThat(run("refresh", "up/moving:v1").out).isEqualTo(first + ", new here\n");
-    assertThat(run("refresh", "up/moving:v1").out).isEqualTo(first + ", as before\n");
+    assertThat(run("refresh", "up/moving:v1").output()).isEqualTo(first + ", new here\n");
+    assertThat(run("refresh", "up/moving:v1").output()).isEqualTo(first + ", as before\n");
 
     String second = image("moving", 3, "v1");
-    assertThat(run("refresh", "up/moving:v1").out).isEqualTo(second + ", before " + first + "\n");
+    assertThat(run("refresh", "up/moving:v1").output())
+        .isEqualTo(second + ", before " + first + "\n");
     assertThat(pull("/v2/up/moving/manifests/v1").headers().firstValue("Docker-Content-Digest"))
         .contains(second);
   }
@@ -107,7 +106,7 @@ class AdminTest {
     assertThat(pull("/v2/up/late/manifests/v1").statusCode()).isEqualTo(404);
     String digest = image("late", 4, "v1");
 
-    assertThat(run("refresh", "up/late:v1").out).isEqualTo(digest + ", new here\n");
+    assertThat(run("refresh", "up/late:v1").output()).isEqualTo(digest + ", new here\n");
   }
 
   @Test
@@ -115,18 +114,19 @@ class AdminTest {
     String digest = image("kept", 7, "v1");
     assertThat(pull("/v2/up/kept/manifests/v1").statusCode()).isEqualTo(200);
 
-    assertThat(run("pin", "up/kept:v1").out).isEqualTo("pinned\n");
-    assertThat(run("pin", "up/kept:v1").out).isEqualTo("pinned, as before\n");
-    assertThat(run("why", "up/kept:v1").out).contains("pinned: it is not evicted\n");
-    Ran refused = run("purge", "up/kept:v1");
-    assertThat(refused.status).isEqualTo(1);
-    assertThat(refused.out).contains("v1 in repository up/kept is pinned; unpin it first");
+    assertThat(run("pin", "up/kept:v1").output()).isEqualTo("pinned\n");
+    assertThat(run("pin", "up/kept:v1").output()).isEqualTo("pinned, as before\n");
+    assertThat(run("why", "up/kept:v1").output()).contains("pinned: it is not evicted\n");
+    CisternCommand refused = run("purge", "up/kept:v1");
+    assertThat(refused.status()).isEqualTo(1);
+    assertThat(refused.output()).contains("v1 in repository up/kept is pinned; unpin it first");
 
-    assertThat(run("unpin", "up/kept:v1").out).isEqualTo("not pinned any more\n");
-    assertThat(run("unpin", "up/kept:v1").out).isEqualTo("was not pinned\n");
-    assertThat(run("purge", "up/kept:v1").out).startsWith("removed, with ");
-    assertThat(run("why", "up/kept@" + digest).out).contains("here: no\n");
-    assertThat(run("purge", "up/kept:v1").out).contains("there is no v1 in repository up/kept");
+    assertThat(run("unpin", "up/kept:v1").output()).isEqualTo("not pinned any more\n");
+    assertThat(run("unpin", "up/kept:v1").output()).isEqualTo("was not pinned\n");
+    assertThat(run("purge", "up/kept:v1").output()).startsWith("removed, with ");
+    assertThat(run("why", "up/kept@" + digest).output()).contains("here: no\n");
+    assertThat(run("purge", "up/kept:v1").output())
+        .contains("there is no v1 in repository up/kept");
   }
 
   @Test
@@ -141,7 +141,7 @@ class AdminTest {
       assertThat(client.send(put, BodyHandlers.discarding()).statusCode()).isEqualTo(201);
     }
 
-    assertThat(run("purge", "pushed:v1").out)
+    assertThat(run("purge", "pushed:v1").output())
         .contains("v1 in repository pushed was pushed here; delete it");
   }
 
@@ -153,9 +153,9 @@ class AdminTest {
     String other = upstream.addManifest("many", manifest("many", arm64));
     index("many", wanted, other, "v1");
 
-    Ran preheat = run("preheat", "up/many:v1", "--platform", "linux/amd64");
-    assertThat(preheat.out).contains("\"state\":\"done\",\"images\":1,\"wanted\":1");
-    assertThat(preheat.status).isZero();
+    CisternCommand preheat = run("preheat", "up/many:v1", "--platform", "linux/amd64");
+    assertThat(preheat.output()).contains("\"state\":\"done\",\"images\":1,\"wanted\":1");
+    assertThat(preheat.status()).isZero();
 
     upstream.always("GET", "", Answer.status(503));
     assertThat(pull("/v2/up/many/manifests/" + wanted).statusCode()).isEqualTo(200);
@@ -197,10 +197,10 @@ class AdminTest {
 
   @Test
   void aPreheatThatFailsSaysWhy() {
-    Ran preheat = run("preheat", "up/nothing:v1");
+    CisternCommand preheat = run("preheat", "up/nothing:v1");
 
-    assertThat(preheat.status).isEqualTo(1);
-    assertThat(preheat.out)
+    assertThat(preheat.status()).isEqualTo(1);
+    assertThat(preheat.output())
         .contains("\"state\":\"failed\"")
         .contains("error: preheat failed: no manifest v1 in repository up/nothing");
   }
@@ -219,10 +219,10 @@ class AdminTest {
         "refresh up/nothing-at-all:v1|1|no manifest v1"
       })
   void wrongQuestionsAreAnsweredWithWhatWouldBeRight(String line, int status, String text) {
-    Ran ran = run(line.split(" "));
+    CisternCommand ran = run(line.split(" "));
 
-    assertThat(ran.out).contains(text);
-    assertThat(ran.status).isEqualTo(status);
+    assertThat(ran.output()).contains(text);
+    assertThat(ran.status()).isEqualTo(status);
   }
 
   @Test
@@ -284,10 +284,10 @@ class AdminTest {
     https.start();
     try {
       String url = "https://127.0.0.1:" + https.getAddress().getPort();
-      assertThat(run("why", "x:v1", "--server", url).out)
+      assertThat(run("why", "x:v1", "--server", url).output())
           .contains("the certificate of " + url + " is not trusted", "--ca-file FILE");
       String caFile = identity.caFile().toString();
-      assertThat(run("why", "x:v1", "--server", url, "--ca-file", caFile).out)
+      assertThat(run("why", "x:v1", "--server", url, "--ca-file", caFile).output())
           .contains("rule: told by https");
     } finally {
       https.stop(0);
@@ -338,18 +338,11 @@ class AdminTest {
     }
   }
 
-  private static Ran run(String... words) {
+  private static CisternCommand run(String... words) {
     var arguments = new ArrayList<>(List.of(words));
     if (!arguments.contains("--server")) {
       arguments.addAll(List.of("--server", "http://" + server.host()));
     }
-    try {
-      Process process =
-          new ProcessBuilder(CisternServer.command(arguments)).redirectErrorStream(true).start();
-      String out = new String(process.getInputStream().readAllBytes(), UTF_8);
-      return new Ran(process.waitFor(), out);
-    } catch (IOException | InterruptedException e) {
-      throw new AssertionError(e);
-    }
+    return CisternCommand.run(arguments);
   }
 }

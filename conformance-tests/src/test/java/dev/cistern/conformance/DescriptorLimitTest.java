@@ -164,13 +164,10 @@ class DescriptorLimitTest {
     }
   }
 
-  private static void limit(CisternServer server, long descriptors)
-      throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder("prlimit", "--pid", "" + server.pid(), "--nofile=" + descriptors + ":")
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-    assertThat(process.waitFor()).as(output).isZero();
+  private static void limit(CisternServer server, long descriptors) {
+    assertThat(
+            SystemCommand.run(
+                "prlimit", "--pid", "" + server.pid(), "--nofile=" + descriptors + ":"))
+        .isEmpty();
   }
 }

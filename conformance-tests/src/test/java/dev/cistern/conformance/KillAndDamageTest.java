@@ -1,10 +1,8 @@
 package dev.cistern.conformance;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -229,29 +227,13 @@ class KillAndDamageTest {
 
   /** Has fsck name the damaged blob, and set it aside. */
   private static void fsck(KilledWork work, Damaged damaged) {
-    Fsck found = Fsck.run("--data", work.data().toString(), "--digests");
+    CisternCommand found =
+        CisternCommand.run("fsck", "--data", work.data().toString(), "--digests");
     assertThat(found.output()).contains(damaged.digest());
     assertThat(found.status()).as(found.output()).isEqualTo(1);
-    Fsck repaired = Fsck.run("--data", work.data().toString(), "--digests", "--repair");
+    CisternCommand repaired =
+        CisternCommand.run("fsck", "--data", work.data().toString(), "--digests", "--repair");
     assertThat(repaired.status()).as(repaired.output()).isIn(0, 1);
-  }
-
-  private record Fsck(int status, String output) {
-    static Fsck run(String... options) {
-      var arguments = new ArrayList<>(List.of("fsck"));
-      arguments.addAll(List.of(options));
-      try {
-        Process process =
-            new ProcessBuilder(CisternServer.command(arguments)).redirectErrorStream(true).start();
-        String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-        return new Fsck(process.waitFor(), output);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new AssertionError(e);
-      }
-    }
   }
 
   /**

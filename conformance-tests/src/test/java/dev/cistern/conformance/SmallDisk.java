@@ -1,13 +1,11 @@
 package dev.cistern.conformance;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.fail;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 
 /** A disk of a test's own, in memory, until it is closed. Needs root on Linux, to mount it. */
 final class SmallDisk implements AutoCloseable {
@@ -24,7 +22,8 @@ final class SmallDisk implements AutoCloseable {
             && System.getProperty("user.name").equals("root");
     String problem =
         isRoot
-            ? run("mount", "-t", "tmpfs", "-o", "size=" + mebibytes + "m", "tmpfs", "" + mountPoint)
+            ? SystemCommand.run(
+                "mount", "-t", "tmpfs", "-o", "size=" + mebibytes + "m", "tmpfs", "" + mountPoint)
             : "only root on Linux can mount a small disk";
     if (!problem.isEmpty()) {
       if ("1".equals(System.getenv("CISTERN_CI"))) {
@@ -50,28 +49,10 @@ final class SmallDisk implements AutoCloseable {
 
   @Override
   public void close() {
-    String problem = run("umount", mountPoint.toString());
+    String problem = SystemCommand.run("umount", mountPoint.toString());
     if (!problem.isEmpty()) {
-      run("umount", "--lazy", mountPoint.toString());
+      SystemCommand.run("umount", "--lazy", mountPoint.toString());
       fail(problem);
-    }
-  }
-
-  /** Returns what went wrong, or "". */
-  private static String run(String... command) {
-    try {
-      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-      if (!process.waitFor(30, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-        return String.join(" ", command) + ": does not end";
-      }
-      return process.exitValue() == 0 ? "" : String.join(" ", command) + ": " + output.strip();
-    } catch (IOException e) {
-      return String.valueOf(e.getMessage());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return "interrupted";
     }
   }
 }

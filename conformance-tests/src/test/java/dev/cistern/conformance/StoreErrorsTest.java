@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -94,9 +93,9 @@ class StoreErrorsTest {
   /** A fault that a failed test has left. */
   @AfterEach
   void clean() {
-    tryRun("chattr", "-i", "" + index());
-    tryRun("umount", "--lazy", "" + index());
-    tryRun("umount", "--lazy", "" + data().resolve("fills"));
+    SystemCommand.run("chattr", "-i", "" + index());
+    SystemCommand.run("umount", "--lazy", "" + index());
+    SystemCommand.run("umount", "--lazy", "" + data().resolve("fills"));
   }
 
   @ParameterizedTest
@@ -237,30 +236,12 @@ class StoreErrorsTest {
   }
 
   private static void run(String... command) {
-    String problem = tryRun(command);
+    String problem = SystemCommand.run(command);
     if (!problem.isEmpty()) {
       if ("1".equals(System.getenv("CISTERN_CI")) && !command[0].equals("chattr")) {
         fail(problem);
       }
       abort(problem);
-    }
-  }
-
-  /** Returns what went wrong, or "". */
-  private static String tryRun(String... command) {
-    try {
-      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      String output = new String(process.getInputStream().readAllBytes(), UTF_8);
-      if (!process.waitFor(30, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-        return String.join(" ", command) + ": does not end";
-      }
-      return process.exitValue() == 0 ? "" : String.join(" ", command) + ": " + output.strip();
-    } catch (IOException e) {
-      return String.valueOf(e.getMessage());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return "interrupted";
     }
   }
 }

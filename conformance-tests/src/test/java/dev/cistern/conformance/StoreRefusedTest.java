@@ -1,6 +1,5 @@
 package dev.cistern.conformance;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -10,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -106,17 +104,11 @@ class StoreRefusedTest {
     damage.apply(part);
     List<Path> before = contentOf(data);
 
-    Process refused =
-        new ProcessBuilder(
-                CisternServer.command(
-                    List.of("serve", "--data", data.toString(), "--listen", "127.0.0.1:0")))
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(refused.getInputStream().readAllBytes(), UTF_8);
+    CisternCommand refused =
+        CisternCommand.run("serve", "--data", data.toString(), "--listen", "127.0.0.1:0");
 
-    assertThat(refused.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(refused.exitValue()).as(output).isEqualTo(3);
-    assertThat(output)
+    assertThat(refused.status()).as(refused.output()).isEqualTo(3);
+    assertThat(refused.output())
         .contains("error: " + data)
         .contains(damage.message)
         .contains("cistern fsck --data " + data + " --")

@@ -514,7 +514,7 @@ public final class Blobs {
   }
 
   private static Instant known(Instant stored, Instant now) {
-    return CheckRun.isFuture(stored, now) ? Instant.EPOCH : stored;
+    return StoredTime.isUnknown(stored, now) ? Instant.EPOCH : stored;
   }
 
   private void noteVerified(Digest digest) throws IOException {

@@ -1,10 +1,10 @@
 package dev.cistern.storage;
 
+import dev.cistern.base.StoredTime;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -18,9 +18,6 @@ final class CheckRun {
   private static final int MAX_COUNTED_REPOSITORIES = 10_000;
   private static final int THINGS_PER_PROGRESS = 1_000;
   private static final long BYTES_PER_PROGRESS = 64L << 20;
-
-  /** A stored time that is later by more than this is in the future. */
-  private static final Duration TOLERANCE = Duration.ofMinutes(5);
 
   private final Layout layout;
   private final Index index;
@@ -100,11 +97,7 @@ final class CheckRun {
   }
 
   boolean isFuture(Instant stored) {
-    return isFuture(stored, now);
-  }
-
-  static boolean isFuture(Instant stored, Instant now) {
-    return stored.isAfter(now.plus(TOLERANCE));
+    return StoredTime.isUnknown(stored, now);
   }
 
   StoreCheck.Report report() {

@@ -161,15 +161,7 @@ final class ContentCheck {
   }
 
   private void foreign(String name, Path file) throws IOException {
-    boolean isRepaired =
-        run.isRepair()
-            && Files.isRegularFile(file)
-            && run.quarantine()
-                .setAside(
-                    file,
-                    "file-" + file.getFileName(),
-                    "fsck: its name is not a digest",
-                    Quarantine.Retention.EXPIRES);
+    boolean isRepaired = isSetAside(file, "file-", "its name is not a digest");
     run.found(
         Finding.of(
             FindingKind.UNKNOWN_CONTENT,
@@ -248,17 +240,18 @@ final class ContentCheck {
     }
   }
 
+  /** Sets a file aside if this run repairs; returns whether it did. */
+  private boolean isSetAside(Path file, String prefix, String why) throws IOException {
+    return run.isRepair()
+        && Files.isRegularFile(file)
+        && run.quarantine()
+            .setAside(
+                file, prefix + file.getFileName(), "fsck: " + why, Quarantine.Retention.EXPIRES);
+  }
+
   private void stale(Path file, String prefix, String why) throws IOException {
     long bytes = Layout.sizeOf(file);
-    boolean isRepaired =
-        run.isRepair()
-            && Files.isRegularFile(file)
-            && run.quarantine()
-                .setAside(
-                    file,
-                    prefix + file.getFileName(),
-                    "fsck: " + why,
-                    Quarantine.Retention.EXPIRES);
+    boolean isRepaired = isSetAside(file, prefix, why);
     if (isRepaired) {
       run.space().give(bytes);
     }

@@ -1,5 +1,6 @@
 package dev.cistern.storage;
 
+import dev.cistern.base.StoredTime;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.storage.Facts.ManifestFact;
@@ -85,7 +86,7 @@ public final class Scrub {
     }
     boolean isDue =
         lastComplete()
-            .filter(last -> last.isAfter(limit) && !CheckRun.isFuture(last, now))
+            .filter(last -> last.isAfter(limit) && !StoredTime.isUnknown(last, now))
             .isEmpty();
     if (isAnyVerified || isDue) {
       manifests(pace);
