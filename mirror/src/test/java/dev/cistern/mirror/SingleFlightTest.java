@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,7 @@ class SingleFlightTest {
   private final SingleFlight<String, Integer> flights =
       new SingleFlight<>(threads, value -> value != BAD, YOUNG, now::get);
   private final AtomicInteger runs = new AtomicInteger();
+  private final AtomicInteger begun = new AtomicInteger();
   private final AtomicInteger cut = new AtomicInteger();
 
   @AfterEach
@@ -79,7 +81,7 @@ class SingleFlightTest {
 
   @Test
   void afterAShortTimeItIsNotJoinedAndAGoodResultAnswersAll() {
-    CompletableFuture<Integer> first = join(this::hang);
+    CompletableFuture<Integer> first = hanging(this::join);
     pass(YOUNG.plusNanos(1));
 
     assertThat(join(() -> 7).join()).isEqualTo(7);
@@ -106,7 +108,7 @@ class SingleFlightTest {
     List<CompletableFuture<Integer>> others = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
       pass(YOUNG.plusNanos(1));
-      others.add(join(this::hang));
+      others.add(hanging(this::join));
       assertThat(flights.count()).isEqualTo(2);
     }
     mayEnd.countDown();
@@ -132,9 +134,9 @@ class SingleFlightTest {
 
   @Test
   void aThirdThatIsDemandedReplacesTheSecondThenTheFirst() {
-    CompletableFuture<Integer> first = join(this::hang);
-    CompletableFuture<Integer> second = flights.demand("a", LONG, this::hang);
-    CompletableFuture<Integer> third = flights.demand("a", LONG, this::hang);
+    CompletableFuture<Integer> first = hanging(this::join);
+    CompletableFuture<Integer> second = hanging(work -> flights.demand("a", LONG, work));
+    CompletableFuture<Integer> third = hanging(work -> flights.demand("a", LONG, work));
     awaitCut(1);
     pass(YOUNG.plusNanos(1));
 
@@ -152,7 +154,7 @@ class SingleFlightTest {
 
     assertThatThrownBy(() -> SingleFlight.await(late))
         .isInstanceOf(SingleFlight.LateException.class);
-    awaitCut(1);
+    await().until(() -> cut.get() == begun.get()); // 0 if its time was over before it began
     assertThat(flights.count()).isZero();
     assertThat(join(() -> 7).join()).isEqualTo(7);
   }
@@ -169,6 +171,15 @@ class SingleFlightTest {
     return flights.join("a", LONG, work).result();
   }
 
+  /** Starts a flight that hangs and waits until it runs: one that is cut before never does. */
+  private CompletableFuture<Integer> hanging(
+      Function<Supplier<Integer>, CompletableFuture<Integer>> start) {
+    int before = begun.get();
+    CompletableFuture<Integer> flight = start.apply(this::hang);
+    await().until(() -> begun.get() > before);
+    return flight;
+  }
+
   private void pass(Duration time) {
     now.addAndGet(time.toNanos());
   }
@@ -182,6 +193,7 @@ class SingleFlightTest {
   }
 
   private int run(CountDownLatch mayEnd) {
+    begun.incrementAndGet();
     try {
       mayEnd.await();
     } catch (InterruptedException e) {
