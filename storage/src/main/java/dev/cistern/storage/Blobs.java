@@ -60,7 +60,7 @@ public final class Blobs {
   private final Duration grace;
   private final DamagedContent damaged;
 
-  /** What is being verified on a thread of its own. */
+  /** Blobs that are being verified on threads of their own. */
   private final Set<Digest> suspects = ConcurrentHashMap.newKeySet();
 
   private final Object[] locks = new Object[LOCKS];
@@ -108,11 +108,13 @@ public final class Blobs {
 
   /**
    * Returns the size in bytes of the blob if it is stored and its file is there and has this size;
-   * one whose file is not as it should be is not stored from then on. Looks at the disk.
+   * one whose file is missing or has another size is not stored from then on. Looks at the disk.
    */
   public OptionalLong presentSize(Digest digest) throws IOException {
     OptionalLong size = size(digest);
-    return size.isPresent() && inspect(digest).isPresent() ? OptionalLong.empty() : size;
+    return size.isPresent() && inspect(digest, size.getAsLong()).isPresent()
+        ? OptionalLong.empty()
+        : size;
   }
 
   /**
@@ -254,7 +256,7 @@ public final class Blobs {
 
   /**
    * Makes a whole and verified file the blob, durably, and links it. It replaces the file that is
-   * there, which was verified once; whoever reads that one is not disturbed.
+   * there, which was verified once; its readers are not disturbed.
    *
    * @throws IOException also if the file is not as long as what was verified
    */
@@ -474,11 +476,11 @@ public final class Blobs {
    */
   Optional<FindingKind> inspect(Digest digest) throws IOException {
     OptionalLong size = size(digest);
-    if (size.isEmpty()) {
-      return Optional.empty();
-    }
-    Optional<BlobVerifier.Fault> fault =
-        BlobVerifier.inspect(layout.blob(digest), size.getAsLong());
+    return size.isPresent() ? inspect(digest, size.getAsLong()) : Optional.empty();
+  }
+
+  private Optional<FindingKind> inspect(Digest digest, long size) throws IOException {
+    Optional<BlobVerifier.Fault> fault = BlobVerifier.inspect(layout.blob(digest), size);
     return fault.isPresent() ? damaged(digest, fault.get()) : Optional.empty();
   }
 

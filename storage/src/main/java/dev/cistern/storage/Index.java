@@ -97,10 +97,10 @@ final class Index implements AutoCloseable {
   /** Replaced when it is opened again after an error; guarded by use. */
   private RocksDB db;
 
-  /** Whether it is open; not after a try to open it again that failed. Guarded by use. */
+  /** False after a try to open it again that failed. Guarded by use. */
   private boolean isOpen = true;
 
-  /** Whether the last try to note the end of the log failed; of the writer's thread. */
+  /** True if the last try to note the end of the log failed; of the writer's thread. */
   private boolean isMarkFailing;
 
   /** Background errors that were seen; of the writer's thread. */
@@ -682,7 +682,8 @@ final class Index implements AutoCloseable {
       fail(e);
       waiting.forEach(pending -> pending.done.completeExceptionally(unwritable(e)));
     } catch (RuntimeException | Error e) {
-      waiting.forEach(pending -> pending.done.completeExceptionally(e)); // and the next ones go on
+      waiting.forEach(
+          pending -> pending.done.completeExceptionally(e)); // the next group is written
     }
     for (Pending<?> pending : waiting) {
       times.add(Duration.ofNanos(System.nanoTime() - pending.queued));
@@ -804,15 +805,9 @@ final class Index implements AutoCloseable {
       }
     }
 
-    /** Says whether there is the key, without reading its value. */
+    /** Returns whether the key is there, without reading its value. */
     boolean has(byte[] key) throws RocksDBException {
-      requireFree(key, false);
-      try (RocksIterator merged = entries.newIteratorWithBase(db.newIterator(read), read)) {
-        merged.seek(key);
-        boolean isThere = merged.isValid() && Arrays.equals(merged.key(), key);
-        merged.status();
-        return isThere;
-      }
+      return isThere(key, false);
     }
 
     void put(byte[] key, byte[] value) throws RocksDBException {
@@ -834,10 +829,10 @@ final class Index implements AutoCloseable {
       put(key, ByteBuffer.allocate(Long.BYTES).putLong(sum).array());
     }
 
-    /** Says that a change was decided on a condition that must still hold when it is written. */
+    /** Adds a condition on which the change was decided, and which must hold when it is written. */
     void require(BooleanSupplier condition) {}
 
-    /** Says that the change does not look at keys that it has written, which may be very many. */
+    /** Declares that the change does not read keys that it has written, which may be very many. */
     void readsNothingItWrote() {}
 
     /**
@@ -850,12 +845,13 @@ final class Index implements AutoCloseable {
 
     /** Says whether a key starts with {@code prefix}. */
     boolean hasAny(byte[] prefix) throws RocksDBException {
-      requireFree(prefix, true);
+      return isThere(prefix, true);
+    }
+
+    private boolean isThere(byte[] key, boolean isPrefix) throws RocksDBException {
+      requireFree(key, isPrefix);
       try (RocksIterator merged = entries.newIteratorWithBase(db.newIterator(read), read)) {
-        merged.seek(prefix);
-        boolean isThere = merged.isValid() && startsWith(merged.key(), prefix);
-        merged.status();
-        return isThere;
+        return isAt(merged, key, isPrefix);
       }
     }
 
@@ -919,17 +915,22 @@ final class Index implements AutoCloseable {
       if (intent == Intents.NONE) {
         return;
       }
-      byte[] staged = Keys.staged(intent, key);
-      try (RocksIterator entries = db.newIterator(read)) {
-        entries.seek(staged);
-        if (entries.isValid()
-            && (isPrefix
-                ? startsWith(entries.key(), staged)
-                : Arrays.equals(entries.key(), staged))) {
+      try (RocksIterator staged = db.newIterator(read)) {
+        if (isAt(staged, Keys.staged(intent, key), isPrefix)) {
           throw new Intents.BusyException();
         }
-        entries.status();
       }
+    }
+
+    /** Returns whether there is the key, or one that starts with it; moves the iterator. */
+    private static boolean isAt(RocksIterator entries, byte[] key, boolean isPrefix)
+        throws RocksDBException {
+      entries.seek(key);
+      boolean isThere =
+          entries.isValid()
+              && (isPrefix ? startsWith(entries.key(), key) : Arrays.equals(entries.key(), key));
+      entries.status();
+      return isThere;
     }
   }
 }
