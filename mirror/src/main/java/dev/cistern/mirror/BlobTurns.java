@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * changed something.
  */
 final class BlobTurns {
-  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
-  private static final Duration SHORTEST_PAUSE = Duration.ofMillis(10);
+  private static final Duration MAX_PAUSE = Duration.ofSeconds(1);
+  private static final Duration MIN_PAUSE = Duration.ofMillis(10);
   private static final int LOOKS_IN_PATIENCE = 8;
 
   private final Upstreams upstreams;
@@ -124,8 +124,8 @@ final class BlobTurns {
       long pause =
           Math.clamp(
               patience.dividedBy(LOOKS_IN_PATIENCE).toMillis(),
-              SHORTEST_PAUSE.toMillis(),
-              LONGEST_PAUSE.toMillis());
+              MIN_PAUSE.toMillis(),
+              MAX_PAUSE.toMillis());
       try {
         while (look()) {
           Thread.sleep(pause);

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 
-/** Makes deliveries: of whom they ask, and how they share the connections. */
+/** Makes deliveries, which share the connections of an upstream. */
 record Deliveries(Asker asker, BlobTurns turns) {
   /**
    * Returns a delivery that has not begun.

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * in order and without gaps; whether it is right is for the receiver to find out.
  *
  * <p>It takes turns with other deliveries of its upstream ({@link BlobTurns}). One that loses its
- * turn, and so its connection, says so and resumes when its turn comes again.
+ * turn, and so its connection, resumes when its turn comes again.
  *
  * <p>Used by one thread.
  */
@@ -202,7 +202,7 @@ final class Delivery implements AutoCloseable {
       if (remote != null) {
         try {
           int n = readOnce(remote, buffer);
-          boolean isCut = size < 0 && turn.isPaused(); // so it is no end that the source said
+          boolean isCut = size < 0 && turn.isPaused(); // so the source did not end it
           if (n >= 0 || (isAtEnd() && !isCut)) {
             return n;
           }

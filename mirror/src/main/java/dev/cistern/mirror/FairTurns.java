@@ -122,7 +122,7 @@ final class FairTurns {
   }
 
   /**
-   * What is to be done.
+   * The steps that follow a decision.
    *
    * @param begin the downloads whose turn it is now
    * @param pause the downloads that lost their connection, and wait again

@@ -392,8 +392,8 @@ public final class Fill {
   }
 
   /**
-   * Writes what comes, to the end or one byte beyond it. While others have their turn it waits,
-   * without a buffer.
+   * Writes the received bytes, to the end or one byte beyond it. While others have their turn it
+   * waits, without a buffer.
    */
   private void receive(Buffers buffers) throws IOException {
     boolean isOver = false;
@@ -411,9 +411,9 @@ public final class Fill {
   }
 
   /**
-   * Writes what comes; returns whether that was all, or else its turn is over. Yields on the way,
-   * since an upstream that always has more would keep the carrier of this virtual thread from new
-   * requests.
+   * Writes received bytes; returns whether that was all, or else its turn is over. Yields on the
+   * way, since an upstream that always has more would keep the carrier of this virtual thread from
+   * new requests.
    */
   @SuppressWarnings("ThreadPriorityCheck")
   private boolean receive(byte[] buffer) throws IOException {

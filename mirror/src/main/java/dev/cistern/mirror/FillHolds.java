@@ -10,7 +10,7 @@ final class FillHolds {
   private final AtomicInteger all = new AtomicInteger(1);
   private final AtomicInteger background = new AtomicInteger();
 
-  /** Adds a hold; returns false if the last one has ended. */
+  /** Adds a hold; returns false if the last hold has ended. */
   boolean retain() {
     return all.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
   }
@@ -30,7 +30,7 @@ final class FillHolds {
     background.decrementAndGet();
   }
 
-  /** Returns whether a follower waits for what comes, besides the background. */
+  /** Returns whether a follower waits for bytes, besides the background. */
   boolean isFollowed() {
     return all.get() - 1 - background.get() > 0;
   }

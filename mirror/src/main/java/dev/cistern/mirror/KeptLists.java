@@ -48,8 +48,8 @@ final class KeptLists<K, T> {
   /** Each takes up to 16 MiB while it is read. */
   private static final int MOST_AT_ONCE = 4;
 
-  /** So that one upstream whose lists take long leaves others a place. */
-  private static final int MOST_OF_ONE = 2;
+  /** One upstream whose lists take long leaves places to others. */
+  private static final int MAX_LISTS_PER_UPSTREAM = 2;
 
   private static final Duration PLACE_PATIENCE = Duration.ofSeconds(10);
   private static final String LATE = "no answer in time";
@@ -221,7 +221,8 @@ final class KeptLists<K, T> {
 
   private Kept<T> fetch(K key, Location location, List<PullSource> sources) {
     PullSource first = sources.getFirst();
-    Semaphore ofUpstream = places.get(first.upstream(), name -> new Semaphore(MOST_OF_ONE, true));
+    Semaphore ofUpstream =
+        places.get(first.upstream(), name -> new Semaphore(MAX_LISTS_PER_UPSTREAM, true));
     if (!isTaken(ofUpstream)) {
       return busy(first);
     }

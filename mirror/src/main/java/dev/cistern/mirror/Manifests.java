@@ -264,7 +264,7 @@ final class Manifests {
   }
 
   /**
-   * Fetches what is not here.
+   * Fetches a manifest that is not stored.
    *
    * @param isDemanded whether an answer counts only if it was asked for from now on
    */

@@ -325,7 +325,7 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Stops downloads and syncs what has come of them, for the next start to go on with.
+   * Stops downloads and syncs their files, which the next start resumes.
    *
    * @param all also those that a client follows
    * @return how many left something

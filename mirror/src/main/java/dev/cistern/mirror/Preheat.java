@@ -39,7 +39,7 @@ public final class Preheat {
   /** How often it looks whether a download moves; one that does not would hold it up for ever. */
   private static final Duration LOOK = Duration.ofMinutes(1);
 
-  private static final long LEAST_BYTES_A_LOOK = 64 << 10;
+  private static final long MIN_BYTES_PER_LOOK = 64 << 10;
 
   private final Mirror mirror;
   private final List<Wish> wishes;
@@ -116,7 +116,7 @@ public final class Preheat {
     }
   }
 
-  /** What is wanted of a server that stops is left to the next start. */
+  /** Throws if the server is stopping. */
   private void requireTime() throws IOException {
     if (mirror.draining().isDone()) {
       throw new IOException("the server is stopping");
@@ -190,7 +190,7 @@ public final class Preheat {
         return;
       } catch (TimeoutException notYet) {
         long now = fill.available();
-        if (fill.hasTurn() && now - before < LEAST_BYTES_A_LOOK) {
+        if (fill.hasTurn() && now - before < MIN_BYTES_PER_LOOK) {
           throw new IOException(
               "the download of "
                   + fill.digest()

@@ -57,7 +57,7 @@ public final class MemoryBudget {
 
   private long taken;
 
-  /** What memory is taken for. */
+  /** A use of memory. */
   public enum Account {
     /** Bodies of requests: what has arrived and is not read, and what is read whole. */
     REQUEST_BODIES("request-bodies"),
@@ -188,7 +188,7 @@ public final class MemoryBudget {
     private long bytes;
     private boolean isClosed;
 
-    /** Whether it is the one of its account that is not part of the budget. */
+    /** True for the one lease of its account that is not part of the budget. */
     private boolean isExceeding;
 
     private Lease(Account account, List<String> holders) {

@@ -1,4 +1,4 @@
-/** What all modules need and no specification defines. */
+/** Types that all modules need and no specification defines. */
 @NullMarked
 package dev.cistern.base;
 

@@ -32,7 +32,7 @@ final class Housekeeping implements Closeable {
     thread.start();
   }
 
-  /** Interrupts the work in progress and begins no more. Does not wait for its end. */
+  /** Interrupts the work in progress and begins none. Does not wait for its end. */
   @Override
   public void close() {
     thread.interrupt();

@@ -57,7 +57,7 @@ public final class Logs {
     logger.addAppender(console);
   }
 
-  /** Has a command that prints results log to standard error, and only what went wrong. */
+  /** Logs warnings and errors to standard error, for a command that prints results. */
   public static void startForCommand() {
     var context = (LoggerContext) LoggerFactory.getILoggerFactory();
     context.reset();

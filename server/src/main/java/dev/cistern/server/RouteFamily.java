@@ -7,8 +7,8 @@ import dev.cistern.server.api.Api;
 import dev.cistern.server.http.Request;
 
 /**
- * The routes of this server by what they have in common: who answers them, which requests of
- * browsers they take, and whether callers may act as others there. A family without these rules
+ * The routes of this server by what they have in common: the part that answers them, the requests
+ * of browsers they take, and whether callers may act as others there. A family without these rules
  * does not compile.
  */
 enum RouteFamily {

@@ -16,7 +16,7 @@ import org.slf4j.spi.LoggingEventBuilder;
  * and closes the store.
  *
  * <p>Runs once, on the thread that calls {@link #run}. {@link #step} may be asked by any thread, so
- * that whoever waits for the end can name what hangs.
+ * that a thread that waits for the end can name the part that hangs.
  */
 final class ServerDrain {
   private static final Logger LOG = LoggerFactory.getLogger(ServerDrain.class);
@@ -44,13 +44,13 @@ final class ServerDrain {
     /** Returns how many downloads run. */
     int fills();
 
-    /** Is not ready any more, ends watches and begins no work of its own. */
+    /** Reports that it is not ready, ends watches and begins no work of its own. */
     void announce() throws IOException;
 
     /** Goes on as before for some time. */
     void serve(Duration time) throws InterruptedException;
 
-    /** Accepts no more connections; those that are open close with their reply or when idle. */
+    /** Stops accepting connections; open ones close with their reply or when idle. */
     void closeListeners();
 
     /** Waits until all connections are closed; returns false if some are open after that time. */
@@ -67,7 +67,7 @@ final class ServerDrain {
     int stopFills(boolean all) throws InterruptedException;
 
     /**
-     * Tells whoever started the process how far the end is.
+     * Tells the service manager how far the end is.
      *
      * @param left how long it may take from now on
      */
@@ -136,7 +136,7 @@ final class ServerDrain {
   /**
    * Waits until all replies are out, or {@code end}.
    *
-   * @param fillsEnd when downloads that nobody follows are stopped
+   * @param fillsEnd when downloads without a follower are stopped
    * @return of how many of these something is kept
    */
   private int awaitReplies(long fillsEnd, long end) throws InterruptedException {

@@ -45,7 +45,7 @@ final class ServiceManager implements AutoCloseable {
   }
 
   /**
-   * Connects to the manager that the environment names ({@code NOTIFY_SOCKET}); tells nobody where
+   * Connects to the manager that the environment names ({@code NOTIFY_SOCKET}); does nothing where
    * it names none.
    */
   static ServiceManager of(
@@ -79,14 +79,14 @@ final class ServiceManager implements AutoCloseable {
         : Optional.empty();
   }
 
-  /** Says that the server serves. */
+  /** Reports that the server serves. */
   void ready(String status) {
     socket.accept("READY=1\nSTATUS=" + status);
     watchdog.ifPresent(time ->
         watch = Thread.ofVirtual().name("watchdog").start(() -> keepTelling(time.dividedBy(2))));
   }
 
-  /** Says that the server stops, how far that is, and how long it may take from now on. */
+  /** Reports that the server stops, how far that is, and how long it may take from now on. */
   void stopping(String status, Duration atMost) {
     long micros = TimeUnit.NANOSECONDS.toMicros(atMost.toNanos());
     socket.accept("STOPPING=1\nSTATUS=" + status + "\nEXTEND_TIMEOUT_USEC=" + micros);

@@ -16,18 +16,18 @@ import org.rocksdb.WriteBatchWithIndex;
 /**
  * One try to make a change that is decided beside the writer of the index. What it reads is noted
  * before it is read. {@link #write} has the writer's thread look whether a key that was read has
- * been written since, and write only if not. A change of more than a page of keys goes by an
- * intent.
+ * been written since, and write only if not. A change of more than a page of keys is written under
+ * an intent.
  *
  * <p>Decides on the thread that made it. {@code isStale} is set by the writer's thread.
  */
 final class Attempt implements AutoCloseable {
-  /** What came of a try. */
+  /** The outcome of a try. */
   enum Written {
     DONE,
     /** The last part did not let it be written. */
     REJECTED,
-    /** What it read has changed: it must be decided again. */
+    /** A key that it read has changed: it must be decided again. */
     STALE
   }
 
@@ -125,7 +125,7 @@ final class Attempt implements AutoCloseable {
     }
   }
 
-  /** What the decision reads and would write. */
+  /** The reads and writes of the decision. */
   private final class Decision extends Index.Batch {
     Decision() {
       index.super(Attempt.this.entries);

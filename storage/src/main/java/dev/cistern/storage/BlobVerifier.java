@@ -25,7 +25,7 @@ final class BlobVerifier {
 
   private BlobVerifier() {}
 
-  /** What is called before so many bytes are read; it may wait. */
+  /** A limit of the rate: called before so many bytes are read; it may wait. */
   interface Pace {
     Pace NONE = bytes -> {};
 

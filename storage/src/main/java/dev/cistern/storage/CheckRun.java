@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** What the parts of one check of the store share. Used by one thread. */
+/** The state that the parts of one check of the store share. Used by one thread. */
 final class CheckRun {
   private static final int MAX_REPOSITORIES = 20;
   private static final int MAX_COUNTED_REPOSITORIES = 10_000;

@@ -40,7 +40,7 @@ public final class DamagedContent {
     }
   }
 
-  /** Whether content is the file of a blob or a manifest in the index. */
+  /** The form of content: the file of a blob, or a manifest in the index. */
   enum Form {
     BLOB(0),
     MANIFEST(1);
@@ -132,7 +132,7 @@ public final class DamagedContent {
     return true;
   }
 
-  /** Says what was found: an error where a client has to push it again. */
+  /** Logs damage: an error where a client has to push the content again. */
   static void log(Origin origin, Digest digest, String reason) {
     (origin == Origin.PUSHED ? LOG.atError() : LOG.atWarn())
         .addKeyValue("digest", digest)

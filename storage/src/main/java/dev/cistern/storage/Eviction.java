@@ -277,7 +277,7 @@ final class Eviction implements Space.Relief {
         });
   }
 
-  /** Says whether the reason why an image stays is gone now. */
+  /** Returns whether the reason why an image stays is gone now. */
   private boolean isMended(Purge why) throws IOException {
     return switch (why) {
       case Purge.Read(Digest blob) -> isLetGo(blob);

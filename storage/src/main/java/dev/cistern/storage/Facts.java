@@ -67,7 +67,7 @@ final class Facts {
       try {
         return Digest.of(digest.algorithm(), decode(value).bytes()).equals(digest);
       } catch (UncheckedIOException | OciException e) {
-        return false; // it is no manifest fact any longer
+        return false; // the value is not a manifest fact
       }
     }
 
@@ -92,7 +92,7 @@ final class Facts {
   /** In which way a manifest names a digest. */
   enum Role {
     CONFIG(0),
-    /** A layer, or an entry of an index that is no manifest. */
+    /** A layer, or an entry of an index that is not a manifest. */
     BLOB(1),
     MANIFEST(2);
 

@@ -3,7 +3,7 @@ package dev.cistern.storage;
 import java.util.Arrays;
 import java.util.Locale;
 
-/** What a check of the store can find. The words are part of the format of the index. */
+/** A kind of finding of a check of the store. The words are part of the format of the index. */
 public enum FindingKind {
   /** A blob whose file is missing. */
   MISSING_CONTENT,

@@ -120,7 +120,7 @@ final class Garbage {
     return removeBlob(digest, Instant.MAX);
   }
 
-  /** Forgets that content is damaged which nothing reaches: nobody will push it again. */
+  /** Removes facts of damaged content that nothing reaches: no client will push it again. */
   private void forgetDamage() throws IOException {
     index.walk(
         Keys.family(Keys.DAMAGE),

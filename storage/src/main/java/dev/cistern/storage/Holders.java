@@ -97,7 +97,7 @@ final class Holders {
         .isPresent();
   }
 
-  /** Says whether {@code repository} keeps the manifest and no other does. */
+  /** Returns whether {@code repository} keeps the manifest and no other does. */
   static boolean isKeptOnlyBy(Index.Batch batch, Digest manifest, RepositoryName repository)
       throws RocksDBException {
     byte[] prefix = Keys.keepers(manifest);
@@ -123,7 +123,7 @@ final class Holders {
         .map(key -> Keys.digestAfter(prefix.length, key));
   }
 
-  /** Says whether a stored manifest other than {@code but} names it. */
+  /** Returns whether a stored manifest other than {@code but} names it. */
   static boolean isNamedByOther(Index.Batch batch, Digest digest, Set<Digest> but)
       throws RocksDBException {
     byte[] prefix = Keys.namers(digest);

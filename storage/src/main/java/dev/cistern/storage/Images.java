@@ -43,7 +43,9 @@ final class Images {
   private final Set<Digest> tagged = new HashSet<>();
   private final Map<Digest, Optional<NamesFact>> named = new HashMap<>();
 
-  /** What is pinned; empty if that is more than is followed: everything is then. */
+  /**
+   * The pinned digests; empty if they are more than is followed: then everything counts as pinned.
+   */
   private final Optional<Set<Digest>> pinned;
 
   /** Looks at a repository; {@code isRead} says which blobs are being read. */

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Damage of the log anywhere but in an incomplete last record is an error, and so is a missing
  * log file: RocksDB tracks those that are complete, and the {@link SequenceMark} beside the index
- * tells how far the last one must reach. That is compared before the database is opened for
+ * has the number that the last one must reach. That is compared before the database is opened for
  * writing, because opening it rewrites the log: what was refused can still be put right.
  */
 final class IndexFiles implements AutoCloseable {
@@ -156,7 +156,7 @@ final class IndexFiles implements AutoCloseable {
     }
   }
 
-  /** Returns why the database was not opened: for good, or because of an error of the system. */
+  /** Returns why the database was not opened: a refusal, or an error of the system. */
   private IOException refusal(RocksDBException e) throws IOException {
     String message = String.valueOf(e.getMessage());
     Status status = e.getStatus();

@@ -48,7 +48,7 @@ final class Intents {
     this.index = index;
   }
 
-  /** What is to be done with one key: a new value, or null to delete the key. */
+  /** A step of an intent with one key: a new value, or null to delete the key. */
   record Step(byte[] key, byte @Nullable [] value) {
     private byte[] encoded() {
       if (value == null) {
@@ -102,7 +102,7 @@ final class Intents {
     eachPage(id, (batch, step) -> {});
   }
 
-  /** What is done with a step before it is no longer staged. */
+  /** An action with a step before it is no longer staged. */
   private interface Settling {
     void settle(Index.Batch batch, Step step) throws RocksDBException;
   }

@@ -87,7 +87,7 @@ final class Keys {
     return join(MANIFEST, digest(digest));
   }
 
-  /** What the manifest names. */
+  /** The key of the content that the manifest names. */
   static byte[] names(Digest manifest) {
     return join(NAMES, digest(manifest));
   }
@@ -172,7 +172,7 @@ final class Keys {
     return join(HOLDER, digest(named), new byte[] {NAMER});
   }
 
-  /** That the stored copy of a digest is damaged. */
+  /** The key of the damage of the stored copy of a digest. */
   static byte[] damage(Digest digest, DamagedContent.Form form) {
     return join(DAMAGE, digest(digest), new byte[] {form.code()});
   }
@@ -212,12 +212,12 @@ final class Keys {
     return new ObjectName(parts[0], parts[1], parts[2]);
   }
 
-  /** That an intent is committed; what it staged follows it in the order of keys. */
+  /** The key of a committed intent; its staged keys follow it in the order of keys. */
   static byte[] intent(long id) {
     return join(INTENT, ByteBuffer.allocate(Long.BYTES).putLong(id).array());
   }
 
-  /** What an intent does with a key. */
+  /** The key of the step of an intent with a key. */
   static byte[] staged(long id, byte[] key) {
     return join(INTENT, ByteBuffer.allocate(Long.BYTES).putLong(id).array(), key);
   }

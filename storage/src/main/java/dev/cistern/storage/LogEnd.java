@@ -27,7 +27,7 @@ import java.util.zip.CRC32C;
  * @param unreadBytes of the files from there on
  */
 record LogEnd(long sequence, Optional<Path> file, long offset, State state, long unreadBytes) {
-  /** What ends the reading. */
+  /** The reason that ends the reading. */
   enum State {
     /** The end of the last file. */
     WHOLE,

@@ -191,7 +191,7 @@ public final class ObjectFeed {
             + event.after().map(String::length).orElse(0));
   }
 
-  /** Ends all cursors, those that are still to come too: nobody follows any more. */
+  /** Ends all cursors, those that are still to come too. */
   public void end() {
     lock.lock();
     try {

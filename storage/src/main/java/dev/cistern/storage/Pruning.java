@@ -17,8 +17,8 @@ import java.util.function.Predicate;
 import org.rocksdb.RocksDBException;
 
 /**
- * One repository within one decided change of the index: takes manifests out that nobody wants any
- * more, whether they were pushed or fetched, with the links and the content that only they need.
+ * One repository within one decided change of the index: takes unneeded manifests out, whether they
+ * were pushed or fetched, with the links and the content that only they need.
  *
  * <p>What was used after a limit stays, so that nobody loses what he is about to name: a blob that
  * an upload or a download has just brought has its time from then.

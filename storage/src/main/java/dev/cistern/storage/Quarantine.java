@@ -42,7 +42,7 @@ import org.slf4j.LoggerFactory;
  * Nothing is kept in memory for a file.
  */
 final class Quarantine {
-  /** Who may remove a file that was set aside. */
+  /** The way in which a file that was set aside is removed. */
   enum Retention {
     /** {@link #expire}, when the file is old enough. */
     EXPIRES,

@@ -6,7 +6,7 @@ import java.util.TreeSet;
 
 /**
  * The keys and prefixes that a decision has read, so that a later write of one of them can be told.
- * Keeps 8 bytes of hash for each: two keys of the same hash make a decision run again, no more.
+ * Keeps 8 bytes of hash for each: two keys of the same hash only make a decision run again.
  *
  * <p>Safe for two threads: the one that decides adds, the writer of the index asks.
  */

@@ -248,7 +248,7 @@ public final class Repositories {
     return made.isDone();
   }
 
-  /** Edits of objects that are made in a change, and what came of that; the last time counts. */
+  /** Edits of objects that are made in a change, and their outcome; the last run counts. */
   private final class Edits {
     private final List<ObjectEdit> edits;
     private ObjectChange change = new ObjectChange.Done(List.of());
@@ -562,7 +562,7 @@ public final class Repositories {
     return new StoredTag(fact.digest(), fact.origin(), fact.checked());
   }
 
-  /** Has a manifest that was verified replace what is stored under its digest. */
+  /** Replaces the bytes stored under a digest by a verified manifest. */
   private void replaceManifest(Index.Batch batch, StoredManifest stored, Origin origin, Instant now)
       throws RocksDBException {
     byte[] key = Keys.manifest(stored.digest());

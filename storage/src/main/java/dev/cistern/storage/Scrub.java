@@ -15,8 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Verifies stored content again and again, the least recently verified first. When a blob was
- * verified is a fact, so a run goes on where an earlier process stopped.
+ * Verifies stored content again and again, the least recently verified first. The time when a blob
+ * was verified is a fact, so a run continues where an earlier process stopped.
  *
  * <p>{@link #run} is for one thread at a time; the counts are for all threads. Memory is bounded:
  * 10,000 keys and one buffer.
@@ -51,7 +51,7 @@ public final class Scrub {
   }
 
   /**
-   * Verifies what is due, until nothing is or it may not go on. An interrupt ends it too.
+   * Verifies content that is due, until none is or it may not continue. An interrupt ends it too.
    *
    * @param mayGoOn is asked before each blob
    * @return when something is due next; not later than now if it stopped before the end

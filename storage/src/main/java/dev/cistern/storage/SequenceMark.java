@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
 final class SequenceMark implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SequenceMark.class);
 
-  /** What a log must reach. */
+  /** The sequence number that a log must reach. */
   record Reached(long visible, long synced, UUID boot) {
     /** Returns the number that the log must reach if it is opened in this boot. */
     long required(UUID thisBoot) {

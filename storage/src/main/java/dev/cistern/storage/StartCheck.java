@@ -55,7 +55,7 @@ final class StartCheck {
    * Checks what can be seen before the index is opened, which would make a new one.
    *
    * @return the identity in {@code store.json}, if there is one
-   * @throws StoreRefusedException if the index is missing and this is no new store
+   * @throws StoreRefusedException if the index is missing and this is not a new store
    */
   Optional<StoreIdentity> beforeIndex() throws IOException {
     Optional<StoreIdentity> identity = StoreIdentity.read(layout.identity());
@@ -178,7 +178,7 @@ final class StartCheck {
             + " --repair");
   }
 
-  /** Returns whether the index knows anything but what each new one has. */
+  /** Returns whether the index has facts besides those of each new one. */
   private static boolean hasFacts(Index index) {
     for (byte letter : new byte[] {Keys.BLOB, Keys.MANIFEST, Keys.BLOB_LINK, Keys.OBJECT}) {
       if (index.hasAny(Keys.family(letter))) {

@@ -59,7 +59,7 @@ public final class Store implements AutoCloseable {
   private final ClockJumps jumps;
   private final StoredTimes times;
 
-  /** Whether stored times may lie in the future. */
+  /** True if stored times may lie in the future. */
   private volatile boolean isUnsettled = true;
 
   private Store(

@@ -18,7 +18,7 @@ public final class StoreCheck {
   private StoreCheck() {}
 
   /**
-   * What is to be done.
+   * An order to check.
    *
    * @param digests whether all content is read and hashed
    * @param rate bytes a second that are read at most; empty for no limit

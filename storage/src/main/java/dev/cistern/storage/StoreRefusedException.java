@@ -5,7 +5,7 @@ import java.io.IOException;
 /**
  * The store is not opened because it is not what it was: parts are missing, damaged or of another
  * store, or a newer version wrote it. Nothing was changed, and another try does not help; the
- * message says what does.
+ * message names the ways out.
  */
 public final class StoreRefusedException extends IOException {
   private static final long serialVersionUID = 1L;

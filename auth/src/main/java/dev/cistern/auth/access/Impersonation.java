@@ -8,7 +8,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * A request to act as somebody else ("User impersonation" of Kubernetes), not yet permitted.
+ * A request to act as another user ("User impersonation" of Kubernetes), not yet permitted.
  *
  * @param by the caller
  * @param user the name of the user or service account to act as

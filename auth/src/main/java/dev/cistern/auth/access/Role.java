@@ -18,7 +18,7 @@ import java.util.TreeSet;
 /**
  * A name for a set of verbs, which a {@link Binding} grants.
  *
- * @param impersonations whom its subjects may act as
+ * @param impersonations users, groups and accounts that its subjects may act as
  */
 public record Role(String name, Set<Verb> verbs, List<ImpersonationRule> impersonations) {
   static final String IMAGE_PULLER = "system:image-puller";

@@ -34,7 +34,7 @@ final class Destinations implements DnsResolver {
   /**
    * Trusts these places, and the proxies on their ports.
    *
-   * @param names says which addresses a host has
+   * @param names returns the addresses of a host
    */
   Destinations(TrustedPlaces trusted, Collection<HttpProxy> proxies, DnsResolver names) {
     this.trusted = trusted;

@@ -59,7 +59,7 @@ final class Transport implements AutoCloseable {
   private static final TimeValue CHECK_AFTER = TimeValue.ofSeconds(5);
   private static final String WATCH = "cistern.watch";
 
-  /** The client library says so by IllegalStateException if it happens between two of its steps. */
+  /** The client library throws IllegalStateException if it happens between two of its steps. */
   private static final String CUT = "the connection was cut";
 
   /** How long the rest of an answer may take that is read only to use its connection again. */
@@ -162,7 +162,7 @@ final class Transport implements AutoCloseable {
     }
   }
 
-  /** There is no memory for an answer. */
+  /** No memory is left for an answer. */
   static final class BusyException extends IOException {
     private static final long serialVersionUID = 1L;
 

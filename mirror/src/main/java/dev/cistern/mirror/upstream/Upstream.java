@@ -475,7 +475,7 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
-  /** Returns -1 if the length is not said, or is no number of up to 18 digits. */
+  /** Returns -1 if the length is missing or not a number of up to 18 digits. */
   private static long contentLength(Transport.Response response) {
     return response
         .header("Content-Length")

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Cuts one request to an upstream when a stage of it, or the whole, takes too long. A blocking read
- * of what comes byte by byte ends only so. The request's thread moves it from stage to stage; the
- * cut runs on a thread of its own.
+ * of bytes that trickle ends only so. The request's thread moves it from stage to stage; the cut
+ * runs on a thread of its own.
  */
 final class Watch {
   private final Deadline deadline;
@@ -36,7 +36,7 @@ final class Watch {
   /**
    * Begins a stage that may take so long, and no longer than the whole.
    *
-   * @param what is told of its time, which follows
+   * @param what the message, which the time follows
    */
   synchronized void begin(Duration time, String what) {
     if (deadline.isBefore(time)) {

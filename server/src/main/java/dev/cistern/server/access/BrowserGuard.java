@@ -32,7 +32,7 @@ public final class BrowserGuard {
 
   /**
    * @param names by which clients know this server
-   * @param isPrivate whether it listens on loopback only and nobody has to log in: then every
+   * @param isPrivate whether it listens on loopback only and authentication is disabled: then every
    *     request needs such a name
    * @param anybodyChanges whether clients may change something without credentials
    */

@@ -16,7 +16,7 @@ import java.util.TreeMap;
 
 /**
  * The headers {@code Impersonate-User}, {@code -Group}, {@code -Uid} and {@code -Extra-KEY}, by
- * which {@code oc} and {@code kubectl} have a caller act as somebody else ("User impersonation").
+ * which {@code oc} and {@code kubectl} have a caller act as another user ("User impersonation").
  */
 public final class ImpersonationHeaders {
   private static final String PREFIX = "Impersonate-";
@@ -45,7 +45,7 @@ public final class ImpersonationHeaders {
   }
 
   /**
-   * Returns whom a request that has some of these headers wants to act as.
+   * Returns the user that a request with some of these headers wants to act as.
    *
    * @throws OciException with status 400, if the user is missing or a value cannot be meant
    */

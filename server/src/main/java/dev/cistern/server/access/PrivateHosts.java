@@ -53,7 +53,9 @@ final class PrivateHosts {
     return names.contains(host) || isPrivateName(host);
   }
 
-  /** Returns the host; the text itself, which is no host, if what follows the host is no port. */
+  /**
+   * Returns the host; the whole text, which is not a host, if a part that is not a port follows.
+   */
   private static String withoutPort(String authority) {
     int end = authority.indexOf(':', Math.max(0, authority.lastIndexOf(']')));
     return end >= 0 && PORT.matcher(authority).region(end, authority.length()).matches()

@@ -24,7 +24,7 @@ public final class Admin {
   public static final String READY = "/readyz";
   public static final String METRICS = "/metrics";
 
-  /** What the paths begin with that administrators ask. */
+  /** The beginning of the paths of admin commands. */
   public static final String ORDERS = "/admin/";
 
   private static final List<String> PATHS = List.of(HEALTH, READY, METRICS);

@@ -1,6 +1,8 @@
 package dev.cistern.server.admin;
 
-/** Whether the server drains: it still serves, and wants no more clients. All threads. */
+/**
+ * The state of a drain: the server still serves, but new clients should go elsewhere. All threads.
+ */
 public final class DrainState {
   private volatile boolean isDraining;
 

@@ -199,7 +199,7 @@ final class Metrics {
         .register(registry);
   }
 
-  /** Whether it is ready, what is degraded, and errors of the index. */
+  /** Adds readiness, degradation and errors of the index. */
   private void readiness(Store store, Readiness readiness) {
     gauge("cistern.ready", "Whether /readyz is 200", readiness, r -> r.state().isReady() ? 1 : 0);
     for (String reason : List.of("storage-full", "storage-failing", "store-doubtful")) {

@@ -57,7 +57,7 @@ final class Readiness {
   private long failingSince;
   private boolean isFailing;
 
-  /** What the last probes found. */
+  /** The results of the last probes. */
   private record Probes(Check index, Check content, boolean isFull) {}
 
   /** A probe that outlived its limit; the next is not begun before it ends. */

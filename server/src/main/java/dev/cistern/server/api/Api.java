@@ -150,7 +150,7 @@ public final class Api {
 
   private Reply route(Request request) throws IOException {
     if (ImpersonationHeaders.arePresent(request)) {
-      gate.caller(request); // also where nobody is asked who they are, such as discovery
+      gate.caller(request); // also where authentication is not required, such as discovery
     }
     if (request.path().equals("/version")) {
       return reply(200, version());
@@ -375,7 +375,7 @@ public final class Api {
     }
   }
 
-  /** What another edit makes, if it may be so. */
+  /** Returns the object that another edit makes, if it is valid. */
   private record Checked(ResourceType type, Resource.Edit edit) implements Resource.Edit {
     @Override
     public ObjectNode apply(ObjectNode before) {

@@ -1,6 +1,6 @@
 package dev.cistern.server.api;
 
-/** What a request does with objects; an apply is a patch that may create. */
+/** An action of a request on objects; an apply is a patch that may create. */
 enum ApiVerb {
   GET,
   LIST,

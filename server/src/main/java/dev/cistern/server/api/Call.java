@@ -41,7 +41,7 @@ record Call(
 
   private static final String JSON = "application/json";
   private static final int MOST_BODY_BYTES = 3 << 20;
-  private static final int LEAST_REPLY_BYTES = 16 << 10;
+  private static final int MIN_REPLY_BYTES = 16 << 10;
 
   static Call of(
       Request request,
@@ -128,7 +128,7 @@ record Call(
   byte[] body() {
     try {
       byte[] body = request.content(MOST_BODY_BYTES, ErrorCode.SIZE_INVALID);
-      request.reserveReply(LEAST_REPLY_BYTES + 2L * Math.min(body.length, Objects.MOST_BYTES));
+      request.reserveReply(MIN_REPLY_BYTES + 2L * Math.min(body.length, Objects.MOST_BYTES));
       return body;
     } catch (OciException e) {
       throw new ApiException(

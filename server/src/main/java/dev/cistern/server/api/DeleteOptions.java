@@ -44,7 +44,7 @@ record DeleteOptions(boolean isDryRun, JsonNode preconditions) {
 
   private static final Field TEXT = new Field("a string is expected", JsonNode::isString);
 
-  /** What a field may be. */
+  /** The type of a field. */
   private record Field(String expected, Predicate<JsonNode> isValid) {
     void check(String name, JsonNode value) {
       if (!value.isNull() && !isValid.test(value)) {

@@ -20,8 +20,8 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * A list or table of objects, read from the store and written a piece at a time: the next piece is
  * made when the socket took the last. Between two pieces it holds a revision and a place in the
- * order of names. With {@code limit} it ends after so many stored objects, and says where the next
- * begins. Used by one virtual thread, but for {@link #close}.
+ * order of names. With {@code limit} it ends after so many stored objects, with the place where the
+ * next begins. Used by one virtual thread, but for {@link #close}.
  */
 final class ListBody implements ReplyBody.PieceSource {
   private final Resource.Shows resource;

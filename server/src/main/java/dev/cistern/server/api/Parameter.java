@@ -60,7 +60,7 @@ enum Parameter {
       "a duration"),
   PRETTY("pretty", EnumSet.allOf(ApiVerb.class), "true", "false", "1", "0", "");
 
-  private static final int MOST_WARNINGS = 10;
+  private static final int MAX_WARNINGS = 10;
 
   private final String key;
 
@@ -70,7 +70,7 @@ enum Parameter {
   private final Pattern values;
   private final String expected;
 
-  /** What several parameters have in common. */
+  /** A rule that several parameters share. */
   private static final class Values {
     static final Set<ApiVerb> READS = EnumSet.of(GET, LIST, WATCH);
     static final Set<ApiVerb> WRITES = EnumSet.of(CREATE, UPDATE, PATCH, APPLY);
@@ -120,7 +120,7 @@ enum Parameter {
         parameter.get().check(verb, query.all(key));
       } else if (verb.isChange()) {
         throw ApiException.badRequest("unknown query parameter " + Texts.shown(key));
-      } else if (warnings.size() < MOST_WARNINGS) {
+      } else if (warnings.size() < MAX_WARNINGS) {
         warnings.add("unknown query parameter " + Texts.shown(key));
       }
     }

@@ -20,7 +20,9 @@ final class Signals {
   private static final int SIGNALED = 128;
   private static final int FAILED = 1;
 
-  /** How long the last lines of the log may take; a log that nobody reads must not hold us. */
+  /**
+   * How long the last lines of the log may take; a log without a reader must not hold the process.
+   */
   private static final Duration LAST_WORDS = Duration.ofSeconds(1);
 
   private final IntConsumer halt;
@@ -39,7 +41,7 @@ final class Signals {
    * How a server ends that was asked to.
    *
    * @param atMost how long that may take
-   * @param step says what is being ended
+   * @param step returns the name of the part that is ending
    */
   private record Ending(Duration atMost, Supplier<String> step) {}
 
@@ -56,7 +58,7 @@ final class Signals {
    * Takes the next signal for a wish that the server ends.
    *
    * @param atMost how long that may take before the process ends
-   * @param step says what is being ended
+   * @param step returns the name of the part that is ending
    */
   void serving(Duration atMost, Supplier<String> step) {
     ending = Optional.of(new Ending(atMost, step));

@@ -7,7 +7,7 @@ import java.time.Duration;
  *
  * @param delay how long new connections are accepted after the signal
  * @param timeout how long replies and pushes may run to their end after that
- * @param fills how long of that a download goes on that no client follows; at most {@code timeout}
+ * @param fills how long of that a download without a follower continues; at most {@code timeout}
  */
 public record DrainSettings(Duration delay, Duration timeout, Duration fills) {
   public static final DrainSettings DEFAULT =

@@ -53,7 +53,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
   private static final long MOST_DISCARDED_BYTES = 16L << 20;
 
-  /** What a pipelined request takes of memory, its head parsed: a few header fields. */
+  /** Memory of a pipelined request with its head parsed: a few header fields. */
   private static final int PIPELINED_BYTES = 2 << 10;
 
   private final Handler handler;
@@ -114,7 +114,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private boolean isCounted;
     private boolean isReplied;
 
-    /** Whether the connection is closed instead of the reply, for want of memory. */
+    /** True if the connection is closed instead of the reply, for want of memory. */
     private boolean isCut;
 
     private @Nullable Reply refusal;
@@ -236,7 +236,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
     if (isLingering && current != null && current.request.body().isEnded()) {
-      ReferenceCountUtil.release(message); // it was told that no more is answered
+      ReferenceCountUtil.release(message); // the client was told that this connection closes
       return;
     }
     boolean belongsToCurrent =
@@ -250,9 +250,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Keeps what came before its turn. The rest of one read may be thousands of pipelined requests,
-   * each far larger as an object than as a text: a client that sends more than memory is there for
-   * is closed.
+   * Keeps a message that came before its turn. The rest of one read may be thousands of pipelined
+   * requests, each far larger as an object than as a text: a client that sends more than memory is
+   * there for is closed.
    */
   private void keepEarly(ChannelHandlerContext context, Object message) {
     if (message instanceof HttpRequest) {

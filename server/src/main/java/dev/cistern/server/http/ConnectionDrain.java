@@ -51,7 +51,7 @@ final class ConnectionDrain {
     isBegun = true;
   }
 
-  /** Has each connection close: when it is idle, or with its reply. */
+  /** Closes each connection when it is idle, or with its reply. */
   void closeConnections() {
     isClosing = true;
     channels.forEach(channel -> channel.pipeline().fireUserEventTriggered(Event.CLOSING));

@@ -17,13 +17,13 @@ public final class Descriptors {
   /** Kept for the store, whatever clients do. */
   static final int RESERVE = 64;
 
-  /** What the process needs besides the connections of clients. */
+  /** Descriptors that the process needs besides the connections of clients. */
   static final int OTHERS = 256;
 
   private static final Logger LOG = LoggerFactory.getLogger(Descriptors.class);
   private static final long INTERVAL_NANOS = 1_000_000_000L;
 
-  /** What is left after a connection was accepted. */
+  /** The descriptors left after a connection was accepted. */
   enum Room {
     ENOUGH,
     /** At most {@value #RESERVE} besides the reserve: idle connections have to close. */

@@ -133,8 +133,8 @@ public final class HttpServer implements AutoCloseable {
   }
 
   /**
-   * Accepts no more connections, and has the open ones close: idle ones soon, the others with their
-   * reply, which says so.
+   * Stops accepting connections, and closes the open ones: idle ones soon, the others with their
+   * reply, which has {@code Connection: close}.
    */
   public void closeListeners() {
     listeners.forEach(listener -> listener.close().awaitUninterruptibly());

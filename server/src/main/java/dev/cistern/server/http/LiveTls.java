@@ -57,7 +57,7 @@ final class LiveTls implements AutoCloseable {
   private volatile SslContext inForce;
   private Digest tried;
 
-  /** What the files said at the last look; of the watcher's thread. */
+  /** The content of the files at the last look; of the watcher's thread. */
   private Digest seen;
 
   private @Nullable Thread watcher;

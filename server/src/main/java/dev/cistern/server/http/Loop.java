@@ -12,7 +12,7 @@ import java.util.function.Consumer;
  * and closes the connection, whose end gives back all that it holds; the loop's other connections
  * do not notice.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // a channel that is closed needs no more
+@SuppressWarnings("FutureReturnValueIgnored") // a closed channel needs nothing else
 final class Loop {
   private Loop() {}
 

@@ -12,7 +12,7 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 
 /** The kernel's interface for sockets: epoll on Linux, the JDK's elsewhere. */
 record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> server) {
-  /** What linux/tcp_states.h calls a connection whose last bytes are not acknowledged. */
+  /** The states (linux/tcp_states.h) of a connection whose last bytes are not acknowledged. */
   private static final int TCP_FIN_WAIT1 = 4;
 
   static NativeTransport best() {

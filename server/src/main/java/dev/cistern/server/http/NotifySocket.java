@@ -14,10 +14,10 @@ import io.netty.channel.unix.DomainSocketAddress;
 import java.io.IOException;
 
 /**
- * The Unix datagram socket of a service manager, sd_notify(3). Sending does not block: what cannot
- * be sent is dropped, as if nobody listened. Linux only. All threads.
+ * The Unix datagram socket of a service manager, sd_notify(3). Sending does not block: a message
+ * that cannot be sent is dropped. Linux only. All threads.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // nobody waits for a notification
+@SuppressWarnings("FutureReturnValueIgnored") // a notification is not waited for
 public final class NotifySocket implements AutoCloseable {
   private final Channel channel;
 
@@ -29,7 +29,7 @@ public final class NotifySocket implements AutoCloseable {
    * Connects.
    *
    * @param path as in NOTIFY_SOCKET: a path, or a name in the abstract namespace after an @
-   * @throws IOException if nobody listens there, or this system has no such sockets
+   * @throws IOException if no process listens there, or this system has no such sockets
    */
   static NotifySocket connect(String path, EventLoopGroup loops) throws IOException {
     if (!Epoll.isAvailable()) {

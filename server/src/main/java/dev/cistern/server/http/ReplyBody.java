@@ -39,7 +39,7 @@ public sealed interface ReplyBody {
   /** What comes from an upstream for this reply alone. */
   record Direct(DirectBlob blob) implements ReplyBody {}
 
-  /** What is made while it is sent, of a length that nobody knows. */
+  /** A body that is made while it is sent, of unknown length. */
   record Pieces(PieceSource source) implements ReplyBody {}
 
   /** Where pieces come from. Used by one virtual thread, but for {@link #close}. */

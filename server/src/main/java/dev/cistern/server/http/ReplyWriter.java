@@ -79,8 +79,8 @@ final class ReplyWriter {
    * @param passThrough gives the lease for the rest of a blob for which the store has no room
    * @param done is fulfilled when the last byte is with the kernel; the caller lets it fail when
    *     the client leaves before
-   * @param counting is given what says how many bytes of a body with a file or a download were sent
-   *     so far, before the first is
+   * @param counting takes the counter of sent bytes of a body with a file or a download, before the
+   *     first is sent
    */
   void write(
       ChannelHandlerContext context,

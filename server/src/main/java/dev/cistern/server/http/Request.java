@@ -290,13 +290,13 @@ public final class Request {
     this.principal = name;
   }
 
-  /** Tells the log as whom {@link #by} acts, or wants to. */
+  /** Sets the user that {@link #by} acts as, or wants to, for the log. */
   public void as(String user, List<String> groups) {
     this.impersonatedUser = user;
     this.impersonatedGroups = List.copyOf(groups);
   }
 
-  /** Returns whom the request acts as, or null. */
+  /** Returns the user that the request acts as, or null. */
   public @Nullable String impersonatedUser() {
     return impersonatedUser;
   }
@@ -306,7 +306,7 @@ public final class Request {
     return impersonatedGroups;
   }
 
-  /** Has memory that it takes from now on be held by a user too, not by the address alone. */
+  /** Adds the user who holds the memory that this request takes from now on, beside the address. */
   public void heldBy(String name) {
     this.user = name;
   }

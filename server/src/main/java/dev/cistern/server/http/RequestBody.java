@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The content of a request, handed from the event loop, which adds what has come, to the virtual
- * thread that reads it. Until the first byte is asked for, no more waits here than came with the
- * head; after that at most {@link #FULL_BYTES}, and one read of the socket when there is no memory
- * for more. Then the loop stops reading the connection until half of it is taken.
+ * thread that reads it. Until the first byte is asked for, only bytes that came with the head wait;
+ * after that at most {@link #FULL_BYTES}, and one read of the socket when there is no memory for
+ * more. Then the loop stops reading the connection until half of it is taken.
  */
 public final class RequestBody {
   private static final int FULL_BYTES = 2 << 20;
@@ -37,7 +37,7 @@ public final class RequestBody {
   private boolean asked;
   private boolean full;
 
-  /** Whether there was no memory for the part that came last. */
+  /** True if there was no memory for the last part. */
   private boolean tight;
 
   private @Nullable IOException failure;
@@ -47,7 +47,7 @@ public final class RequestBody {
    * @param length what Content-Length said
    * @param wanted is run when the first byte is asked for
    * @param drained is run when there is room again after {@link #isFull}
-   * @param lease for what waits here
+   * @param lease for waiting bytes
    */
   RequestBody(OptionalLong length, Runnable wanted, Runnable drained, Lease lease) {
     this.length = length;
@@ -194,7 +194,7 @@ public final class RequestBody {
     }
   }
 
-  /** Has more read if there is room for it. */
+  /** Continues reading if there is room. */
   private void refill() {
     if (full && waitingBytes <= (tight ? 0 : FULL_BYTES / 2)) {
       full = false;

@@ -8,8 +8,8 @@ import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpStatusClass;
 
 /**
- * Encodes responses, each with the header fields that every one has, as bytes that were encoded
- * once: no page of another site may embed what it gets, nor read it as another type than it says.
+ * Encodes responses, each with the common header fields, as bytes that were encoded once: no page
+ * of another site may embed what it gets, nor read it as another type than it says.
  */
 final class ResponseEncoder extends HttpResponseEncoder {
   private static final byte[] FIELDS =

@@ -113,7 +113,7 @@ final class HotContent {
     }
   }
 
-  /** Lets go of a blob, in memory or as a file. Replies that send it hold it themselves. */
+  /** Releases a blob, in memory or as a file. Replies that send it hold it themselves. */
   void letGo(Digest digest) {
     entries.asMap().values().removeIf(entry -> entry.content.digest().equals(digest));
   }

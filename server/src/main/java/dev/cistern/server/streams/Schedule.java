@@ -82,8 +82,8 @@ final class Schedule {
   }
 
   /**
-   * Returns when a tag was looked at last, as far as its stream says so; times in the future say
-   * nothing.
+   * Returns when a tag was looked at last, as far as its stream has it; times in the future are
+   * unknown.
    */
   private static Instant lastLook(ImageStream stream, String tag, Instant now) {
     TagHistory was = stream.history(tag);

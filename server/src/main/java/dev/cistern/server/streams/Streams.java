@@ -267,7 +267,7 @@ public final class Streams {
   }
 
   /**
-   * Does the same to a stream that is as it should be.
+   * Does the same to a stream that passes a check.
    *
    * @param check looks at the stream that the change will find; throws if it is another one
    */
