@@ -1,12 +1,12 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.OciException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /**
@@ -92,10 +92,7 @@ public record Adoption(long blobs, long bytes, long damaged) {
   }
 
   private static boolean isWhole(Digest.Algorithm algorithm, Path file) throws IOException {
-    try {
-      return Quarantine.isWhole(file, new Digest(algorithm, String.valueOf(file.getFileName())));
-    } catch (OciException e) {
-      return false;
-    }
+    Optional<Digest> digest = Layout.digestOf(algorithm, file);
+    return digest.isPresent() && Quarantine.isWhole(file, digest.get());
   }
 }

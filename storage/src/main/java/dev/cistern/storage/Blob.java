@@ -81,8 +81,8 @@ public final class Blob implements AutoCloseable {
   }
 
   /**
-   * Has the stored copy verified soon, since reading it failed. Does not block and may be called on
-   * any thread, while the blob is open or later.
+   * Starts a verification of the stored copy, since reading it failed. Does not block and may be
+   * called on any thread, while the blob is open or later.
    */
   public void suspect() {
     blobs.suspect(digest);

@@ -33,7 +33,7 @@ final class BlobVerifier {
   }
 
   /**
-   * What is wrong with a file.
+   * A fault of a file.
    *
    * @param file the identity of the file that was looked at, null if there is none
    */

@@ -448,8 +448,8 @@ public final class Blobs {
   }
 
   /**
-   * Has the stored copy verified on a thread of its own, since reading it failed, and has it closed
-   * by those who keep it open. Does not block; each blob is verified once at a time.
+   * Verifies the stored copy on a thread of its own, since reading it failed, and closes it where
+   * it is only kept open. Does not block; each blob is verified once at a time.
    */
   void suspect(Digest digest) {
     if (suspects.add(digest)) {

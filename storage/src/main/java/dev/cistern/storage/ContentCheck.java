@@ -1,7 +1,6 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.OciException;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.DamageFact;
 import dev.cistern.storage.Facts.UploadFact;
@@ -134,7 +133,7 @@ final class ContentCheck {
   }
 
   private void blobFile(Digest.Algorithm algorithm, Path file) throws IOException {
-    Optional<Digest> digest = digestOf(algorithm, file);
+    Optional<Digest> digest = run.layout().blobOf(algorithm, file);
     if (digest.isEmpty()) {
       foreign(file(file), file);
     } else if (run.blobs().isUnknown(digest.get())) {
@@ -148,15 +147,6 @@ final class ContentCheck {
           "no fact names this file",
           isRepaired,
           REPAIR);
-    }
-  }
-
-  private Optional<Digest> digestOf(Digest.Algorithm algorithm, Path file) {
-    try {
-      return Optional.of(new Digest(algorithm, String.valueOf(file.getFileName())))
-          .filter(digest -> run.layout().blob(digest).equals(file));
-    } catch (OciException e) {
-      return Optional.empty();
     }
   }
 

@@ -7,7 +7,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
-import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -86,7 +85,7 @@ public final class DamagedContent {
 
   /** Returns the number of blobs whose stored copy is damaged. */
   public long blobs() {
-    return count(index.get(Keys.family(Keys.DAMAGE)));
+    return Blobs.bytes(index.get(Keys.family(Keys.DAMAGE)));
   }
 
   /** Returns how much content of an origin was found damaged since the store was opened. */
@@ -143,13 +142,8 @@ public final class DamagedContent {
 
   private static void addToCount(Index.Batch batch, Form form, int change) throws RocksDBException {
     if (form == Form.BLOB) {
-      byte[] key = Keys.family(Keys.DAMAGE);
-      batch.put(key, Blobs.bytes(count(batch.get(key)) + change));
+      batch.add(Keys.family(Keys.DAMAGE), change);
     }
-  }
-
-  private static long count(byte @Nullable [] value) {
-    return Blobs.bytes(value);
   }
 
   private static <K extends Enum<K>> long count(Map<K, LongAdder> counts, K key) {

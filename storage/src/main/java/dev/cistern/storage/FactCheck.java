@@ -354,7 +354,7 @@ final class FactCheck {
           .write(
               Index.Durability.SYNCED,
               batch -> {
-                batch.put(key, Blobs.bytes(Blobs.bytes(batch.get(key)) + actual - stored));
+                batch.add(key, actual - stored);
                 return true;
               });
       run.space().found(actual - stored);

@@ -116,7 +116,8 @@ final class Facts {
   record Part(Digest digest, long size, Role role) {}
 
   /**
-   * What a manifest names, each digest once for each role, so that no decision parses a manifest.
+   * The content that a manifest names, each digest once for each role, so that no decision parses a
+   * manifest.
    *
    * @param bytes of the manifest itself
    * @param isIndex whether the manifest is an index, not an image

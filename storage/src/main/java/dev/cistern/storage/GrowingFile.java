@@ -211,7 +211,8 @@ final class GrowingFile implements AutoCloseable {
     reserved = 0;
   }
 
-  private static long readInto(MessageDigest hash, FileChannel channel) throws IOException {
+  /** Hashes a whole file; returns its length. */
+  static long readInto(MessageDigest hash, FileChannel channel) throws IOException {
     long size = channel.size();
     if (size == 0) {
       return 0;

@@ -356,6 +356,16 @@ final class Index implements AutoCloseable {
     }
   }
 
+  /** Puts a value that depends on nothing that is stored. */
+  void put(Durability durability, byte[] key, byte[] value) throws IOException {
+    write(
+        durability,
+        batch -> {
+          batch.put(key, value);
+          return true;
+        });
+  }
+
   private <T> T submit(Durability durability, Change<T> change) throws IOException {
     var pending = new Pending<>(durability, change, new CompletableFuture<T>());
     long stamp = begin();

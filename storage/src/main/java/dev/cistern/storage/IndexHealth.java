@@ -12,10 +12,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whether the index can be written, since when not, and when it is tried again: at once, after 1 s,
- * then after twice the time, up to 30 s. Damage, and an input/output error or a read-only file
- * system that lasts 60 s, end the process ({@link #unrecoverable}). An error less than 30 s after
- * the last one counts as the same one.
+ * The health of the index: since when it cannot be written, and when it is tried again: at once,
+ * after 1 s, then after twice the time, up to 30 s. Damage, and an input/output error or a
+ * read-only file system that lasts 60 s, end the process ({@link #unrecoverable}). An error less
+ * than 30 s after the last one counts as the same one.
  *
  * <p>The index writer tells; all threads may ask. Times are monotonic.
  */

@@ -104,6 +104,20 @@ record Layout(Path root) {
     }
   }
 
+  /** Returns the digest that is the name of a file; empty if its name is none. */
+  static Optional<Digest> digestOf(Digest.Algorithm algorithm, Path file) {
+    try {
+      return Optional.of(new Digest(algorithm, String.valueOf(file.getFileName())));
+    } catch (OciException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Returns the digest of a blob's file; empty if it is not where that blob's file belongs. */
+  Optional<Digest> blobOf(Digest.Algorithm algorithm, Path file) {
+    return digestOf(algorithm, file).filter(digest -> blob(digest).equals(file));
+  }
+
   Path uploads() {
     return root.resolve("uploads");
   }
@@ -166,12 +180,25 @@ record Layout(Path root) {
    */
   static void probe(Path directory) throws IOException {
     Path file = directory.resolve("probe");
+    writeSynced(file, new byte[1]);
+    Files.delete(file);
+  }
+
+  /**
+   * Writes a file, replaced if it is there, and syncs it; its name is durable after {@link #sync}.
+   */
+  static void writeSynced(Path file, byte[] content) throws IOException {
     try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      channel.write(ByteBuffer.allocate(1));
+        FileChannel.open(
+            file,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE)) {
+      for (ByteBuffer bytes = ByteBuffer.wrap(content); bytes.hasRemaining(); ) {
+        channel.write(bytes);
+      }
       channel.force(true);
     }
-    Files.delete(file);
   }
 
   /** Makes the names in a directory durable. */

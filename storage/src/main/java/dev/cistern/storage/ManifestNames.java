@@ -13,9 +13,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the stored manifests name. A manifest that an earlier version of Cistern stored has no such
- * fact; it is parsed on the caller's thread, never on the index's, and gets it. Until then it is
- * neither evicted nor pruned.
+ * The content that stored manifests name. A manifest that an earlier version of Cistern stored has
+ * no such fact; it is parsed on the caller's thread, never on the index's, and gets it. Until then
+ * it is neither evicted nor pruned.
  *
  * <p>Safe for all threads.
  */
@@ -72,12 +72,7 @@ final class ManifestNames {
           }
         });
     count[0] += write(missing);
-    index.write(
-        Index.Durability.SYNCED,
-        batch -> {
-          batch.put(mark, EMPTY);
-          return true;
-        });
+    index.put(Index.Durability.SYNCED, mark, EMPTY);
     return count[0];
   }
 

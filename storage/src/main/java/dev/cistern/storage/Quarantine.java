@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.oci.Digest;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -53,7 +52,6 @@ final class Quarantine {
   private static final Logger LOG = LoggerFactory.getLogger(Quarantine.class);
   private static final String NOTE = ".why";
   private static final String RESERVED = "removed by: cistern fsck --empty-quarantine only";
-  private static final int READ_BYTES = 1 << 20;
 
   private final Layout layout;
   private final Space space;
@@ -229,17 +227,7 @@ final class Quarantine {
             + "\n"
             + (retention == Retention.RESERVED ? RESERVED + "\n" : "");
     byte[] encoded = text.getBytes(UTF_8);
-    try (FileChannel channel =
-        FileChannel.open(
-            note(target),
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
-      for (ByteBuffer buffer = ByteBuffer.wrap(encoded); buffer.hasRemaining(); ) {
-        channel.write(buffer);
-      }
-      channel.force(true);
-    }
+    Layout.writeSynced(note(target), encoded);
     return encoded.length;
   }
 
@@ -250,10 +238,7 @@ final class Quarantine {
     }
     MessageDigest hash = digest.algorithm().newHash();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      ByteBuffer buffer = ByteBuffer.allocate(READ_BYTES);
-      while (channel.read(buffer.clear()) >= 0) {
-        hash.update(buffer.flip());
-      }
+      GrowingFile.readInto(hash, channel);
     } catch (NoSuchFileException e) {
       return false;
     }

@@ -126,12 +126,7 @@ public final class Scrub {
 
   private void complete() throws IOException {
     byte[] now = Blobs.bytes(clock.instant().toEpochMilli());
-    index.write(
-        Index.Durability.VISIBLE,
-        batch -> {
-          batch.put(Keys.family(Keys.VERIFIED), now);
-          return true;
-        });
+    index.put(Index.Durability.VISIBLE, Keys.family(Keys.VERIFIED), now);
     LOG.atInfo().addKeyValue("bytes", bytes()).log("all content verified");
   }
 }

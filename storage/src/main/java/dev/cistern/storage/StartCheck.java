@@ -118,12 +118,7 @@ final class StartCheck {
 
   /** Gives the index and the data directory the same identity; the index first. */
   void give(Index index, StoreIdentity identity) throws IOException {
-    index.write(
-        Index.Durability.SYNCED,
-        batch -> {
-          batch.put(Keys.family(Keys.STORE), identity.id().toString().getBytes(US_ASCII));
-          return true;
-        });
+    index.put(Index.Durability.SYNCED, Keys.family(Keys.STORE), identity.encodedId());
     identity.write(layout.identity());
     LOG.atInfo().addKeyValue("file", layout.identity()).log("store identity written");
   }

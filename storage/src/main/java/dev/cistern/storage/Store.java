@@ -345,12 +345,7 @@ public final class Store implements AutoCloseable {
 
   private void noteTime() throws IOException {
     byte[] now = Blobs.bytes(clock.instant().toEpochMilli());
-    index.write(
-        Index.Durability.VISIBLE,
-        batch -> {
-          batch.put(Keys.family(Keys.CLOCK), now);
-          return true;
-        });
+    index.put(Index.Durability.VISIBLE, Keys.family(Keys.CLOCK), now);
   }
 
   /** Removes all files that were set aside, damaged pushed content too; returns how many. */
@@ -374,14 +369,7 @@ public final class Store implements AutoCloseable {
    * @throws UnwritableStoreException if it cannot be written
    */
   public void probeIndex() throws IOException {
-    byte[] key = Keys.family(Keys.STORE);
-    byte[] value = identity.get().id().toString().getBytes(US_ASCII);
-    index.write(
-        Index.Durability.SYNCED,
-        batch -> {
-          batch.put(key, value);
-          return true;
-        });
+    index.put(Index.Durability.SYNCED, Keys.family(Keys.STORE), identity.get().encodedId());
   }
 
   /**

@@ -1,15 +1,13 @@
 package dev.cistern.storage;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.regex.Matcher;
@@ -40,6 +38,11 @@ record StoreIdentity(int format, UUID id, boolean isRepaired) {
 
   static StoreIdentity of(UUID id) {
     return new StoreIdentity(FORMAT, id, false);
+  }
+
+  /** Returns the id as the index has it. */
+  byte[] encodedId() {
+    return id.toString().getBytes(US_ASCII);
   }
 
   StoreIdentity withRepaired(boolean repaired) {
@@ -86,17 +89,7 @@ record StoreIdentity(int format, UUID id, boolean isRepaired) {
     String text =
         "{\"format\":%d,\"id\":\"%s\",\"version\":\"%s\"%s}\n"
             .formatted(format, id, version(), isRepaired ? ",\"repaired\":true" : "");
-    try (FileChannel channel =
-        FileChannel.open(
-            written,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
-      for (ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(UTF_8)); bytes.hasRemaining(); ) {
-        channel.write(bytes);
-      }
-      channel.force(true);
-    }
+    Layout.writeSynced(written, text.getBytes(UTF_8));
     Files.move(written, file, StandardCopyOption.ATOMIC_MOVE);
     if (directory != null) {
       Layout.sync(directory);

@@ -1,7 +1,6 @@
 package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
-import dev.cistern.oci.OciException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -118,22 +117,12 @@ final class Sweep {
   private List<Digest> unknownIn(Shard shard) throws IOException {
     var unknown = new ArrayList<Digest>();
     for (Path file : Layout.list(shard.directory())) {
-      Optional<Digest> digest = digestOf(shard, file);
-      if (digest.isPresent()
-          && layout.blob(digest.get()).equals(file)
-          && index.get(Keys.blob(digest.get())) == null) {
+      Optional<Digest> digest = layout.blobOf(shard.algorithm(), file);
+      if (digest.isPresent() && index.get(Keys.blob(digest.get())) == null) {
         unknown.add(digest.get());
       }
     }
     return unknown;
-  }
-
-  private static Optional<Digest> digestOf(Shard shard, Path file) {
-    try {
-      return Optional.of(new Digest(shard.algorithm(), nameOf(file)));
-    } catch (OciException e) {
-      return Optional.empty();
-    }
   }
 
   private static String nameOf(Path file) {

@@ -79,12 +79,7 @@ public final class Uploads {
     random.nextBytes(bits);
     String id = HexFormat.of().formatHex(bits);
     var fact = new UploadFact(repository, algorithm, clock.instant(), owner);
-    index.write(
-        Index.Durability.VISIBLE,
-        batch -> {
-          batch.put(Keys.upload(id), fact.encoded());
-          return true;
-        });
+    index.put(Index.Durability.VISIBLE, Keys.upload(id), fact.encoded());
     return known(id, fact);
   }
 
