@@ -211,7 +211,7 @@ final class BlobTurns {
     }
 
     /**
-     * Says how a connection is cut that was opened in this turn.
+     * Takes the way to cut a connection that was opened in this turn.
      *
      * @param by runs at once if the turn is over by now; on any thread
      */

@@ -490,8 +490,8 @@ public final class Fill {
   }
 
   /**
-   * Lets followers read what is written, but for the last byte, which waits for the verdict; of an
-   * unknown length that is the newest.
+   * Publishes the written bytes to followers, but for the last byte, which waits for the verdict;
+   * of an unknown length that is the newest.
    */
   private void publishUnverified(long length) {
     publish(size < 0 ? length - 1 : Math.min(length, size - 1));

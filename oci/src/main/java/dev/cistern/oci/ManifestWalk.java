@@ -33,7 +33,7 @@ public final class ManifestWalk {
   private record Place(Digest manifest, int level) {}
 
   /**
-   * What a visit found.
+   * The result of a visit.
    *
    * @param bytes of the manifest; 0 if it is not stored
    * @param next the manifests that it leads to, in any number and order

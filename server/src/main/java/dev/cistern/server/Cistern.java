@@ -255,7 +255,7 @@ public final class Cistern implements AutoCloseable {
   }
 
   /**
-   * Lets replies and pushes run to their end within the time that the configuration gives them, and
+   * Waits for the end of replies and pushes within the time that the configuration gives them, and
    * closes.
    */
   public void drain() throws IOException, InterruptedException {

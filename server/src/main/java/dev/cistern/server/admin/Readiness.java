@@ -18,9 +18,9 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whether this server can do its work: it reads and writes. A synced write of the index, and a file
- * made, synced and removed beside the blobs, are tried at most every 5 s, each with a limit of 5 s;
- * in between the last result counts. Failed writes make it unready after 10 s; lack of room never
+ * The readiness of this server: it reads and writes. A synced write of the index, and a file made,
+ * synced and removed beside the blobs, are tried at most every 5 s, each with a limit of 5 s; in
+ * between the last result counts. Failed writes make it unready after 10 s; lack of room never
  * does. Upstreams are not asked.
  *
  * <p>All threads; those that ask during a check wait for it.

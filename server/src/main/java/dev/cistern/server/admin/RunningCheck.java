@@ -35,7 +35,7 @@ final class RunningCheck implements StoreCheck.Report {
   }
 
   /**
-   * What is known at a moment.
+   * The state of the check at a moment.
    *
    * @param found how many findings there are in all
    * @param left how many of them are not repaired

@@ -12,8 +12,8 @@ final class SignalHandlers {
   private SignalHandlers() {}
 
   /**
-   * Has a signal handled, each one on a thread of its own. A signal that was ignored when the
-   * process started (a job in the background of a script) stays ignored.
+   * Handles a signal, each time on a thread of its own. A signal that was ignored when the process
+   * started (a job in the background of a script) stays ignored.
    *
    * @param name without the prefix SIG
    * @param handler gets the signal's number

@@ -11,9 +11,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What SIGTERM and SIGINT do to a server: the first asks it to end, the second ends it at once with
- * the status that shells know (143, 130), and so does the first while the server starts. Whatever
- * hangs, the process is gone some time after the first.
+ * The handling of SIGTERM and SIGINT: the first asks the server to end, the second ends it at once
+ * with the status that shells know (143, 130), and so does the first while the server starts.
+ * Whatever hangs, the process is gone some time after the first.
  */
 final class Signals {
   private static final Logger LOG = LoggerFactory.getLogger(Signals.class);

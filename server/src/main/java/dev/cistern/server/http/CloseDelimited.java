@@ -6,8 +6,8 @@ import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.ChannelPromise;
 
 /**
- * Lets a response that only the end of its connection delimits end cleanly if it is whole, and with
- * a reset otherwise, whatever ends it: a failed download, a timeout, the end of the process. Under
+ * Ends a response that only the end of its connection delimits: cleanly if it is whole, and with a
+ * reset otherwise, whatever ends it: a failed download, a timeout, the end of the process. Under
  * TLS a response that is not whole ends without a close_notify. Runs on the event loop.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // what it comes to is told to its promise

@@ -17,7 +17,7 @@ final class Loop {
   private Loop() {}
 
   /**
-   * Has work done on the connection's loop. When the server stops, the loop may have ended, and the
+   * Runs work on the connection's loop. When the server stops, the loop may have ended, and the
    * connection with it: then nothing is done.
    */
   static void execute(ChannelHandlerContext context, String name, Runnable work) {
