@@ -39,6 +39,7 @@ final class Attempt implements AutoCloseable {
   private final List<BooleanSupplier> conditions = new ArrayList<>();
   private final List<Runnable> afterwards = new ArrayList<>();
   private boolean isBlind;
+  private long keys;
   private long intent = Intents.NONE;
   private boolean isCommitted;
   private volatile boolean isStale;
@@ -61,6 +62,11 @@ final class Attempt implements AutoCloseable {
   /** Returns whether nothing is to be written. */
   boolean isEmpty() {
     return steps.isEmpty() && sums.isEmpty() && afterwards.isEmpty() && intent == Intents.NONE;
+  }
+
+  /** Returns how many keys the decision has read and written. */
+  long keys() {
+    return keys;
   }
 
   /** Is told of a batch that is written. */
@@ -133,18 +139,19 @@ final class Attempt implements AutoCloseable {
 
     @Override
     byte @Nullable [] get(byte[] key) throws RocksDBException {
-      reads.addKey(key);
+      read(key);
       return index.read(() -> super.get(key));
     }
 
     @Override
     boolean has(byte[] key) throws RocksDBException {
-      reads.addKey(key);
+      read(key);
       return index.read(() -> super.has(key));
     }
 
     @Override
     boolean hasAny(byte[] prefix) throws RocksDBException {
+      keys++;
       reads.addPrefix(prefix);
       return index.read(() -> super.hasAny(prefix));
     }
@@ -152,14 +159,21 @@ final class Attempt implements AutoCloseable {
     @Override
     List<byte[]> keys(byte[] prefix, byte[] from, int most) throws RocksDBException {
       reads.addPrefix(prefix);
-      return index.read(() -> super.keys(prefix, from, most));
+      List<byte[]> found = index.read(() -> super.keys(prefix, from, most));
+      keys += 1 + found.size();
+      return found;
     }
 
     @Override
     void scan(byte[] prefix, Index.Visitor visitor) throws RocksDBException {
       reads.addPrefix(prefix);
       index.read(() -> {
-        super.scan(prefix, visitor);
+        super.scan(
+            prefix,
+            (key, value) -> {
+              keys++;
+              return visitor.visit(key, value);
+            });
         return true;
       });
     }
@@ -205,7 +219,13 @@ final class Attempt implements AutoCloseable {
       isBlind = true;
     }
 
+    private void read(byte[] key) {
+      keys++;
+      reads.addKey(key);
+    }
+
     private void add(Step step) {
+      keys++;
       steps.add(step);
       if (steps.size() > Intents.MAX_KEYS_PER_PAGE) {
         if (intent == Intents.NONE) {

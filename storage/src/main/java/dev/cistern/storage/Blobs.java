@@ -25,6 +25,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +40,8 @@ import org.slf4j.LoggerFactory;
  * <p>A blob's file comes before its fact and goes after it, each under a lock of the digest: {@link
  * #commit} holds it from the rename to the fact, {@link #removeFile} looks under it whether the
  * fact has come back. So no order of the two leaves a fact without its file; a kill between them
- * leaves a file without a fact, which {@link Sweep} sets aside.
+ * leaves a file without a fact, which {@link Sweep} sets aside. While a removal runs ({@link
+ * #removal}), its files have no facts either; nobody looks for unknown files then.
  *
  * <p>Safe for all threads; reads of facts take microseconds, the rest may wait for the disk.
  */
@@ -62,6 +64,9 @@ public final class Blobs {
 
   /** Blobs that are being verified on threads of their own. */
   private final Set<Digest> suspects = ConcurrentHashMap.newKeySet();
+
+  /** Read: between facts and files of a removal. Written: to look for unknown files. */
+  private final ReentrantReadWriteLock removals = new ReentrantReadWriteLock();
 
   private final Object[] locks = new Object[LOCKS];
   private final ConcurrentHashMap<Digest, Integer> readers = new ConcurrentHashMap<>();
@@ -305,15 +310,29 @@ public final class Blobs {
     return isRepaired.getAsBoolean();
   }
 
+  /** What takes facts of blobs out of the index, and their files after that. */
+  interface Removal extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Begins a removal, to be closed by the same thread. No file counts as unknown while one is open.
+   */
+  Removal removal() {
+    removals.readLock().lock();
+    return removals.readLock()::unlock;
+  }
+
   /**
    * Removes the file of a blob whose fact is gone, durably, unless the blob has come back. If the
-   * index has lost facts ({@link Store#repair}), the file is set aside.
+   * index has lost facts ({@link Store#repair}), the file is set aside. Part of a {@link Removal}.
    */
   void removeFile(Digest digest, long size) throws IOException {
     try {
       synchronized (lock(digest)) {
         if (isRepaired.getAsBoolean()) {
-          setAsideUnknown(digest, "removed after the index had lost facts");
+          setAsideWithoutFact(digest, "removed after the index had lost facts");
         } else if (index.get(Keys.blob(digest)) == null) {
           Files.deleteIfExists(layout.blob(digest));
         }
@@ -342,9 +361,12 @@ public final class Blobs {
       }
       Layout.sync(directory);
       long size = Files.size(layout.blob(digest));
-      OptionalLong replaced = putFact(digest, size, Optional.empty());
-      space.found(size);
-      replaced.ifPresent(space::give);
+      try {
+        putFact(digest, size, Optional.empty()).ifPresent(space::give);
+      } catch (IOException | RuntimeException e) {
+        space.give(size); // without its facts it counts as no content
+        throw e;
+      }
       return true;
     }
   }
@@ -354,18 +376,33 @@ public final class Blobs {
     if (index.get(Keys.blob(digest)) != null) {
       return false;
     }
-    synchronized (lock(digest)) { // a commit writes the fact after the file
-      return index.get(Keys.blob(digest)) == null && Files.exists(layout.blob(digest));
+    removals.writeLock().lock();
+    try {
+      synchronized (lock(digest)) { // a commit writes the fact after the file
+        return index.get(Keys.blob(digest)) == null && Files.exists(layout.blob(digest));
+      }
+    } finally {
+      removals.writeLock().unlock();
     }
   }
 
   /** Sets the file of a blob aside unless a fact names it; returns whether it did. */
   boolean setAsideUnknown(Digest digest, String why) throws IOException {
-    synchronized (lock(digest)) {
-      return index.get(Keys.blob(digest)) == null
-          && quarantine.setAside(
-              layout.blob(digest), Quarantine.nameOf(digest), why, Quarantine.Retention.EXPIRES);
+    removals.writeLock().lock();
+    try {
+      synchronized (lock(digest)) {
+        return setAsideWithoutFact(digest, why);
+      }
+    } finally {
+      removals.writeLock().unlock();
     }
+  }
+
+  /** Sets the file of a blob aside unless a fact names it; under the lock of the digest. */
+  private boolean setAsideWithoutFact(Digest digest, String why) throws IOException {
+    return index.get(Keys.blob(digest)) == null
+        && quarantine.setAside(
+            layout.blob(digest), Quarantine.nameOf(digest), why, Quarantine.Retention.EXPIRES);
   }
 
   /** Removes a blob's fact; its file goes after the batch is synced. */

@@ -124,20 +124,16 @@ final class Eviction implements Space.Relief {
   Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException {
     letGo(manifest);
     Instant limit = spared(notAfter);
-    Pruned pruned;
-    try {
-      pruned =
+    try (Blobs.Removal _ = blobs.removal()) {
+      Pruned pruned =
           index.decide(Index.Durability.SYNCED, batch -> prune(batch, repository, manifest, limit));
+      if (pruned instanceof Pruned.Removed removed) {
+        removeFiles(repository, removed.blobs());
+      }
+      return pruned;
     } catch (OciException e) {
       return new Pruned.Kept(e.message());
     }
-    if (pruned instanceof Pruned.Removed removed) {
-      versions.changed(repository);
-      for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
-        blobs.removeFile(blob.getKey(), blob.getValue());
-      }
-    }
-    return pruned;
   }
 
   /** Returns what {@link #prune} would, and changes nothing but the trial. */
@@ -242,9 +238,17 @@ final class Eviction implements Space.Relief {
       if (next.isEmpty()) {
         break;
       }
-      freed += remove(next.get().blob());
+      freed += evict(next.get().blob());
     }
     return freed;
+  }
+
+  private long evict(Digest blob) throws IOException {
+    try {
+      return remove(blob);
+    } catch (OciException e) { // others change what links it all the time
+      return 0;
+    }
   }
 
   private Images.Outcome remove(
@@ -254,27 +258,37 @@ final class Eviction implements Space.Relief {
     while (outcome instanceof Images.Outcome.Kept(Purge why) && isMended(why)) {
       outcome = tryRemove(repository, reference, notAfter, alsoAttached);
     }
-    if (outcome instanceof Images.Outcome.Removed removed) {
-      versions.changed(repository);
-      for (Map.Entry<Digest, Long> blob : removed.blobs().entrySet()) {
-        blobs.removeFile(blob.getKey(), blob.getValue());
-      }
-    }
     return outcome;
   }
 
   private Images.Outcome tryRemove(
       RepositoryName repository, Reference reference, Instant notAfter, boolean alsoAttached)
       throws IOException {
-    return index.decide(
-        Index.Durability.SYNCED,
-        batch -> {
-          var there = new Images(batch, repository, uses, blobs::isRead);
-          Optional<Digest> digest = there.resolve(reference);
-          return digest.isPresent()
-              ? there.remove(digest.get(), notAfter, alsoAttached)
-              : new Images.Outcome.Kept(new Purge.Absent());
-        });
+    try (Blobs.Removal _ = blobs.removal()) {
+      Images.Outcome outcome =
+          index.decide(
+              Index.Durability.SYNCED,
+              batch -> {
+                var there = new Images(batch, repository, uses, blobs::isRead);
+                Optional<Digest> digest = there.resolve(reference);
+                return digest.isPresent()
+                    ? there.remove(digest.get(), notAfter, alsoAttached)
+                    : new Images.Outcome.Kept(new Purge.Absent());
+              });
+      if (outcome instanceof Images.Outcome.Removed removed) {
+        removeFiles(repository, removed.blobs());
+      }
+      return outcome;
+    }
+  }
+
+  /** Removes the files of blobs that are out of the index, with what was a repository's of them. */
+  private void removeFiles(RepositoryName repository, Map<Digest, Long> removed)
+      throws IOException {
+    versions.changed(repository);
+    for (Map.Entry<Digest, Long> blob : removed.entrySet()) {
+      blobs.removeFile(blob.getKey(), blob.getValue());
+    }
   }
 
   /** Returns whether the reason why an image stays is gone now. */
@@ -296,20 +310,22 @@ final class Eviction implements Space.Relief {
     if (blobs.isRead(digest)) {
       blobs.letGo(digest);
     }
-    Optional<Long> size =
-        index.decide(
-            Index.Durability.SYNCED,
-            batch -> {
-              byte[] fact = batch.get(Keys.blob(digest));
-              return fact == null || !mayGo(batch, digest)
-                  ? Optional.empty()
-                  : Optional.of(take(batch, digest, BlobFact.decode(fact).size()));
-            });
-    if (size.isEmpty()) {
-      return 0;
+    try (Blobs.Removal _ = blobs.removal()) {
+      Optional<Long> size =
+          index.decide(
+              Index.Durability.SYNCED,
+              batch -> {
+                byte[] fact = batch.get(Keys.blob(digest));
+                return fact == null || !mayGo(batch, digest)
+                    ? Optional.empty()
+                    : Optional.of(take(batch, digest, BlobFact.decode(fact).size()));
+              });
+      if (size.isEmpty()) {
+        return 0;
+      }
+      blobs.removeFile(digest, size.get());
+      return size.get();
     }
-    blobs.removeFile(digest, size.get());
-    return size.get();
   }
 
   private boolean mayGo(Index.Batch batch, Digest digest) throws RocksDBException {

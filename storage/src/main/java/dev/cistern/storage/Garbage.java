@@ -217,12 +217,14 @@ final class Garbage {
     if (blobs.isRead(digest)) {
       blobs.letGo(digest);
     }
-    long size = index.write(Index.Durability.SYNCED, batch -> takeBlob(batch, digest, limit));
-    if (size >= 0) {
-      blobs.removeFile(digest, size);
-      bytes.add(size);
+    try (Blobs.Removal _ = blobs.removal()) {
+      long size = index.write(Index.Durability.SYNCED, batch -> takeBlob(batch, digest, limit));
+      if (size >= 0) {
+        blobs.removeFile(digest, size);
+        bytes.add(size);
+      }
+      return size >= 0;
     }
-    return size >= 0;
   }
 
   /** Returns the size of the blob that was taken out, or -1 if it stays. */

@@ -77,6 +77,13 @@ final class Index implements AutoCloseable {
 
   private static final int MOST_CHANGES_A_BATCH = 512;
   private static final int MAX_DECISIONS = 16;
+
+  /** How often a small change is decided beside the writer before it takes its turn there. */
+  private static final int MAX_SMALL_DECISIONS = 4;
+
+  /** The keys that a change may read and write that is decided on the writer's thread. */
+  private static final int MAX_KEYS_IN_TURN = 1_000;
+
   private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
   private static final long IDLE_SECONDS = 1;
   private static final int MOST_A_PAGE = 1_000;
@@ -391,42 +398,48 @@ final class Index implements AutoCloseable {
    * Makes a change that reads or writes more than is fit for the writer's thread: it is decided on
    * the caller's thread, and written if nothing that it read has changed meanwhile; otherwise it is
    * decided again. What it writes appears together, and in pages if it is more than {@link
-   * Intents#MAX_KEYS_PER_PAGE} keys. The change runs once or more often, beside other changes.
+   * Intents#MAX_KEYS_PER_PAGE} keys. The change runs once or more often, beside other changes; if
+   * what it reads changes all the time and it is small, at last on the writer's thread, where
+   * nothing changes beside it.
    *
-   * @throws OciException with TOOMANYREQUESTS, if what it read changed too often
+   * @throws OciException with TOOMANYREQUESTS, if what it read changed too often and is more than
+   *     {@value #MAX_KEYS_IN_TURN} keys
    */
   <T> T decide(Durability durability, Change<T> change) throws IOException {
-    return decide(durability, change, Optional.empty());
-  }
-
-  /** Does the last part of a decided change, on the writer's thread. */
-  interface Last<T> {
-    /** Returns whether the change is made; if not, this has written nothing. */
-    boolean apply(Batch batch, T decision) throws RocksDBException;
+    return decide(durability, change, Optional.empty()).orElseThrow();
   }
 
   /**
-   * Makes a change as {@link #decide(Durability, Change)} does, with a last part that must run on
-   * the writer's thread; it touches few keys.
+   * Makes a change as {@link #decide(Durability, Change)} does, if a guard that runs on the
+   * writer's thread lets it. The guard touches few keys.
    *
-   * @return what was decided, whether the last part let it be written or not
+   * @param guard returns whether the change is made; if not, it has written nothing
+   * @return what was decided; empty if the guard did not let it be written
    */
-  <T> T decide(Durability durability, Change<T> change, Last<T> last) throws IOException {
-    return decide(durability, change, Optional.of(last));
+  <T> Optional<T> decide(Durability durability, Change<T> change, Change<Boolean> guard)
+      throws IOException {
+    return decide(durability, change, Optional.of(guard));
   }
 
-  private <T> T decide(Durability durability, Change<T> change, Optional<Last<T>> last)
-      throws IOException {
+  private <T> Optional<T> decide(
+      Durability durability, Change<T> change, Optional<Change<Boolean>> guard) throws IOException {
     for (int i = 0; i < MAX_DECISIONS; i++) {
       try (var attempt = new Attempt(this)) {
         T decision = attempt.decide(change);
-        if (last.isEmpty() && attempt.isEmpty()) {
-          return decision;
+        if (guard.isEmpty() && attempt.isEmpty()) {
+          return Optional.of(decision);
         }
-        Attempt.Written written =
-            attempt.write(durability, batch -> last.isEmpty() || last.get().apply(batch, decision));
+        Attempt.Written written = attempt.write(durability, guard.orElse(batch -> true));
         if (written != Attempt.Written.STALE) {
-          return decision;
+          return written == Attempt.Written.DONE ? Optional.of(decision) : Optional.empty();
+        }
+        if (i >= MAX_SMALL_DECISIONS && attempt.keys() <= MAX_KEYS_IN_TURN) {
+          return write(
+              durability,
+              batch ->
+                  guard.isEmpty() || guard.get().apply(batch)
+                      ? Optional.of(change.apply(batch))
+                      : Optional.empty());
         }
       } catch (Intents.BusyException e) {
         intents.settle();

@@ -150,8 +150,8 @@ final class Quarantine {
   }
 
   /**
-   * Moves a file of {@link #find} to {@code target}, replacing what is there. Its bytes are no
-   * longer counted; the caller counts them.
+   * Moves a file of {@link #find} to {@code target}, replacing what is there. Its bytes stay
+   * counted as used, and are the caller's from then on.
    *
    * @return false if the file is gone
    */
@@ -159,7 +159,8 @@ final class Quarantine {
     try {
       long size = Files.size(file);
       Files.move(file, target, StandardCopyOption.ATOMIC_MOVE);
-      counted(-size, -1);
+      bytes -= size;
+      files--;
     } catch (NoSuchFileException e) {
       return false;
     }

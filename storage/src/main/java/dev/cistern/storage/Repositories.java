@@ -240,7 +240,7 @@ public final class Repositories {
         };
     Edits made = new Edits(edits);
     if (named.parts().size() > MAX_PARTS_PER_CHANGE) {
-      index.decide(durability, put, (batch, decided) -> made.apply(batch));
+      index.decide(durability, put, made::apply);
     } else {
       index.write(durability, batch -> made.apply(batch) && put.apply(batch));
     }
@@ -418,7 +418,7 @@ public final class Repositories {
       names.learn(digest);
     }
     Edits made = new Edits(edits);
-    boolean isDeleted =
+    Optional<Boolean> isDeleted =
         index.decide(
             Index.Durability.SYNCED,
             batch ->
@@ -426,9 +426,9 @@ public final class Repositories {
                   case Tag tag -> deleteTag(batch, repository, tag);
                   case Digest digest -> deleteManifest(batch, repository, digest);
                 },
-            (batch, decided) -> made.apply(batch));
+            made::apply);
     versions.changed(repository);
-    return made.isDone() ? Optional.of(isDeleted) : Optional.empty();
+    return isDeleted;
   }
 
   private static boolean deleteTag(Index.Batch batch, RepositoryName repository, Tag tag)
@@ -452,7 +452,7 @@ public final class Repositories {
           }
           return true;
         },
-        (batch, decided) -> made.apply(batch));
+        made::apply);
     versions.changed(repository);
     return made.change;
   }

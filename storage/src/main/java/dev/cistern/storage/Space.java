@@ -195,9 +195,7 @@ final class Space {
         return;
       }
       makeRoom(bytes);
-      if (!tryTake(bytes, limit(), isReservation)) {
-        throw full(bytes);
-      }
+      takeAtLast(bytes, isReservation);
     } finally {
       evicting.unlock();
     }
@@ -214,6 +212,13 @@ final class Space {
       content += bytes;
     }
     return true;
+  }
+
+  /** Takes room up to the limit; what is short is told as it was when it was looked for. */
+  private synchronized void takeAtLast(long bytes, boolean isReservation) throws IOException {
+    if (!tryTake(bytes, limit(), isReservation)) {
+      throw full(bytes);
+    }
   }
 
   private synchronized boolean isRoomFor(long bytes, long mark) throws IOException {
@@ -263,7 +268,7 @@ final class Space {
     return limit == Long.MAX_VALUE ? limit : Math.round(limit * (percent / 100.0));
   }
 
-  private synchronized StoreFullException full(long bytes) throws IOException {
+  private StoreFullException full(long bytes) throws IOException {
     return bytes > limit() - used()
         ? new StoreFullException(
             "the store is full: "

@@ -1,17 +1,20 @@
 package dev.cistern.storage;
 
 import static dev.cistern.storage.Pushes.bytes;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.cistern.storage.Index.Durability;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -92,6 +95,55 @@ class IndexTest {
       put("next", "1", Durability.SYNCED);
       assertThat(index.get(bytes("after"))).as("it was written").isEqualTo(bytes("1"));
     }
+  }
+
+  @Test
+  void aSmallChangeWhoseGroundMovesAllTheTimeIsMadeOnTheWritersThread() throws IOException {
+    Thread caller = Thread.currentThread();
+    put("ground", "0", Durability.VISIBLE);
+    var moves = new int[1];
+
+    String decided =
+        index.decide(
+            Durability.SYNCED,
+            batch -> {
+              String ground = new String(requireNonNull(batch.get(bytes("ground"))), UTF_8);
+              if (Thread.currentThread().equals(caller)) {
+                move("ground", ++moves[0]);
+              }
+              batch.put(bytes("decided"), bytes(ground));
+              return ground;
+            });
+
+    assertThat(decided).isEqualTo("" + moves[0]);
+    assertThat(index.get(bytes("decided"))).isEqualTo(bytes(decided));
+  }
+
+  @Test
+  void aSmallChangeInTurnIsNotMadeIfItsGuardRefuses() throws IOException {
+    Thread caller = Thread.currentThread();
+    var moves = new int[1];
+    var asked = new int[1];
+
+    Optional<Boolean> decided =
+        index.decide(
+            Durability.SYNCED,
+            batch -> {
+              batch.get(bytes("ground"));
+              if (Thread.currentThread().equals(caller)) {
+                move("ground", ++moves[0]);
+              }
+              batch.put(bytes("decided"), bytes("yes"));
+              return true;
+            },
+            batch -> {
+              asked[0]++;
+              return false;
+            });
+
+    assertThat(decided).isEmpty();
+    assertThat(asked[0]).isOne();
+    assertThat(index.get(bytes("decided"))).isNull();
   }
 
   @Test
@@ -196,6 +248,14 @@ class IndexTest {
 
   private static long number(byte[] value) {
     return ByteBuffer.wrap(value).getLong();
+  }
+
+  private void move(String key, int value) {
+    try {
+      put(key, "" + value, Durability.VISIBLE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private void put(String key, String value, Durability durability) throws IOException {

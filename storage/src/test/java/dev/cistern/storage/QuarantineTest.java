@@ -12,6 +12,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -56,6 +60,31 @@ class QuarantineTest {
                 + unknown.hex()
                 + "\nwhy: no fact names this content\n");
     Audit.counted(store, directory, "after it was set aside");
+  }
+
+  @Test
+  void whatARemovalIsAboutToRemoveIsNotSetAside() throws Exception {
+    Digest going = unknownContent("going");
+    Digest unknown = unknownContent("left");
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<Integer> sweep;
+      try (var _ = store.blobs().removal()) {
+        var begun = new CompletableFuture<Thread>();
+        sweep =
+            threads.submit(() -> {
+              begun.complete(Thread.currentThread());
+              return store.sweep();
+            });
+        Thread sweeper = begun.get();
+        while (sweeper.getState() != Thread.State.WAITING) {
+          Thread.onSpinWait();
+        }
+        store.blobs().removeFile(going, "going".length());
+      }
+
+      assertThat(sweep.get()).isEqualTo(1);
+    }
+    assertThat(quarantined()).containsExactly("sha256-" + unknown.hex());
   }
 
   @Test
