@@ -272,7 +272,8 @@ public final class Blobs {
       if (file.channel().size() != file.length()) {
         throw new EOFException("the file of " + digest + " was cut while it was written");
       }
-      layout.commit(file.path(), file.channel(), digest);
+      file.sync();
+      layout.commit(file.path(), digest);
       try {
         replaced = putFact(digest, file.length(), pushedTo);
       } catch (IOException | RuntimeException e) {
@@ -343,11 +344,14 @@ public final class Blobs {
   }
 
   /**
-   * Stores the content of a digest as a blob if it lies whole in the quarantine; reads it to know.
-   * Durable when it returns true; no repository links it by that.
+   * Stores the content of a digest as a blob if it lies whole in the quarantine, or in its place
+   * without a fact; reads it to know. Durable when it returns true; no repository links it by that.
    */
   boolean takeBack(Digest digest) throws IOException {
-    Optional<Path> found = quarantine.find(digest);
+    Path place = layout.blob(digest);
+    Object before = BlobVerifier.identity(place);
+    Optional<Path> found =
+        Quarantine.isWhole(place, digest) ? Optional.of(place) : quarantine.find(digest);
     if (found.isEmpty()) {
       return false;
     }
@@ -355,11 +359,18 @@ public final class Blobs {
       if (size(digest).isPresent()) {
         return true;
       }
-      Path directory = layout.createBlobDirectory(digest);
-      if (!quarantine.takeBack(found.get(), layout.blob(digest))) {
-        return false;
+      if (found.get().equals(place)) {
+        if (!Objects.equals(before, BlobVerifier.identity(place))) {
+          return false;
+        }
+        space.found(Files.size(place));
+      } else {
+        Path directory = layout.createBlobDirectory(digest);
+        if (!quarantine.takeBack(found.get(), place)) {
+          return false;
+        }
+        Layout.sync(directory);
       }
-      Layout.sync(directory);
       long size = Files.size(layout.blob(digest));
       try {
         putFact(digest, size, Optional.empty()).ifPresent(space::give);
@@ -398,11 +409,25 @@ public final class Blobs {
     }
   }
 
-  /** Sets the file of a blob aside unless a fact names it; under the lock of the digest. */
+  /**
+   * Sets the file of a blob aside unless a fact names it; under the lock of the digest. What may be
+   * the only copy of pushed content is kept until somebody empties the quarantine.
+   */
   private boolean setAsideWithoutFact(Digest digest, String why) throws IOException {
     return index.get(Keys.blob(digest)) == null
         && quarantine.setAside(
-            layout.blob(digest), Quarantine.nameOf(digest), why, Quarantine.Retention.EXPIRES);
+            layout.blob(digest), Quarantine.nameOf(digest), why, retention(digest));
+  }
+
+  private Quarantine.Retention retention(Digest digest) {
+    return damaged
+        .find(digest, DamagedContent.Form.BLOB)
+        .map(damage -> retention(damage.origin()))
+        .orElse(Quarantine.Retention.EXPIRES);
+  }
+
+  private static Quarantine.Retention retention(Origin origin) {
+    return origin == Origin.PUSHED ? Quarantine.Retention.RESERVED : Quarantine.Retention.EXPIRES;
   }
 
   /** Removes a blob's fact; its file goes after the batch is synced. */
@@ -591,13 +616,13 @@ public final class Blobs {
             layout.blob(digest),
             Quarantine.nameOf(digest),
             "the content is damaged: " + fault.reason(),
-            origin == Origin.PUSHED ? Quarantine.Retention.RESERVED : Quarantine.Retention.EXPIRES);
-      } finally {
+            retention(origin));
+      } finally { // the fact is gone, whether the file could be moved or not
         space.give(size);
+        renew(digest);
+        DamagedContent.log(origin, digest, fault.reason());
       }
     }
-    renew(digest);
-    DamagedContent.log(origin, digest, fault.reason());
     return Optional.of(fault.kind());
   }
 
@@ -645,8 +670,9 @@ public final class Blobs {
     letGo(digest);
   }
 
+  /** Returns what guards a blob's file and directory, and those of some others. */
   private Object lock(Digest digest) {
-    return locks[Math.floorMod(digest.hashCode(), LOCKS)];
+    return locks[Integer.parseInt(digest.hex(), 0, 2, 16)];
   }
 
   private static void add(ConcurrentHashMap<Digest, Integer> counts, Digest digest) {

@@ -76,6 +76,9 @@ final class Eviction implements Space.Relief {
 
   @Override
   public long free(long wanted) throws IOException {
+    if (blobs.isIndexRepaired()) {
+      return 0; // its files would be set aside, which frees nothing
+    }
     space.indexMeasured(Layout.bytesIn(layout.index()));
     uses.flush();
     long imagesBefore = images.sum();

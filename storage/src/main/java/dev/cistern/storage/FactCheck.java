@@ -3,6 +3,7 @@ package dev.cistern.storage;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.HostileJson;
 import dev.cistern.oci.Manifest;
+import dev.cistern.oci.OciException;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Facts.BlobFact;
@@ -99,7 +100,13 @@ final class FactCheck {
 
   /** Reports what a pushed manifest names and a repository that it was pushed to does not have. */
   private void children(Digest digest, ManifestFact fact) throws IOException {
-    Manifest manifest = Manifest.parse(fact.bytes(), Optional.empty());
+    Manifest manifest;
+    try {
+      manifest = Manifest.parse(fact.bytes(), Optional.empty());
+    } catch (OciException e) {
+      run.unreadable(Keys.manifest(digest));
+      return;
+    }
     byte[] prefix = Keys.keepers(digest);
     List<Digest> blobs = manifest.blobs().map(blob -> blob.digest()).distinct().toList();
     List<Digest> manifests = manifest.children().map(child -> child.digest()).distinct().toList();

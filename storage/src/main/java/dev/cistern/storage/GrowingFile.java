@@ -33,6 +33,9 @@ final class GrowingFile implements AutoCloseable {
   /** Bytes of the file that count as taken; guarded by this. */
   private long taken;
 
+  /** Whether the system failed to write the content; guarded by this. */
+  private boolean isUnsyncable;
+
   /** Bytes reserved for what is still to come; guarded by this. */
   private long reserved;
 
@@ -165,14 +168,36 @@ final class GrowingFile implements AutoCloseable {
     }
   }
 
-  /** Returns when the content survives a power cut; the file may be closed. */
+  /**
+   * Returns when the content survives a power cut; the file may be closed.
+   *
+   * @throws IOException if it may not; a later call throws too, since the system writes what it
+   *     failed to write no second time
+   */
   synchronized void sync() throws IOException {
+    if (isUnsyncable) {
+      throw new IOException("the file was not synced before");
+    }
     if (channel.isOpen()) {
-      channel.force(false);
+      force(channel);
       return;
     }
     try (FileChannel again = FileChannel.open(path, StandardOpenOption.WRITE)) {
-      again.force(false);
+      force(again);
+    }
+  }
+
+  /** Returns whether a {@link #sync} failed: the content has to come again. */
+  synchronized boolean isUnsyncable() {
+    return isUnsyncable;
+  }
+
+  private void force(FileChannel written) throws IOException {
+    try {
+      written.force(false);
+    } catch (IOException e) {
+      isUnsyncable = true;
+      throw UnwritableStoreException.orSame(e);
     }
   }
 

@@ -136,7 +136,7 @@ final class Index implements AutoCloseable {
   static Index openUnstarted(Path directory) throws IOException {
     var files = new IndexFiles(directory);
     try {
-      return new Index(files, files.open());
+      return new Index(files, files.open(true));
     } catch (IOException | RuntimeException e) {
       files.close();
       throw e;
@@ -286,21 +286,31 @@ final class Index implements AutoCloseable {
   void scan(byte[] prefix, byte[] from, Visitor visitor) {
     long stamp = begin();
     try {
-      long over = intents.over();
-      if (over == Intents.NONE) {
-        try (RocksIterator entries = db.newIterator(read)) {
-          visit(entries, prefix, from, visitor);
-        }
-      } else { // what is staged is read first: what it has lost since is in place then
-        try (RocksIterator staged = db.newIterator(read);
-            RocksIterator entries = db.newIterator(read)) {
-          visit(new Staged(staged, over), entries, prefix, from, visitor);
-        }
+      while (!scanNow(prefix, from, visitor)) {
+        // an intent was committed meanwhile: it may be half in place in what was to be read
       }
     } catch (RocksDBException e) {
       throw new IndexException(e);
     } finally {
       use.unlockRead(stamp);
+    }
+  }
+
+  /** Returns whether what was read is one state; if not, nothing was visited. */
+  private boolean scanNow(byte[] prefix, byte[] from, Visitor visitor) throws RocksDBException {
+    long over = intents.over();
+    // What is staged is read first: what it has lost since is in place then.
+    try (RocksIterator staged = over == Intents.NONE ? null : db.newIterator(read);
+        RocksIterator entries = db.newIterator(read)) {
+      if (over == Intents.NONE && intents.over() != Intents.NONE) {
+        return false;
+      }
+      if (staged == null) {
+        visit(entries, prefix, from, visitor);
+      } else {
+        visit(new Staged(staged, over), entries, prefix, from, visitor);
+      }
+      return true;
     }
   }
 
@@ -633,10 +643,11 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Writes a record without a change to the log. */
+  /** Writes a record to the log that changes nothing that was acknowledged. */
   private void test(WriteOptions synced) throws RocksDBException {
     try (var record = new WriteBatch()) {
       record.putLogData(new byte[1]);
+      intents.dropMarks(record);
       db.write(synced, record);
     }
   }
@@ -664,14 +675,14 @@ final class Index implements AutoCloseable {
    */
   private void resume(WriteOptions synced) {
     try {
-      files.probe();
+      files.probe(); // with as many descriptors as a database needs: this one is closed for it
       long stamp = use.writeLock();
       try {
         if (isOpen) {
           db.close();
           isOpen = false;
         }
-        db = files.open();
+        db = files.open(false);
         isOpen = true;
       } finally {
         use.unlockWrite(stamp);
@@ -925,6 +936,11 @@ final class Index implements AutoCloseable {
     /** Notes that an intent is committed in this batch. */
     void commits(long intent) {
       committed = intent;
+    }
+
+    /** Returns whether a change of this batch commits an intent. */
+    boolean isCommitting(long intent) {
+      return committed == intent;
     }
 
     /** Returns whether the batch changes something that was read. */

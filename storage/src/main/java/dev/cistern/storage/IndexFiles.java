@@ -1,8 +1,11 @@
 package dev.cistern.storage;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Optional;
 import java.util.Properties;
 import org.rocksdb.BlockBasedTableConfig;
@@ -31,6 +34,7 @@ final class IndexFiles implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(IndexFiles.class);
   private static final long WRITE_BUFFER_BYTES = 16L << 20;
   private static final long MAX_LOG_BYTES = 64L << 20;
+  private static final int MAX_PROBED_FILES = 1_000;
   private static final String MISSING = "No such file or directory";
 
   static {
@@ -74,9 +78,17 @@ final class IndexFiles implements AutoCloseable {
     return directory.resolveSibling("acknowledged");
   }
 
-  /** Opens the database; a new one if the directory has no file. */
-  RocksDB open() throws IOException {
+  /**
+   * Opens the database.
+   *
+   * @param mayCreate whether a new one is made if the directory has no file; otherwise it is
+   *     refused
+   */
+  RocksDB open(boolean mayCreate) throws IOException {
     boolean isNew = !isThere(directory);
+    if (isNew && !mayCreate) {
+      throw new StoreRefusedException(directory + " is empty: the index was there and is gone");
+    }
     long required = isNew ? 0 : required();
     if (required > 0) {
       requireReached(required);
@@ -110,12 +122,25 @@ final class IndexFiles implements AutoCloseable {
   record Repaired(RocksDB database, long lostChanges, long unreadBytes) {}
 
   /**
-   * Tries to write in the directory: a file is made, synced and removed.
+   * Tries what opening the database takes: a file is made, synced and removed, and as many files
+   * are opened at a time as the directory has.
    *
    * @throws IOException with the error of the system
    */
   void probe() throws IOException {
     Layout.probe(directory);
+    var opened = new ArrayList<FileChannel>();
+    try {
+      for (Path file : Layout.list(directory)) {
+        if (opened.size() < MAX_PROBED_FILES && Files.isRegularFile(file)) {
+          opened.add(FileChannel.open(file, StandardOpenOption.READ));
+        }
+      }
+    } finally {
+      for (FileChannel each : opened) {
+        each.close();
+      }
+    }
   }
 
   @Override

@@ -13,9 +13,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The health of the index: since when it cannot be written, and when it is tried again: at once,
- * after 1 s, then after twice the time, up to 30 s. Damage, and an input/output error or a
- * read-only file system that lasts 60 s, end the process ({@link #unrecoverable}). An error less
- * than 30 s after the last one counts as the same one.
+ * after 1 s, then after twice the time, up to 30 s. Damage that opening the index anew does not
+ * heal, and an input/output error or a read-only file system that lasts 60 s, end the process
+ * ({@link #unrecoverable}). An error less than 30 s after the last one counts as the same one.
  *
  * <p>The index writer tells; all threads may ask. Times are monotonic.
  */
@@ -37,6 +37,7 @@ public final class IndexHealth {
   private long failedAt;
   private long resumedAt;
   private boolean wasResumed;
+  private boolean wasDamaged;
   private long retryAt;
   private long pause;
 
@@ -105,6 +106,12 @@ public final class IndexHealth {
           .addKeyValue("reason", which.text())
           .setCause(cause)
           .log("index cannot be written");
+    }
+    if (which == StorageError.CORRUPTION) {
+      if (wasDamaged && error == null) {
+        end(which.text() + " again, after it was opened anew");
+      }
+      wasDamaged = true;
     }
     error = which;
     retryAt = now + pause;

@@ -5,10 +5,12 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +42,9 @@ final class Intents {
   private final AtomicLong last = new AtomicLong();
   private final ReentrantLock turn = new ReentrantLock();
   private volatile long active = NONE;
+
+  /** Intents whose change was refused and whose mark may be in the log. */
+  private final Set<Long> uncommitted = ConcurrentHashMap.newKeySet();
 
   /** Runs after each page; for tests that look at the store as a kill at this instant leaves it. */
   private volatile Runnable afterPage = () -> {};
@@ -94,12 +99,37 @@ final class Intents {
   }
 
   /**
-   * Drops what an intent staged that is not committed. The mark goes first: a commit that failed
-   * may have left it in the log.
+   * Drops what an intent staged, unless it is committed. The mark goes first: a commit that failed
+   * may have left it in the log. If it cannot be removed now, {@link #dropMarks} does it.
    */
   void drop(long id) throws IOException {
-    remove(Keys.intent(id));
-    eachPage(id, (batch, step) -> {});
+    uncommitted.add(id);
+    boolean isCommitted =
+        index.write(
+            Index.Durability.VISIBLE,
+            batch -> {
+              if (active == id || batch.isCommitting(id)) {
+                return true;
+              }
+              batch.entries.delete(Keys.intent(id));
+              return false;
+            });
+    uncommitted.remove(id);
+    if (!isCommitted) {
+      eachPage(id, (batch, step) -> {});
+    }
+  }
+
+  /**
+   * Removes the marks that {@link #drop} could not remove, before the index is written again: the
+   * next start would complete these changes, over what was written since. On the writer's thread.
+   */
+  void dropMarks(WriteBatch batch) throws RocksDBException {
+    for (long id : uncommitted) {
+      if (id != active) {
+        batch.delete(Keys.intent(id));
+      }
+    }
   }
 
   /** An action with a step before it is no longer staged. */
@@ -129,15 +159,6 @@ final class Intents {
   private List<Index.Entry> page(byte[] prefix, byte[] after) {
     List<Index.Entry> page = index.stored(prefix, Keys.after(after));
     return page.subList(0, Math.min(page.size(), MAX_KEYS_PER_PAGE));
-  }
-
-  private void remove(byte[] key) throws IOException {
-    index.write(
-        Index.Durability.VISIBLE,
-        batch -> {
-          batch.entries.delete(key);
-          return true;
-        });
   }
 
   /** A change that may commit an intent. */

@@ -37,6 +37,7 @@ record Layout(Path root) {
     }
     for (Digest.Algorithm algorithm : Digest.Algorithm.values()) {
       Files.createDirectories(blobs(algorithm));
+      sync(blobs(algorithm));
     }
     sync(blobs());
     sync(root);
@@ -143,19 +144,18 @@ record Layout(Path root) {
   }
 
   /**
-   * Makes {@code written}, whose content is that of {@code digest}, the blob's file, durably. It
-   * may be so already, by an earlier try after which the index could not be written.
+   * Makes {@code written}, whose content is that of {@code digest} and synced, the blob's file,
+   * durably. It may be so already, by an earlier try after which the index could not be written.
    */
-  void commit(Path written, FileChannel channel, Digest digest) throws IOException {
+  void commit(Path written, Digest digest) throws IOException {
     try {
-      place(written, channel, digest);
+      place(written, digest);
     } catch (IOException e) {
       throw UnwritableStoreException.orSame(e);
     }
   }
 
-  private void place(Path written, FileChannel channel, Digest digest) throws IOException {
-    channel.force(false);
+  private void place(Path written, Digest digest) throws IOException {
     Path directory = createBlobDirectory(digest);
     if (Files.exists(written) || !Files.exists(blob(digest))) {
       Files.move(written, blob(digest), StandardCopyOption.ATOMIC_MOVE);
@@ -163,12 +163,20 @@ record Layout(Path root) {
     sync(directory);
   }
 
-  /** Creates the directory of a blob, durably, if it is missing; returns it. */
+  /**
+   * Creates the directory of a blob, durably, if it is missing; returns it. Called by one thread at
+   * a time for a directory.
+   */
   Path createBlobDirectory(Digest digest) throws IOException {
     Path directory = blobDirectory(digest);
     if (!Files.isDirectory(directory)) {
       Files.createDirectories(directory);
-      sync(blobs(digest.algorithm()));
+      try {
+        sync(blobs(digest.algorithm()));
+      } catch (IOException e) {
+        Files.deleteIfExists(directory); // so that the next one syncs it
+        throw e;
+      }
     }
     return directory;
   }

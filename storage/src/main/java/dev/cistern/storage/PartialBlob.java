@@ -3,10 +3,13 @@ package dev.cistern.storage;
 import dev.cistern.oci.Digest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.security.MessageDigest;
 import java.util.Optional;
 import java.util.function.LongConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A blob that is being downloaded. Its file keeps what has come, also over a restart of the server;
@@ -16,6 +19,8 @@ import java.util.function.LongConsumer;
  * them.
  */
 public final class PartialBlob implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(PartialBlob.class);
+
   private final Blobs blobs;
   private final Digest digest;
   private final GrowingFile file;
@@ -40,9 +45,19 @@ public final class PartialBlob implements AutoCloseable {
     return blobs.takeBack(digest);
   }
 
-  /** Takes what an earlier download left as the beginning; reads all of it to hash it. */
+  /**
+   * Takes what an earlier download left as the beginning, if it can be read; reads all of it to
+   * hash it.
+   */
   public void resume() throws IOException {
-    file.resume();
+    try {
+      file.resume();
+    } catch (ClosedByInterruptException e) {
+      throw e;
+    } catch (IOException e) {
+      LOG.atWarn().addKeyValue("file", file.path()).setCause(e).log("download begins anew");
+      file.clear();
+    }
   }
 
   /** Returns how many bytes are there. */

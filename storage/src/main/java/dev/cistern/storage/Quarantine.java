@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.cistern.oci.Digest;
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -240,7 +241,12 @@ final class Quarantine {
     MessageDigest hash = digest.algorithm().newHash();
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       GrowingFile.readInto(hash, channel);
+    } catch (ClosedByInterruptException e) {
+      throw e;
     } catch (NoSuchFileException e) {
+      return false;
+    } catch (IOException e) {
+      LOG.atWarn().addKeyValue("file", file).setCause(e).log("file cannot be read, not used");
       return false;
     }
     return Digest.ofHash(digest.algorithm(), hash.digest()).equals(digest);

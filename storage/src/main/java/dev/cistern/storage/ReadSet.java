@@ -1,5 +1,6 @@
 package dev.cistern.storage;
 
+import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.TreeSet;
@@ -11,7 +12,9 @@ import java.util.TreeSet;
  * <p>Safe for two threads: the one that decides adds, the writer of the index asks.
  */
 final class ReadSet {
-  private static final long SEED = 0xcbf29ce484222325L;
+  /** Clients choose keys, so it is another one in each process: they cannot make them collide. */
+  private static final long SEED = new SecureRandom().nextLong();
+
   private static final long PRIME = 0x100000001b3L;
 
   private final Hashes keys = new Hashes();
@@ -46,11 +49,12 @@ final class ReadSet {
     return false;
   }
 
-  /** FNV-1a, of the first bytes of a key. */
+  /** FNV-1a, of the first bytes of a key, with all bits mixed into the low ones on the way. */
   private static long hash(byte[] key, int length) {
     long hash = SEED;
     for (int i = 0; i < length; i++) {
       hash = (hash ^ (key[i] & 0xff)) * PRIME;
+      hash ^= hash >>> 32;
     }
     return hash;
   }

@@ -513,21 +513,21 @@ public final class Repositories {
     byte[] from =
         last.map(digest -> Keys.after(Keys.referrer(repository, subject, digest))).orElse(prefix);
     var descriptors = new ArrayList<Descriptor>();
-    var left = new int[] {MAX_REFERRERS_BYTES};
-    var isLast = new boolean[1];
-    if (most > 0) {
-      index.scan(
-          prefix,
-          from,
-          (key, value) -> {
-            Digest digest = Keys.digestAfter(prefix.length, key);
-            if (isWanted.test(digest)) {
-              descriptors.add(Facts.decodeReferrer(digest, value));
-              isLast[0] |= left[0] <= 0;
-              left[0] -= value.length;
-            }
-            return descriptors.size() < most && !isLast[0];
-          });
+    int left = MAX_REFERRERS_BYTES;
+    List<Index.Entry> page = most > 0 ? index.page(prefix, from) : List.of();
+    while (!page.isEmpty()) {
+      for (Index.Entry entry : page) {
+        Digest digest = Keys.digestAfter(prefix.length, entry.key());
+        if (isWanted.test(digest)) {
+          descriptors.add(Facts.decodeReferrer(digest, entry.value()));
+          boolean isLast = left <= 0;
+          left -= entry.value().length;
+          if (isLast || descriptors.size() == most) {
+            return descriptors;
+          }
+        }
+      }
+      page = index.page(prefix, Keys.after(page.getLast().key()));
     }
     return descriptors;
   }

@@ -222,7 +222,7 @@ public final class Store implements AutoCloseable {
    * Ends what {@link #repair} began: the index was compared with all content, so removed content is
    * deleted again.
    */
-  public void trust() throws IOException {
+  private void trust() throws IOException {
     StoreIdentity trusted = identity.get().withRepaired(false);
     trusted.write(layout.identity());
     identity.set(trusted);
@@ -326,7 +326,13 @@ public final class Store implements AutoCloseable {
     jumps.look();
     if (isUnsettled) {
       isUnsettled = false;
-      int settled = times.settle(clock.instant());
+      int settled;
+      try {
+        settled = times.settle(clock.instant());
+      } catch (IOException | RuntimeException e) {
+        isUnsettled = true;
+        throw e;
+      }
       if (settled > 0) {
         LOG.atWarn().addKeyValue("times", settled).log("stored times in the future begin now");
       }
@@ -431,7 +437,11 @@ public final class Store implements AutoCloseable {
     Instant now = clock.instant().truncatedTo(ChronoUnit.MILLIS);
     var run = new CheckRun(layout, index, blobs, quarantine, space, damaged, order, report, now);
     try {
-      return StoreCheck.run(run, uploads, repositories);
+      StoreCheck.Progress all = StoreCheck.run(run, uploads, repositories);
+      if (order.isRepair() && isRepaired()) {
+        trust();
+      }
+      return all;
     } catch (IndexException e) {
       throw new IOException(e.getMessage(), e);
     }

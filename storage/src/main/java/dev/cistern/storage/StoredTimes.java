@@ -7,6 +7,7 @@ import dev.cistern.storage.Facts.TagFact;
 import dev.cistern.storage.Facts.UploadFact;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
@@ -132,11 +133,14 @@ final class StoredTimes {
   }
 
   private static boolean settleFile(Path file, Instant now) throws IOException {
-    if (!Files.exists(file)
-        || !StoredTime.isUnknown(Files.getLastModifiedTime(file).toInstant(), now)) {
-      return false;
+    try {
+      if (!StoredTime.isUnknown(Files.getLastModifiedTime(file).toInstant(), now)) {
+        return false;
+      }
+      Files.setLastModifiedTime(file, FileTime.from(now));
+      return true;
+    } catch (NoSuchFileException e) {
+      return false; // it has become a blob meanwhile
     }
-    Files.setLastModifiedTime(file, FileTime.from(now));
-    return true;
   }
 }

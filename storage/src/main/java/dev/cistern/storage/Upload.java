@@ -78,7 +78,14 @@ public final class Upload {
             "the content is " + actual + ", not " + digest,
             "push the blob again from its first byte");
       }
-      uploads.blobs().commit(file, digest, Optional.of(fact.repository()));
+      try {
+        uploads.blobs().commit(file, digest, Optional.of(fact.repository()));
+      } catch (IOException e) {
+        if (file.isUnsyncable()) {
+          cancel(); // so all bytes come again
+        }
+        throw e;
+      }
       cancel();
     }
 

@@ -46,6 +46,41 @@ class DamagedContentTest {
     Audit.closed(directory, "at the end");
   }
 
+  @Test
+  void theGoodFileOfPushedContentThatComesBackIsKept() throws IOException {
+    Digest digest = Pushes.blob(store, NAME, CONTENT);
+    Path file = new Layout(directory).blob(digest);
+    Files.move(file, directory.resolve("elsewhere"));
+    assertThat(store.blobs().open(digest)).isEmpty();
+    assertThat(store.damaged().isDamagedBlob(digest)).isTrue();
+    Files.move(directory.resolve("elsewhere"), file); // as a volume that is mounted again
+
+    assertThat(store.sweep()).isEqualTo(1);
+    clock.advance(StorageLimits.NONE.quarantine().multipliedBy(3));
+    store.expireQuarantine();
+
+    try (PartialBlob partial = store.blobs().partial(digest)) {
+      assertThat(partial.takeBack()).isTrue();
+    }
+    assertThat(store.blobs().size(digest)).hasValue(CONTENT.length);
+  }
+
+  @Test
+  void aWholeFileWithoutAFactIsTakenBackFromItsPlace() throws IOException {
+    Digest digest = Pushes.blob(store, NAME, CONTENT);
+    Path file = new Layout(directory).blob(digest);
+    Files.move(file, directory.resolve("elsewhere"));
+    assertThat(store.blobs().open(digest)).isEmpty();
+    Files.move(directory.resolve("elsewhere"), file);
+
+    try (PartialBlob partial = store.blobs().partial(digest)) {
+      assertThat(partial.takeBack()).isTrue();
+    }
+
+    assertThat(store.blobs().isLinked(NAME, digest)).isTrue();
+    assertThat(store.blobs().size(digest)).hasValue(CONTENT.length);
+  }
+
   /** How a file may be damaged, and as what that is found. */
   enum Fault {
     FLIPPED(FindingKind.WRONG_DIGEST) {

@@ -77,6 +77,20 @@ class IndexHealthTest {
   }
 
   @Test
+  void damageThatOpeningAnewDoesNotHealEndsTheProcess() {
+    health.failed(StorageError.EMFILE, cause);
+    health.resumed();
+    health.failed(StorageError.CORRUPTION, cause);
+    assertThat(health.unrecoverable()).as("the first time").isNotDone();
+    health.resumed();
+    nanos.addAndGet(Duration.ofDays(1).toNanos());
+
+    health.failed(StorageError.CORRUPTION, cause);
+
+    assertThat(health.unrecoverable()).isDone();
+  }
+
+  @Test
   void aWriterThatIsBusyIsTimed() {
     assertThat(health.busyFor()).isZero();
     health.busy();

@@ -301,6 +301,38 @@ class LargeChangeTest {
   }
 
   @Test
+  void whatIsCommittedIsNotDropped() throws IOException {
+    try (Store store = Store.open(directory, clock)) {
+      Digest image = prepare(store);
+      Intents intents = store.index().intents();
+      byte[] family = Keys.family(Keys.INTENT);
+      var dropped = new long[1];
+      intents.afterPage(() -> {
+        if (intents.over() != Intents.NONE && dropped[0] == 0) {
+          dropped[0] = intents.over();
+          assertThat(store.index().hasAny(family)).isTrue();
+          drop(intents, dropped[0]); // as a caller does who was interrupted while he waited
+          assertThat(store.repositories().tags(NAME, "", 9)).containsExactly("referrer");
+        }
+      });
+
+      store.repositories().delete(NAME, image);
+
+      assertThat(dropped[0]).isPositive();
+      assertThat(store.repositories().tags(NAME, "", 9)).containsExactly("referrer");
+      assertThat(store.index().hasAny(family)).isFalse();
+    }
+  }
+
+  private static void drop(Intents intents, long id) {
+    try {
+      intents.drop(id);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
   void whatChangesAllTheTimeIsGivenUpAndNothingIsChanged() throws IOException {
     try (Store store = Store.open(directory, clock)) {
       Digest image = prepare(store);

@@ -9,11 +9,13 @@ import dev.cistern.oci.RepositoryName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -349,8 +351,26 @@ class StartTest {
       assertThat(store.discard(removed)).isTrue();
       assertThat(files(data.resolve("blobs")) + files(data.resolve("quarantine")) / 2)
           .isEqualTo(BLOBS);
-      store.trust();
+      store.check(new StoreCheck.Order(false, OptionalLong.empty(), true), new Findings());
       assertThat(store.isDoubtful()).isFalse();
+    }
+  }
+
+  @Test
+  void aFullStoreThatWasRepairedMovesNothingToTheQuarantineToMakeRoom() throws IOException {
+    flip(log(), Files.size(log()) / 2);
+    repaired(true).close();
+    long files = files(data.resolve("blobs"));
+    var full = new StorageLimits(OptionalLong.of(1 << 20), OptionalLong.of(0), Duration.ofHours(1));
+
+    try (Store store = Store.open(data, full, clock)) {
+      for (int i = 0; i < 3; i++) {
+        Upload upload = store.uploads().start(NAME, "somebody", Digest.Algorithm.SHA256);
+        assertThatThrownBy(() -> Pushes.append(upload, new byte[2 << 20]))
+            .isInstanceOf(StoreFullException.class);
+      }
+      assertThat(files(data.resolve("blobs"))).isEqualTo(files);
+      assertThat(files(data.resolve("quarantine"))).isZero();
     }
   }
 

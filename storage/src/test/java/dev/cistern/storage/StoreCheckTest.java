@@ -5,10 +5,12 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.cistern.oci.Digest;
+import dev.cistern.oci.MediaType;
 import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Tag;
 import dev.cistern.storage.Facts.BlobFact;
 import dev.cistern.storage.Facts.LinkFact;
+import dev.cistern.storage.Facts.ManifestFact;
 import dev.cistern.storage.Facts.ObjectFact;
 import dev.cistern.storage.Facts.TagFact;
 import dev.cistern.storage.Facts.UploadFact;
@@ -199,6 +201,23 @@ class StoreCheckTest {
         test.change(index -> put(index, key, new byte[] {1, 2}));
       }
     },
+    UNREADABLE_MANIFEST(FindingKind.UNREADABLE_OBJECT, false) {
+      @Override
+      void plant(StoreCheckTest test) throws IOException {
+        byte[] text = bytes("[]");
+        Digest digest = Digest.of(text);
+        Instant now = test.clock.instant();
+        byte[] link = new LinkFact(Origin.CACHED, now).encoded();
+        test.change(index -> {
+          put(
+              index,
+              Keys.manifest(digest),
+              new ManifestFact(MediaType.OCI_IMAGE, now, now, text).encoded());
+          put(index, Keys.manifestLink(NAME, digest), link);
+          put(index, Keys.keeper(digest, NAME), new byte[0]);
+        });
+      }
+    },
     OLD_UPLOAD(FindingKind.STALE_UPLOAD, true) {
       @Override
       void plant(StoreCheckTest test) throws IOException {
@@ -333,24 +352,10 @@ class StoreCheckTest {
 
   private List<Finding> check(StoreCheck.Order order) throws IOException {
     clock.advance(Duration.ofSeconds(1));
-    var findings = new ArrayList<Finding>();
-    store.check(
-        order,
-        new StoreCheck.Report() {
-          @Override
-          public void found(Finding finding) {
-            findings.add(finding);
-          }
-
-          @Override
-          public void progress(StoreCheck.Progress progress) {}
-
-          @Override
-          public void refetch(Digest blob, List<RepositoryName> repositories) {
-            refetched.add(blob);
-          }
-        });
-    return findings;
+    var findings = new Findings();
+    store.check(order, findings);
+    refetched.addAll(findings.refetched);
+    return findings.all;
   }
 
   private interface IndexChange {

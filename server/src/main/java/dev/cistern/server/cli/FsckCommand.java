@@ -109,11 +109,7 @@ final class FsckCommand implements Command {
         store.emptyQuarantine();
       }
       printed.begin();
-      StoreCheck.Progress all = store.check(order, printed);
-      if (order.isRepair()) {
-        store.trust();
-      }
-      return printed.end(all);
+      return printed.end(store.check(order, printed));
     } catch (IOException e) {
       err.println(Complaint.of(e));
       return REFUSED;
