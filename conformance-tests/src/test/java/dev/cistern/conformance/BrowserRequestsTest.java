@@ -289,6 +289,25 @@ class BrowserRequestsTest {
     }
   }
 
+  /** Where authentication is disabled, credentials of a page are no credentials. */
+  @Test
+  void onAnOpenServerCredentialsReplaceNoPrivateName(@TempDir Path directory) throws IOException {
+    String upload = "POST /v2/own/blobs/uploads/ HTTP/1.1";
+    try (CisternServer open =
+            CisternServer.start(directory, "--anonymous", "push", "--listen", "0.0.0.0:0");
+        RawConnection connection = RawConnection.to(open)) {
+      connection.send(
+          head(
+              upload,
+              "Host: rebound.example.com",
+              "Content-Length: 0",
+              "Authorization: Basic eA=="));
+      assertThat(connection.reply().status()).isEqualTo(403);
+      connection.send(head(upload, "Host: cistern", "Content-Length: 0"));
+      assertThat(connection.reply().status()).isEqualTo(202);
+    }
+  }
+
   @Test
   void whereNobodyChangesAnythingWithoutCredentialsClientsAreToldToLogIn(@TempDir Path directory)
       throws IOException {

@@ -163,7 +163,9 @@ class FreshnessTest {
   void aTagIsStaleWhenItsUpstreamIsGoneAndNobodyWaitsTwice(@TempDir Path directory) {
     upstream.addManifest(repository, OLD, "v1");
     var config =
-        new TestConfig(directory).upstream("up", upstream, "insecure: true", "freshness: 1ms");
+        new TestConfig(directory)
+            .line("patience: 1m") // longer than a refused connection takes on any machine
+            .upstream("up", upstream, "insecure: true", "freshness: 1ms");
     try (CisternServer alone = config.start();
         TestClient there = new TestClient(alone)) {
       String tag = "/v2/up/" + repository + "/manifests/v1";

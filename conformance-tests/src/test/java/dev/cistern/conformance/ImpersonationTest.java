@@ -462,6 +462,31 @@ class ImpersonationTest {
     assertThat(nobody.get(ApiClient.streams("blue"), headers).status()).isEqualTo(403);
   }
 
+  @Test
+  void aListThatIsReadSlowlyIsCutWhenTheRightIsGone() throws IOException {
+    new ApiClient(alice).makeNamespace("slow");
+    String path = ApiClient.streams("slow");
+    String annotated = "\"annotations\":{\"long\":\"" + "x".repeat(250_000) + "\"},\"name\"";
+    for (int i = 0; i < 40; i++) { // more than sockets take
+      String body = STREAM.formatted("stream-" + (10 + i)).replace("\"name\"", annotated);
+      assertThat(post(alice, path, body).status()).isEqualTo(201);
+    }
+    bind("slow", "registry-viewer", "User", "dave");
+    await().until(() -> dave.get(path + "?limit=1").status() == 200);
+    String basic = TokenService.basic(DAVE.user(), DAVE.password());
+    try (RawConnection connection = RawConnection.to(server)) {
+      connection.send(
+          RawConnection.head(
+              "GET " + path + " HTTP/1.1", "Host: localhost", "Authorization: " + basic));
+      assertThat(connection.bytes(1)).isNotEmpty();
+
+      objects.delete("slow-registry-viewer-dave.yaml");
+      await().until(() -> dave.get(path + "?limit=1").status() == 403);
+
+      assertThat(connection.readToEnd()).contains("stream-10").doesNotContain("stream-49");
+    }
+  }
+
   /** Carol watches as erin until one of the two loses a right. */
   @ParameterizedTest
   @ValueSource(strings = {"watched-registry-viewer-erin.yaml", "-acts-as-erin-carol.yaml"})

@@ -224,6 +224,37 @@ class ListsThroughTest {
   }
 
   @Test
+  void listsOfOtherUpstreamsThatHangKeepNobodyFromOne(@TempDir Path directory) {
+    var gate = new CountDownLatch(1);
+    try (TestUpstreams others = TestUpstreams.start(3)) {
+      try (CisternServer alone = others.addTo(new TestConfig(directory), "insecure: true").start();
+          TestClient there = new TestClient(alone)) {
+        for (int i = 0; i < 2; i++) {
+          TestUpstreams.Turn hanging = others.take("hanging");
+          for (String name : List.of(hanging.repository(), hanging.repository() + "-too")) {
+            hanging.upstream().addManifest(name, MANIFEST, "v1");
+            hanging.upstream().next("GET", "/tags/list", new Answer.Held(gate));
+            String here = hanging.here().replace(hanging.repository(), name);
+            CompletableFuture<Answered> later = there.getLater(here + "/tags/list");
+            await()
+                .untilAsserted(() ->
+                    assertThat(hanging.upstream().requests("GET", name + "/tags/list")).hasSize(1));
+            assertThat(later).isNotDone();
+          }
+        }
+        TestUpstreams.Turn well = others.take("well");
+        well.upstream().addManifest(well.repository(), MANIFEST, "v1");
+
+        Answered answered = there.get(well.here() + "/tags/list");
+
+        assertThat(answered.status()).as("%s", answered).isEqualTo(200);
+        assertThat(tags(answered)).containsExactly("v1");
+        gate.countDown();
+      }
+    }
+  }
+
+  @Test
   void anAnswerThatComesTooLateServesTheNextOnes(@TempDir Path directory) {
     upstream.addManifest(repository, MANIFEST, "v1", "v2");
     var gate = new CountDownLatch(1);

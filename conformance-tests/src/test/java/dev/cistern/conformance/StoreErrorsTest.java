@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -147,7 +148,8 @@ class StoreErrorsTest {
         CisternServer server = CisternServer.start(data(), "--upstream", "up=" + upstream.url());
         HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
       Sample layer = Sample.seeded(4, MEBIBYTE);
-      Sample manifest = upstream.add("v1", List.of(layer));
+      Sample large = Sample.seeded(5, 66 * MEBIBYTE);
+      Sample manifest = upstream.add("v1", List.of(layer, large));
       readOnly(data().resolve("fills"));
       readOnly(data().resolve("blobs"));
       try {
@@ -156,6 +158,11 @@ class StoreErrorsTest {
         HttpCalls.Reply passed = calls.send("GET", "/v2/up/image/blobs/" + layer.digest());
         assertThat(passed.status()).as("%s", passed).isEqualTo(200);
         assertThat(Sample.digest(passed.body())).isEqualTo(layer.digest());
+        HttpCalls.Reply part =
+            calls.send("GET", "/v2/up/image/blobs/" + large.digest(), "Range", "bytes=1048576-");
+        assertThat(part.status()).as("a large part, %s", part).isEqualTo(206);
+        assertThat(part.body())
+            .isEqualTo(Arrays.copyOfRange(large.bytes(), MEBIBYTE, large.bytes().length));
         HttpCalls.Reply push = push(calls, blob);
         assertThat(push.status()).as("%s", push).isEqualTo(503);
 

@@ -8,6 +8,7 @@ import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.mirror.upstream.Upstream;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -18,7 +19,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.BiConsumer;
 
 /**
  * Asks the pull sources of a location one after the other until one has what is wanted. Those that
@@ -63,6 +63,11 @@ final class Asker {
   /** What is asked of one source. */
   interface Question<T> {
     Answer<T> ask(Upstream upstream, PullSource source) throws IOException;
+  }
+
+  /** Takes note of how a source answered that was asked at a time. */
+  private interface Note {
+    void take(PullSource source, Answer<?> answer, Instant asked);
   }
 
   /**
@@ -110,10 +115,7 @@ final class Asker {
   }
 
   private <T> Asked<T> ask(
-      Location location,
-      List<PullSource> sources,
-      Question<T> question,
-      BiConsumer<PullSource, Answer<T>> note)
+      Location location, List<PullSource> sources, Question<T> question, Note note)
       throws IOException {
     if (isCircle(location)) {
       return new Asked<>(sources.getFirst(), new Answer.Circle<>(), List.of());
@@ -122,11 +124,12 @@ final class Asker {
     var failed = new LinkedHashMap<PullSource, Answer<T>>();
     for (PullSource source : outages.ordered(sources)) {
       Upstream upstream = upstreams.get(source).via(via + "1.1 " + own);
+      Instant begun = outages.now();
       Answer<T> answer = question.ask(upstream, source);
       if (Thread.currentThread().isInterrupted() && !(answer instanceof Answer.Found)) {
         throw new IOException("the answer is no longer wanted"); // and says nothing of the source
       }
-      note.accept(source, answer);
+      note.take(source, answer, begun);
       count(source, answer);
       if (answer instanceof Answer.Found) {
         return new Asked<>(source, answer, texts(failed, source));
@@ -202,6 +205,7 @@ final class Asker {
           Optional.of(retryAfter.orElse(usual)).filter(wait -> wait.compareTo(LONGEST_PAUSE) <= 0);
       case Answer.Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
           Optional.of(retryAfter.orElse(usual)).filter(wait -> wait.compareTo(LONGEST_PAUSE) <= 0);
+      case Answer.Busy<?> busy -> Optional.of(usual);
       case Answer.Refused<?> refused -> Optional.empty();
       case Answer.Circle<?> circle -> Optional.empty();
       case Answer.Missing<?> missing -> Optional.empty();
@@ -216,7 +220,8 @@ final class Asker {
       case Answer.Refused<?> refused -> 2;
       case Answer.Unreachable<?> unreachable -> 3;
       case Answer.Throttled<?> throttled -> 4;
-      case Answer.Found<?> found -> 5;
+      case Answer.Busy<?> busy -> 5;
+      case Answer.Found<?> found -> 6;
     };
   }
 }

@@ -1,20 +1,55 @@
 package dev.cistern.mirror;
 
-import java.util.concurrent.ConcurrentLinkedQueue;
+import dev.cistern.base.MemoryBudget;
+import dev.cistern.base.MemoryBudget.Account;
+import dev.cistern.base.MemoryBudget.Lease;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
 
-/** Buffers that are used again, as many as were in use at a time. Safe for all threads. */
+/**
+ * The buffers between upstreams and the store, of 256 KiB each; of 16 KiB where memory is short. A
+ * few are used again. Safe for all threads.
+ */
 final class Buffers {
-  private static final int BUFFER_BYTES = 256 << 10;
+  private static final int USUAL_BYTES = 256 << 10;
+  private static final int SMALL_BYTES = 16 << 10;
+  private static final int MAX_UNUSED = 16;
 
-  private final ConcurrentLinkedQueue<byte[]> free = new ConcurrentLinkedQueue<>();
+  private final MemoryBudget memory;
+  private final ArrayBlockingQueue<byte[]> unused = new ArrayBlockingQueue<>(MAX_UNUSED);
 
-  /** Returns a buffer, which the caller gives back. */
-  byte[] take() {
-    byte[] used = free.poll();
-    return used == null ? new byte[BUFFER_BYTES] : used;
+  Buffers(MemoryBudget memory) {
+    this.memory = memory;
   }
 
-  void give(byte[] buffer) {
-    free.add(buffer);
+  /** A buffer that is used. Its owner closes it once. */
+  record Buffer(Buffers owner, byte[] bytes, Lease lease) implements AutoCloseable {
+    @Override
+    public void close() {
+      if (bytes.length == USUAL_BYTES) {
+        var _ = owner.unused.offer(bytes); // otherwise there are enough
+      }
+      lease.close();
+    }
+  }
+
+  /**
+   * Takes a buffer, waiting for memory a little.
+   *
+   * @throws IOException if there is none in time
+   */
+  Buffer take() throws IOException {
+    Lease lease = memory.lease(Account.FILLS, List.of());
+    if (lease.tryTake(USUAL_BYTES)) {
+      byte[] used = unused.poll();
+      return new Buffer(this, used == null ? new byte[USUAL_BYTES] : used, lease);
+    }
+    try {
+      lease.take(SMALL_BYTES, MemoryBudget.PATIENCE);
+    } catch (MemoryBudget.RefusedException e) {
+      throw new IOException("no memory is left for a download", e);
+    }
+    return new Buffer(this, new byte[SMALL_BYTES], lease);
   }
 }

@@ -178,8 +178,10 @@ public final class DirectBlob implements AutoCloseable {
     return -1;
   }
 
+  /** Ends it; does not wait for the source. */
   @Override
   public void close() {
+    delivery.cut();
     delivery.close();
   }
 

@@ -1,5 +1,6 @@
 package dev.cistern.mirror;
 
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.mirror.upstream.Answer;
 import dev.cistern.oci.Digest;
@@ -82,6 +83,12 @@ final class Failures {
                 "it is not here yet; try again when the upstream works");
         yield retryAfter.map(error::withRetryAfter).orElse(error);
       }
+      case Answer.Busy<?>(String reason) ->
+          new OciException(
+                  ErrorCode.TOOMANYREQUESTS,
+                  "upstream " + upstream + " cannot be asked now: " + reason,
+                  "try again")
+              .withRetryAfter(MemoryBudget.RETRY_AFTER);
     };
   }
 
@@ -94,6 +101,7 @@ final class Failures {
       case Answer.Circle<?> circle -> "it would ask this server";
       case Answer.Throttled<?> throttled -> "it throttles us";
       case Answer.Unreachable<?> unreachable -> unreachable.reason();
+      case Answer.Busy<?>(String reason) -> reason;
     };
   }
 }

@@ -398,11 +398,8 @@ public final class Fill {
   private void receive(Buffers buffers) throws IOException {
     boolean isOver = false;
     while (!isOver) {
-      byte[] buffer = buffers.take();
-      try {
-        isOver = receive(buffer);
-      } finally {
-        buffers.give(buffer);
+      try (Buffers.Buffer buffer = buffers.take()) {
+        isOver = receive(buffer.bytes());
       }
       if (!isOver) {
         delivery.takeTurn();

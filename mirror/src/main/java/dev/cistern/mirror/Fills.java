@@ -3,6 +3,7 @@ package dev.cistern.mirror;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.cistern.base.Guarded;
+import dev.cistern.base.MemoryBudget;
 import dev.cistern.mirror.rules.Location;
 import dev.cistern.mirror.rules.PullSource;
 import dev.cistern.oci.Digest;
@@ -45,13 +46,14 @@ final class Fills {
   private final Executor executor;
   private final ConcurrentHashMap<Digest, Fill> running = new ConcurrentHashMap<>();
 
-  private final Buffers buffers = new Buffers();
+  private final Buffers buffers;
   private final Cache<Suspect, Boolean> suspects =
       Caffeine.newBuilder().maximumSize(MOST_SUSPECTS).expireAfterWrite(SUSPICION).build();
   private final LongAdder started = new LongAdder();
   private final LongAdder wrong = new LongAdder();
 
-  Fills(Blobs blobs, Deliveries deliveries, Executor executor) {
+  Fills(Blobs blobs, Deliveries deliveries, MemoryBudget memory, Executor executor) {
+    this.buffers = new Buffers(memory);
     this.blobs = blobs;
     this.deliveries = deliveries;
     this.executor = executor;

@@ -135,7 +135,7 @@ public final class Import {
       lease.take(blob.size(), MemoryBudget.PATIENCE);
       return read(location, blob, most);
     } catch (MemoryBudget.RefusedException e) {
-      return new Answer.Throttled<>(Optional.of(MemoryBudget.RETRY_AFTER));
+      return new Answer.Busy<>(Answer.NO_MEMORY);
     }
   }
 

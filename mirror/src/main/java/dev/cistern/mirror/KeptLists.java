@@ -45,10 +45,7 @@ final class KeptLists<K, T> {
   private static final long MOST_BYTES = 24 << 20;
   private static final int LEAST_BYTES = 1024;
 
-  /** Each takes up to 16 MiB while it is read. */
-  private static final int MOST_AT_ONCE = 4;
-
-  /** One upstream whose lists take long leaves places to others. */
+  /** Lists that take long leave an upstream's connections to what else is asked of it. */
   private static final int MAX_LISTS_PER_UPSTREAM = 2;
 
   private static final Duration PLACE_PATIENCE = Duration.ofSeconds(10);
@@ -63,7 +60,6 @@ final class KeptLists<K, T> {
   private final Function<T, String> order;
   private final SingleFlight<K, Kept<T>> flights;
   private final Cache<K, Kept<T>> lists;
-  private final Semaphore turns = new Semaphore(MOST_AT_ONCE, true);
 
   /** By upstream, each while a list of it is asked for. */
   private final Cache<String, Semaphore> places = Caffeine.newBuilder().weakValues().build();
@@ -227,14 +223,7 @@ final class KeptLists<K, T> {
       return busy(first);
     }
     try {
-      if (!isTaken(turns)) {
-        return busy(first);
-      }
-      try {
-        return fetchNow(key, location, sources);
-      } finally {
-        turns.release();
-      }
+      return fetchNow(key, location, sources);
     } finally {
       ofUpstream.release();
     }
@@ -252,7 +241,7 @@ final class KeptLists<K, T> {
   private Kept<T> busy(PullSource source) {
     return new Kept<>(
         source,
-        new Answer.Unreachable<>("too many lists are being read at a time"),
+        new Answer.Busy<>("too many of its lists are being read at a time"),
         clock.instant());
   }
 

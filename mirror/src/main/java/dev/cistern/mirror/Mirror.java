@@ -90,7 +90,7 @@ public final class Mirror implements AutoCloseable {
     this.asker = new Asker(upstreams, outages, outside, clock);
     this.absences = new Absences(running, settings.absence());
     this.deliveries = new Deliveries(asker, new BlobTurns(upstreams, settings.patience(), threads));
-    this.fills = new Fills(store.blobs(), deliveries, threads);
+    this.fills = new Fills(store.blobs(), deliveries, upstreams.memory(), threads);
     this.manifests =
         new Manifests(
             store.repositories(),
@@ -468,11 +468,26 @@ public final class Mirror implements AutoCloseable {
       return fill(location, digest, wanted);
     }
     if (part.count() >= MUCH_BYTES) {
-      fills.join(location, digest).ifPresent(joined -> joined.fill().release());
+      startBeside(part, location, digest);
     }
     return Optional.of(
         new BlobAnswer.Passing(
             part, CacheStatus.passed(part.source()).because("far ahead of what is here")));
+  }
+
+  /** Starts the download of a blob of which a part passes through, if it can be stored. */
+  private void startBeside(DirectBlob part, Location location, Digest digest) throws IOException {
+    boolean isThrown = true;
+    try {
+      fills.join(location, digest).ifPresent(joined -> joined.fill().release());
+      isThrown = false;
+    } catch (UnwritableStoreException e) {
+      isThrown = false; // the part is for the client, stored or not
+    } finally {
+      if (isThrown) {
+        part.close();
+      }
+    }
   }
 
   /**

@@ -51,14 +51,28 @@ final class Outages {
     }
   }
 
-  private record Outage(Instant retry, String reason) {}
+  /**
+   * @param begun after which time a source has to be asked to show that it works again; {@link
+   *     Instant#MIN} if an answer to an older question shows it too
+   */
+  private record Outage(Instant begun, Instant retry, String reason) {}
 
-  /** Takes note of how a source answered. */
-  void note(PullSource source, Answer<?> answer) {
+  /** Returns the time, on the clock by which outages begin. */
+  Instant now() {
+    return clock.instant();
+  }
+
+  /**
+   * Takes note of how a source answered.
+   *
+   * @param asked when it was asked, by {@link #now}
+   */
+  void note(PullSource source, Answer<?> answer, Instant asked) {
     switch (answer) {
-      case Answer.Found<?> found -> end(source);
-      case Answer.Missing<?> missing -> end(source);
-      case Answer.Circle<?> circle -> end(source);
+      case Answer.Found<?> found -> end(source, asked);
+      case Answer.Missing<?> missing -> end(source, asked);
+      case Answer.Circle<?> circle -> end(source, asked);
+      case Answer.Busy<?> busy -> {}
       case Answer.Refused<?>(String reason) -> begin(Place.part(source), reason, USUAL);
       case Answer.Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
           begin(Place.whole(source), reason, pause(retryAfter));
@@ -76,25 +90,33 @@ final class Outages {
    * Takes note of how a source answered to something else than content: that it answers again is
    * believed only when it was to be tried again.
    */
-  void noteAside(PullSource source, Answer<?> answer) {
+  void noteAside(PullSource source, Answer<?> answer, Instant asked) {
     boolean isAnswered = answer instanceof Answer.Found || answer instanceof Answer.Missing;
     if (isAnswered && !isAvoided(source)) {
-      end(source);
+      end(source, asked);
     }
   }
 
   /** Takes note that a source did not answer in the time that a client waits. */
   void noteSilence(PullSource source, Duration waited) {
-    begin(Place.whole(source), "no answer in " + waited.toMillis() + " ms", USUAL);
+    String reason = "no answer in " + waited.toMillis() + " ms";
+    outages.put(Place.whole(source), new Outage(Instant.MIN, now().plus(USUAL), reason));
   }
 
   private void begin(Place place, String reason, Duration pause) {
-    outages.put(place, new Outage(clock.instant().plus(pause), reason));
+    Instant now = now();
+    outages.put(place, new Outage(now, now.plus(pause), reason));
   }
 
-  private void end(PullSource source) {
-    outages.invalidate(Place.whole(source));
-    outages.invalidate(Place.part(source));
+  private void end(PullSource source, Instant asked) {
+    end(Place.whole(source), asked);
+    end(Place.part(source), asked);
+  }
+
+  private void end(Place place, Instant asked) {
+    outages
+        .asMap()
+        .computeIfPresent(place, (at, outage) -> outage.begun().isAfter(asked) ? outage : null);
   }
 
   /**
@@ -127,7 +149,7 @@ final class Outages {
   }
 
   private boolean isAvoided(PullSource source) {
-    return outage(source).filter(outage -> clock.instant().isBefore(outage.retry())).isPresent();
+    return outage(source).filter(outage -> now().isBefore(outage.retry())).isPresent();
   }
 
   private Optional<Outage> outage(PullSource source) {

@@ -43,7 +43,7 @@ class ManyNamesTest {
     var outages = new Outages(InstantSource.system());
     List<PullSource> sources =
         IntStream.range(0, 30_000).mapToObj(i -> source("one.example", "app-" + i)).toList();
-    sources.forEach(source -> outages.note(source, new Answer.Refused<>("denied")));
+    sources.forEach(source -> outages.note(source, new Answer.Refused<>("denied"), outages.now()));
 
     assertThat(sources)
         .filteredOn(source -> outages.reason(List.of(source)).isPresent())

@@ -80,7 +80,10 @@ public final class MemoryBudget {
     /** Buffers between an upstream and one client. */
     PASS_THROUGH("pass-through"),
 
-    /** Manifests, tokens and pages of lists that an upstream sends. */
+    /** Buffers between an upstream and the store. */
+    FILLS("fills"),
+
+    /** Manifests, tokens and lists that an upstream sends. */
     UPSTREAM_ANSWERS("upstream-answers"),
 
     /** Pieces of files beyond the first 16 KiB of each, which TLS has to see. */

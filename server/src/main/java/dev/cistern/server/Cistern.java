@@ -168,6 +168,7 @@ public final class Cistern implements AutoCloseable {
             new BrowserGuard(
                 config.resources().names(),
                 config.isLoopbackOnly() && gate.isOpen(),
+                gate.isOpen(),
                 () -> gate.policy().allowsAnonymousChanges()),
             !gate.isOpen(),
             registry,

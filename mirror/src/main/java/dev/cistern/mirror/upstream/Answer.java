@@ -8,6 +8,9 @@ public sealed interface Answer<T> {
   /** The reason of what was asked over TLS and answered in clear. */
   String PLAIN_HTTP = "it speaks plain HTTP, not TLS";
 
+  /** The reason where memory is short. */
+  String NO_MEMORY = "no memory is left for its answer";
+
   /** It has it. */
   record Found<T>(T value) implements Answer<T> {}
 
@@ -34,6 +37,9 @@ public sealed interface Answer<T> {
     }
   }
 
+  /** This server has no memory or connection left to ask it; this says nothing of the upstream. */
+  record Busy<T>(String reason) implements Answer<T> {}
+
   /** Returns when it asks us to come back, if it says so. */
   default Optional<Duration> retryAfter() {
     return Optional.empty();
@@ -49,6 +55,7 @@ public sealed interface Answer<T> {
       case Throttled<?>(Optional<Duration> retryAfter) -> new Throttled<>(retryAfter);
       case Unreachable<?>(String reason, Optional<Duration> retryAfter) ->
           new Unreachable<>(reason, retryAfter);
+      case Busy<?>(String reason) -> new Busy<>(reason);
     };
   }
 }

@@ -32,6 +32,10 @@ final class PagedList<T> {
   private static final int MOST_BYTES = 4 * MOST_PAGE_BYTES;
   private static final int MOST_PAGES = 1_000;
   private static final int MOST_ENTRIES = 100_000;
+
+  /** What an entry takes besides its text. */
+  private static final long ENTRY_BYTES = 64;
+
   private static final Pattern NEXT =
       Pattern.compile("<([^>]*)>\\s*;[^,<]*\\brel\\s*=\\s*\"?next\\b", Pattern.CASE_INSENSITIVE);
   private static final JsonMapper JSON = new JsonMapper();
@@ -85,6 +89,11 @@ final class PagedList<T> {
   /** Returns what the pages so far list, in their order. */
   List<T> entries() {
     return List.copyOf(entries);
+  }
+
+  /** Returns about how many bytes the entries take. */
+  long memory() {
+    return bytes + ENTRY_BYTES * entries.size();
   }
 
   /**

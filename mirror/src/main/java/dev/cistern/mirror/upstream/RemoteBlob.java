@@ -1,6 +1,7 @@
 package dev.cistern.mirror.upstream;
 
 import java.io.IOException;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * A blob that an upstream is sending; nothing in it has been verified.
@@ -12,6 +13,8 @@ public final class RemoteBlob implements AutoCloseable {
   private final Body body;
   private final long from;
   private final long size;
+  private final Runnable end;
+  private final AtomicBoolean isClosed = new AtomicBoolean();
 
   /** The bytes as they come. Used by one thread. */
   public interface Body extends AutoCloseable {
@@ -26,9 +29,19 @@ public final class RemoteBlob implements AutoCloseable {
   }
 
   public RemoteBlob(Body body, long from, long size) {
+    this(body, from, size, () -> {});
+  }
+
+  private RemoteBlob(Body body, long from, long size, Runnable end) {
     this.body = body;
     this.from = from;
     this.size = size;
+    this.end = end;
+  }
+
+  /** Returns the same with something to do when it is closed for the first time. */
+  RemoteBlob andThen(Runnable wanted) {
+    return new RemoteBlob(body, from, size, wanted);
   }
 
   /** Returns what there is of a blob from {@code from} on, which is its end or beyond: nothing. */
@@ -75,6 +88,12 @@ public final class RemoteBlob implements AutoCloseable {
 
   @Override
   public void close() {
-    body.close();
+    try {
+      body.close();
+    } finally {
+      if (isClosed.compareAndSet(false, true)) {
+        end.run();
+      }
+    }
   }
 }

@@ -13,6 +13,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.auth.StandardAuthScheme;
 import org.apache.hc.client5.http.classic.methods.HttpUriRequestBase;
@@ -65,9 +67,13 @@ final class Transport implements AutoCloseable {
   /** How long the rest of an answer may take that is read only to use its connection again. */
   private static final Duration DRAIN_TIME = Duration.ofSeconds(1);
 
+  /** How long a download waits for one of the connections of blobs. */
+  private static final Duration BLOB_PATIENCE = Duration.ofSeconds(2);
+
   private final Limits limits;
   private final Routes routes;
   private final PoolingHttpClientConnectionManager connections;
+  private final Semaphore blobs;
   private final CloseableHttpClient client;
   private final MemoryBudget memory;
 
@@ -76,6 +82,7 @@ final class Transport implements AutoCloseable {
     ConnectionSettings connection = settings.connection();
     TrustedPlaces trusted = TrustedPlaces.of(settings.trusted()).and(settings.endpoint());
     this.limits = connection.limits();
+    this.blobs = new Semaphore(limits.blobs(), true);
     var names = new TimedNames(SystemDefaultDnsResolver.INSTANCE, limits.connect());
     var destinations = new Destinations(trusted, connection.proxies().proxies(), names);
     this.routes = new Routes(connection.proxies(), destinations);
@@ -187,12 +194,37 @@ final class Transport implements AutoCloseable {
     return tree;
   }
 
-  private static void take(Lease lease, long bytes) throws BusyException {
+  /**
+   * Takes more memory, waiting for it a little.
+   *
+   * @throws BusyException if there is none in time
+   */
+  static void take(Lease lease, long bytes) throws BusyException {
     try {
       lease.take(bytes, MemoryBudget.PATIENCE);
     } catch (MemoryBudget.RefusedException e) {
       throw new BusyException(e);
     }
+  }
+
+  /**
+   * Takes one of the connections that blobs may have at a time, waiting for it a little: downloads
+   * that come here because another upstream fails have no turn at this one.
+   *
+   * @return false if there is none
+   */
+  boolean takeBlobConnection() {
+    try {
+      return blobs.tryAcquire(BLOB_PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** Gives back what {@link #takeBlobConnection} took. */
+  void giveBlobConnection() {
+    blobs.release();
   }
 
   /** One response; the caller closes it. */

@@ -192,6 +192,25 @@ public final class Upstream implements AutoCloseable {
    */
   public Answer<RemoteBlob> openBlob(
       RepositoryName repository, Digest digest, long from, OptionalLong last) {
+    if (!transport.takeBlobConnection()) {
+      return new Answer.Busy<>(
+          "all of its " + limits().blobs() + " connections for blobs are used");
+    }
+    Answer<RemoteBlob> answer = new Answer.Missing<>();
+    try {
+      answer = openInTurn(repository, digest, from, last);
+    } finally {
+      if (!(answer instanceof Answer.Found)) {
+        transport.giveBlobConnection();
+      }
+    }
+    return answer instanceof Answer.Found<RemoteBlob>(RemoteBlob blob)
+        ? new Answer.Found<>(blob.andThen(transport::giveBlobConnection))
+        : answer;
+  }
+
+  private Answer<RemoteBlob> openInTurn(
+      RepositoryName repository, Digest digest, long from, OptionalLong last) {
     var headers = new HashMap<>(Map.of("Accept-Encoding", "identity"));
     if (from > 0 || last.isPresent()) {
       String to = last.isPresent() ? Long.toString(last.getAsLong()) : "";
@@ -211,7 +230,7 @@ public final class Upstream implements AutoCloseable {
             return new Answer.Found<>(RemoteBlob.beyond(response, from, size.getAsLong()));
           }
           response.close();
-          return openBlob(repository, digest, 0);
+          return openInTurn(repository, digest, 0, OptionalLong.empty());
         }
         Answer<RemoteBlob> answer =
             switch (response.status()) {
@@ -305,6 +324,7 @@ public final class Upstream implements AutoCloseable {
   private <T> Answer<List<T>> list(
       RepositoryName repository, PagedList<T> list, Set<Integer> absent, Deadline deadline) {
     Map<String, String> headers = Map.of("Accept", list.accept().name());
+    Lease kept = transport.lease();
     try {
       for (Optional<URI> page = list.next(); page.isPresent(); page = list.next()) {
         Deadline ofPage = deadline.orIn(limits().answer());
@@ -317,12 +337,16 @@ public final class Upstream implements AutoCloseable {
             }
             return isAbsent ? new Answer.Missing<>() : failure(response);
           }
+          long before = list.memory();
           add(response, list);
+          Transport.take(kept, list.memory() - before);
         }
       }
       return new Answer.Found<>(list.entries());
     } catch (IOException e) {
       return failure(e);
+    } finally {
+      kept.close();
     }
   }
 
@@ -441,7 +465,7 @@ public final class Upstream implements AutoCloseable {
       return new Answer.Throttled<>(throttled.retryAfter().flatMap(this::delay));
     }
     if (e instanceof Transport.BusyException) {
-      return new Answer.Throttled<>(Optional.of(MemoryBudget.RETRY_AFTER));
+      return new Answer.Busy<>(Answer.NO_MEMORY);
     }
     if (e instanceof SSLException && NO_TLS.equals(e.getMessage())) {
       return new Answer.Unreachable<>(Answer.PLAIN_HTTP);

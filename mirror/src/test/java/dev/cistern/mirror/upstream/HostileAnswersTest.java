@@ -3,6 +3,7 @@ package dev.cistern.mirror.upstream;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
 
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.base.MemoryBudget;
@@ -18,6 +19,7 @@ import java.net.Socket;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -182,6 +184,15 @@ class HostileAnswersTest {
       List.of(
           "200", "200", "206", "301", "307", "401", "404", "416", "429", "503", "508", "099",
           "999");
+
+  private static final Limits LIMITS =
+      new Limits(
+          8,
+          4,
+          Duration.ofSeconds(2),
+          Duration.ofSeconds(2),
+          Duration.ofSeconds(2),
+          Duration.ofSeconds(2));
 
   private final HostileUpstream registry = new HostileUpstream();
 
@@ -384,15 +395,32 @@ class HostileAnswersTest {
     }
   }
 
+  @Test
+  void blobsLeaveConnectionsToWhatIsSmall() throws IOException {
+    registry.answer = () -> "HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\n";
+    try (Upstream upstream = open()) {
+      var opened = new ArrayList<RemoteBlob>();
+      for (int i = 0; i < LIMITS.blobs(); i++) {
+        opened.add(opened(upstream));
+      }
+      assertThat(upstream.openBlob(APP, BLOB, 0)).isInstanceOf(Answer.Busy.class);
+
+      opened.getFirst().close();
+      opened.getFirst().close();
+      opened.add(opened(upstream));
+      assertThat(upstream.openBlob(APP, BLOB, 0)).as("one is one").isInstanceOf(Answer.Busy.class);
+      opened.forEach(RemoteBlob::close);
+    }
+  }
+
+  private static RemoteBlob opened(Upstream upstream) {
+    Answer<RemoteBlob> answer = upstream.openBlob(APP, BLOB, 0);
+    return answer instanceof Answer.Found<RemoteBlob>(RemoteBlob found)
+        ? found
+        : fail("it is found: " + answer);
+  }
+
   private Upstream open() {
-    var limits =
-        new Limits(
-            8,
-            4,
-            Duration.ofSeconds(2),
-            Duration.ofSeconds(2),
-            Duration.ofSeconds(2),
-            Duration.ofSeconds(2));
     return Upstream.open(
         new UpstreamSettings(
             "upstream",
@@ -407,7 +435,7 @@ class HostileAnswersTest {
             List.of(),
             false,
             Optional.empty(),
-            new ConnectionSettings(limits, ProxyRules.DIRECT, Optional.empty())),
+            new ConnectionSettings(LIMITS, ProxyRules.DIRECT, Optional.empty())),
         () -> NOW,
         new MemoryBudget(MemoryBudget.MIN_BYTES));
   }

@@ -27,6 +27,7 @@ public final class BrowserGuard {
 
   private final PrivateHosts hosts;
   private final boolean isPrivate;
+  private final boolean isOpen;
   private final BooleanSupplier anybodyChanges;
   private volatile String lastHost = "localhost";
 
@@ -34,9 +35,12 @@ public final class BrowserGuard {
    * @param names by which clients know this server
    * @param isPrivate whether it listens on loopback only and authentication is disabled: then every
    *     request needs such a name
+   * @param isOpen whether authentication is disabled, so that credentials say nothing
    * @param anybodyChanges whether clients may change something without credentials
    */
-  public BrowserGuard(Collection<String> names, boolean isPrivate, BooleanSupplier anybodyChanges) {
+  public BrowserGuard(
+      Collection<String> names, boolean isPrivate, boolean isOpen, BooleanSupplier anybodyChanges) {
+    this.isOpen = isOpen;
     this.hosts = new PrivateHosts(names);
     this.isPrivate = isPrivate;
     this.anybodyChanges = anybodyChanges;
@@ -66,7 +70,7 @@ public final class BrowserGuard {
 
   private boolean isOpenChange(Request request) {
     return !request.isGetOrHead()
-        && !request.hasHeader("Authorization")
+        && (isOpen || !request.hasHeader("Authorization"))
         && anybodyChanges.getAsBoolean();
   }
 

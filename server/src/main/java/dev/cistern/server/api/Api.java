@@ -27,6 +27,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -297,16 +298,11 @@ public final class Api {
             call.parameter("fieldSelector").orElse(""),
             FIELDS);
     Format format = Format.of(call.request());
+    BooleanSupplier isAllowed = () -> isAllowed(call, resource.access().read());
     ReplyBody.PieceSource body =
         isWatch
-            ? new WatchBody(
-                objects,
-                shows,
-                call,
-                selector,
-                format,
-                () -> isAllowed(call, resource.access().read()))
-            : new ListBody(objects, shows, call, selector, format);
+            ? new WatchBody(objects, shows, call, selector, format, isAllowed)
+            : new ListBody(objects, shows, call, selector, format, isAllowed);
     return Reply.status(200).header("Content-Type", JSON).body(new ReplyBody.Pieces(body));
   }
 

@@ -13,6 +13,7 @@ import dev.cistern.storage.ObjectName;
 import java.io.IOException;
 import java.util.Base64;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -32,6 +33,7 @@ final class ListBody implements ReplyBody.PieceSource {
   private final ClusterObjects.Cursor cursor;
   private final ViewWalk walk;
   private final PieceText piece;
+  private final BooleanSupplier isAllowed;
   private int left;
   private State state = State.HEAD;
   private boolean isFirst = true;
@@ -45,6 +47,7 @@ final class ListBody implements ReplyBody.PieceSource {
   /**
    * Begins.
    *
+   * @param isAllowed says whether the caller still may; once he may not, the list is cut
    * @throws MemoryBudget.RefusedException if there is no memory for a piece
    */
   ListBody(
@@ -52,7 +55,9 @@ final class ListBody implements ReplyBody.PieceSource {
       Resource.Shows resource,
       Call call,
       Selector selector,
-      Format format) {
+      Format format,
+      BooleanSupplier isAllowed) {
+    this.isAllowed = isAllowed;
     this.resource = resource;
     this.call = call;
     this.selector = selector;
@@ -95,6 +100,9 @@ final class ListBody implements ReplyBody.PieceSource {
   }
 
   private void make() throws IOException {
+    if (!isAllowed.getAsBoolean()) {
+      throw new IOException("the caller may not list this any longer");
+    }
     piece.tryBegin(); // it has been longer
     if (state == State.HEAD) {
       piece.append(format.head(resource.type(), resource.columns()));

@@ -83,6 +83,11 @@ final class WatchBody implements ReplyBody.PieceSource {
     } catch (ObjectFeed.TooOldException e) {
       throw expired(e);
     }
+    if (cursor.isOver()) {
+      cursor.close();
+      throw new ApiException(
+          ApiException.Reason.SERVICE_UNAVAILABLE, "the server is stopping; watch again later");
+    }
     this.walk =
         new ViewWalk(
             objects.cursor(resource.stored(), call.namespace(), Optional.empty()), resource, call);
@@ -141,6 +146,10 @@ final class WatchBody implements ReplyBody.PieceSource {
     try {
       if (!isListing) {
         follow();
+        return;
+      }
+      if (!isAllowed.getAsBoolean()) {
+        isOver = true;
         return;
       }
       piece.tryBegin(); // it has been longer

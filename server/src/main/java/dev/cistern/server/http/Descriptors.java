@@ -10,8 +10,8 @@ import org.slf4j.LoggerFactory;
  * The file descriptors of this process. {@value #RESERVE} of them are kept for the store: when only
  * these are left, idle connections are closed, and then new ones are refused.
  *
- * <p>All threads. How many are open is counted at most once a second, and when as many connections
- * came since as half of those that were free.
+ * <p>All threads. How many are open is counted once a second, and when as many connections came
+ * since as half of those that were free; at most each 20 ms, since to count them reads a directory.
  */
 public final class Descriptors {
   /** Kept for the store, whatever clients do. */
@@ -22,6 +22,7 @@ public final class Descriptors {
 
   private static final Logger LOG = LoggerFactory.getLogger(Descriptors.class);
   private static final long INTERVAL_NANOS = 1_000_000_000L;
+  private static final long LEAST_NANOS = 20_000_000L;
 
   /** The descriptors left after a connection was accepted. */
   enum Room {
@@ -75,7 +76,8 @@ public final class Descriptors {
   synchronized Room take() {
     long now = nanos.getAsLong();
     taken++;
-    if (!isCounted || now - countedAt >= INTERVAL_NANOS || taken > free / 2) {
+    boolean isUsed = taken > free / 2 && now - countedAt >= LEAST_NANOS;
+    if (!isCounted || isUsed || now - countedAt >= INTERVAL_NANOS) {
       free = most.getAsLong() - open.getAsLong() - RESERVE;
       countedAt = now;
       isCounted = true;

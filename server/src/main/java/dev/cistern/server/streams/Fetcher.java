@@ -266,6 +266,9 @@ final class Fetcher {
       case Answer.Throttled<T> throttled ->
           throw new ApiException(
               ApiException.Reason.TOO_MANY_REQUESTS, asked + ": the registry throttles us");
+      case Answer.Busy<T>(String reason) ->
+          throw new ApiException(
+              ApiException.Reason.TOO_MANY_REQUESTS, asked + ": " + reason + "; try again");
       case Answer.Unreachable<T> unreachable -> {
         if (unreachable.reason().equals(Answer.PLAIN_HTTP) && !policy.insecure()) {
           throw ApiException.badRequest(

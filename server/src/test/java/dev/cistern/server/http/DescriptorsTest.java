@@ -56,6 +56,20 @@ class DescriptorsTest {
   }
 
   @Test
+  void aFloodOfConnectionsIsNoFloodOfCounts() {
+    var counts = new AtomicLong();
+    var used = new Descriptors(most::get, () -> 1_000 + counts.getAndIncrement(), nanos::get);
+    for (int i = 0; i < 10_000; i++) {
+      assertThat(used.take()).isEqualTo(Room.RESERVE);
+    }
+    assertThat(counts).hasValue(1);
+
+    nanos.addAndGet(SECOND / 10);
+    assertThat(used.take()).isEqualTo(Room.RESERVE);
+    assertThat(counts).hasValue(2);
+  }
+
+  @Test
   void aLimitThatIsLoweredMeanwhileIsSeenWithinASecond() {
     assertThat(descriptors.take()).isEqualTo(Room.ENOUGH);
     most.set(Descriptors.RESERVE);
