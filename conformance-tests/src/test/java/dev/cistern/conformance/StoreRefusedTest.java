@@ -63,6 +63,21 @@ class StoreRefusedTest {
         byte[] content = Files.readAllBytes(log);
         Files.write(log, Arrays.copyOf(content, content.length - 100));
       }
+    },
+    FLIPPED_TABLE("index", " is damaged: block checksum mismatch") {
+      @Override
+      void prepare(Path data) {
+        CisternServer.start(data).kill(); // a start writes what is in the log to a table
+      }
+
+      @Override
+      void apply(Path part) throws IOException {
+        for (Path table : files(part, ".sst")) {
+          byte[] content = Files.readAllBytes(table);
+          content[5] ^= 1;
+          Files.write(table, content);
+        }
+      }
     };
 
     private final String part;
@@ -72,6 +87,9 @@ class StoreRefusedTest {
       this.part = part;
       this.message = message;
     }
+
+    /** Brings the store into a state in which it can be damaged so. */
+    void prepare(Path data) {}
 
     abstract void apply(Path part) throws IOException;
   }
@@ -98,6 +116,7 @@ class StoreRefusedTest {
       }
       server.kill();
     }
+    damage.prepare(data);
     Path part = data.resolve(damage.part);
     Path kept = directory.resolve("kept");
     copy(part, kept);
@@ -133,11 +152,12 @@ class StoreRefusedTest {
   }
 
   private static Path log(Path index) throws IOException {
+    return files(index, ".log").stream().max(Comparator.naturalOrder()).orElseThrow();
+  }
+
+  private static List<Path> files(Path index, String suffix) throws IOException {
     try (Stream<Path> files = Files.list(index)) {
-      return files
-          .filter(file -> file.toString().endsWith(".log"))
-          .max(Comparator.naturalOrder())
-          .orElseThrow();
+      return files.filter(file -> file.toString().endsWith(suffix)).toList();
     }
   }
 

@@ -40,6 +40,7 @@ import dev.cistern.server.streams.StreamFollower;
 import dev.cistern.server.streams.StreamPushes;
 import dev.cistern.server.streams.Streams;
 import dev.cistern.server.webhooks.Webhooks;
+import dev.cistern.storage.IndexException;
 import dev.cistern.storage.Store;
 import java.io.Closeable;
 import java.io.IOException;
@@ -91,6 +92,9 @@ public final class Cistern implements AutoCloseable {
     Store store = Store.open(config.data(), config.limits(), clock, MonotonicClock.SYSTEM);
     try {
       return start(config, environment, store, clock);
+    } catch (IndexException e) {
+      store.close();
+      throw Store.unreadable(config.data(), e);
     } catch (IOException | RuntimeException e) {
       store.close();
       throw e;

@@ -12,6 +12,11 @@ public final class IndexException extends RuntimeException {
     return getCause() instanceof RocksDBException e && isDamage(e);
   }
 
+  /** Returns what RocksDB said. */
+  String reason() {
+    return String.valueOf(getCause() == null ? getMessage() : getCause().getMessage());
+  }
+
   static boolean isDamage(RocksDBException e) {
     return e.getStatus() != null && e.getStatus().getCode() == Status.Code.Corruption;
   }

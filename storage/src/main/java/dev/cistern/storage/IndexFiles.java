@@ -196,15 +196,20 @@ final class IndexFiles implements AutoCloseable {
     if (message.contains("WAL")) {
       return refused(directory + " has lost a part of its log (" + message + ")");
     }
+    return damaged(directory, message, e);
+  }
+
+  /** Returns the refusal of an index of which a table is damaged. */
+  static StoreRefusedException damaged(Path directory, String how, Exception cause) {
     return new StoreRefusedException(
         directory
             + " is damaged: "
-            + message
+            + how
             + "; nothing was changed. Restore index/ from a backup, or move it away and keep the"
             + " content for reuse under a new index: cistern fsck --data "
             + directory.getParent()
             + " --adopt",
-        e);
+        cause);
   }
 
   private StoreRefusedException refused(String what) {

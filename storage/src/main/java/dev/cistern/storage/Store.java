@@ -148,10 +148,25 @@ public final class Store implements AutoCloseable {
         index.close();
         throw e;
       }
+    } catch (IndexException e) {
+      lock.close();
+      throw unreadable(directory, e);
     } catch (IOException | RuntimeException e) {
       lock.close();
       throw e;
     }
+  }
+
+  /**
+   * Returns what it means that the index could not be read while a server starts: a refusal, if it
+   * is damaged.
+   *
+   * @param directory of the store
+   */
+  public static IOException unreadable(Path directory, IndexException e) {
+    return e.isDamage()
+        ? IndexFiles.damaged(new Layout(directory).index(), e.reason(), e)
+        : new IOException(e.getMessage(), e);
   }
 
   private static Store open(
@@ -179,8 +194,8 @@ public final class Store implements AutoCloseable {
 
   /**
    * Opens a store whose index has a damaged log, up to the last good record, or that has facts of
-   * blobs but no content. No content is deleted, then or later: until {@link #trust} what the
-   * server removes is set aside.
+   * blobs but no content. No content is deleted, then or later: until a {@link #check} that
+   * repairs, what the server removes is set aside.
    *
    * @throws StoreRefusedException if the index is missing, otherwise damaged, or of another store
    */
@@ -203,6 +218,9 @@ public final class Store implements AutoCloseable {
         repaired.index().close();
         throw e;
       }
+    } catch (IndexException e) {
+      lock.close();
+      throw unreadable(directory, e);
     } catch (IOException | RuntimeException e) {
       lock.close();
       throw e;
