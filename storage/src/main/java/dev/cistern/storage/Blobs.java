@@ -267,12 +267,12 @@ public final class Blobs {
    */
   void commit(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
       throws IOException {
+    file.sync(); // before the lock, since it may take long
     OptionalLong replaced;
     synchronized (lock(digest)) {
       if (file.channel().size() != file.length()) {
         throw new EOFException("the file of " + digest + " was cut while it was written");
       }
-      file.sync();
       layout.commit(file.path(), digest);
       try {
         replaced = putFact(digest, file.length(), pushedTo);

@@ -3,6 +3,7 @@ package dev.cistern.server.access;
 import dev.cistern.oci.ErrorCode;
 import dev.cistern.oci.OciException;
 import dev.cistern.oci.Texts;
+import dev.cistern.server.http.HeaderNames;
 import dev.cistern.server.http.Request;
 import java.util.Collection;
 import java.util.List;
@@ -21,8 +22,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Asked on an event loop, once for each request; does not block. Safe for all threads.
  */
 public final class BrowserGuard {
-  private static final String ORIGIN = "Origin";
-  private static final String SITE = "Sec-Fetch-Site";
   private static final String TYPED = "none";
 
   private final PrivateHosts hosts;
@@ -51,11 +50,11 @@ public final class BrowserGuard {
     if (rule == BrowserRule.NONE) {
       return null;
     }
-    if (request.hasHeader(ORIGIN)) {
-      return ofPage(ORIGIN);
+    if (request.hasHeader(HeaderNames.ORIGIN)) {
+      return ofPage("Origin");
     }
-    if (request.hasHeader(SITE) && !isTyped(request)) {
-      return ofPage(SITE);
+    if (request.hasHeader(HeaderNames.SEC_FETCH_SITE) && !isTyped(request)) {
+      return ofPage("Sec-Fetch-Site");
     }
     if (isPrivate || (rule == BrowserRule.REFUSED_AND_CHANGES_BY_NAME && isOpenChange(request))) {
       return underName(request);
@@ -65,12 +64,13 @@ public final class BrowserGuard {
 
   /** Returns whether a person typed the address, which reads and changes nothing. */
   private static boolean isTyped(Request request) {
-    return request.isGetOrHead() && request.headers(SITE).stream().allMatch(TYPED::equals);
+    return request.isGetOrHead()
+        && request.headers(HeaderNames.SEC_FETCH_SITE).stream().allMatch(TYPED::equals);
   }
 
   private boolean isOpenChange(Request request) {
     return !request.isGetOrHead()
-        && (isOpen || !request.hasHeader("Authorization"))
+        && (isOpen || !request.hasHeader(HeaderNames.AUTHORIZATION))
         && anybodyChanges.getAsBoolean();
   }
 
@@ -86,7 +86,8 @@ public final class BrowserGuard {
     if (absolute.isPresent() && !isKnown(absolute.get())) {
       return unknown(absolute.get());
     }
-    List<String> sent = request.headers("Host"); // one, or none in HTTP/1.0, which no browser sends
+    List<String> sent =
+        request.headers(HeaderNames.HOST); // one, or none in HTTP/1.0, which no browser sends
     return sent.isEmpty() || isKnown(sent.getFirst()) ? null : unknown(sent.getFirst());
   }
 

@@ -22,6 +22,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.server.config.AccessRules;
 import dev.cistern.server.config.AccessSettings;
 import dev.cistern.server.config.NamedBinding;
+import dev.cistern.server.http.HeaderNames;
 import dev.cistern.server.http.Request;
 import java.net.InetAddress;
 import java.time.Duration;
@@ -47,7 +48,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Gate {
   private static final Caller ANONYMOUS = new Caller(Principal.ANONYMOUS, Optional.empty());
-  private static final String AUTHORIZATION = "Authorization";
   private static final Set<String> LOCAL_HOSTS = Set.of("localhost", "127.0.0.1", "[::1]");
 
   /** What a web page may have its browser send to others (Fetch Standard, "CORS-safelisted"). */
@@ -161,7 +161,7 @@ public final class Gate {
   }
 
   private Caller realCaller(Request request) {
-    List<String> headers = request.headers(AUTHORIZATION);
+    List<String> headers = request.headers(HeaderNames.AUTHORIZATION);
     if (settings.isOpen() || headers.isEmpty()) {
       return named(request, ANONYMOUS);
     }
@@ -208,11 +208,11 @@ public final class Gate {
 
   /** Returns whom a request is from if that is known without blocking, or null. */
   public @Nullable Caller known(Request request) {
-    if (settings.isOpen() || !request.hasHeader(AUTHORIZATION)) {
+    if (settings.isOpen() || !request.hasHeader(HeaderNames.AUTHORIZATION)) {
       return named(request, ANONYMOUS);
     }
     Identities current = identities;
-    List<String> headers = request.headers(AUTHORIZATION);
+    List<String> headers = request.headers(HeaderNames.AUTHORIZATION);
     if (current == null || headers.size() != 1) {
       return null;
     }
@@ -323,7 +323,7 @@ public final class Gate {
    * @throws OciException with UNAUTHORIZED
    */
   public void requireCredentials(Request request, String scope) {
-    if (!settings.isOpen() && !request.hasHeader(AUTHORIZATION)) {
+    if (!settings.isOpen() && !request.hasHeader(HeaderNames.AUTHORIZATION)) {
       throw new OciException(
               ErrorCode.UNAUTHORIZED,
               "a token is needed, for anonymous pulls too",

@@ -123,12 +123,12 @@ public final class Request {
   }
 
   /** Says whether there is a field of that name. */
-  public boolean hasHeader(String name) {
+  public boolean hasHeader(CharSequence name) {
     return head.headers().contains(name);
   }
 
   /** Returns all fields of that name. */
-  public List<String> headers(String name) {
+  public List<String> headers(CharSequence name) {
     return head.headers().getAll(name);
   }
 
