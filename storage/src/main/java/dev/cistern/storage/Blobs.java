@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * #commit} holds it from the rename to the fact, {@link #removeFile} looks under it whether the
  * fact has come back. So no order of the two leaves a fact without its file; a kill between them
  * leaves a file without a fact, which {@link Sweep} sets aside. While a removal runs ({@link
- * #removal}), its files have no facts either; nobody looks for unknown files then.
+ * #removal}), its files have no facts either; no file counts as unknown then.
  *
  * <p>Safe for all threads; reads of facts take microseconds, the rest may wait for the disk.
  */
@@ -411,7 +411,7 @@ public final class Blobs {
 
   /**
    * Sets the file of a blob aside unless a fact names it; under the lock of the digest. What may be
-   * the only copy of pushed content is kept until somebody empties the quarantine.
+   * the only copy of pushed content is kept until the quarantine is emptied.
    */
   private boolean setAsideWithoutFact(Digest digest, String why) throws IOException {
     return index.get(Keys.blob(digest)) == null

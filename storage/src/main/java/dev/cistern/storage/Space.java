@@ -214,7 +214,7 @@ final class Space {
     return true;
   }
 
-  /** Takes room up to the limit; what is short is told as it was when it was looked for. */
+  /** Takes room up to the limit; looks and reports what is short under one lock. */
   private synchronized void takeAtLast(long bytes, boolean isReservation) throws IOException {
     if (!tryTake(bytes, limit(), isReservation)) {
       throw full(bytes);

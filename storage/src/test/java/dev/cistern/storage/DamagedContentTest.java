@@ -48,12 +48,9 @@ class DamagedContentTest {
 
   @Test
   void theGoodFileOfPushedContentThatComesBackIsKept() throws IOException {
-    Digest digest = Pushes.blob(store, NAME, CONTENT);
-    Path file = new Layout(directory).blob(digest);
-    Files.move(file, directory.resolve("elsewhere"));
-    assertThat(store.blobs().open(digest)).isEmpty();
+    Digest digest = pushedAndGone();
     assertThat(store.damaged().isDamagedBlob(digest)).isTrue();
-    Files.move(directory.resolve("elsewhere"), file); // as a volume that is mounted again
+    comeBack(digest);
 
     assertThat(store.sweep()).isEqualTo(1);
     clock.advance(StorageLimits.NONE.quarantine().multipliedBy(3));
@@ -67,11 +64,8 @@ class DamagedContentTest {
 
   @Test
   void aWholeFileWithoutAFactIsTakenBackFromItsPlace() throws IOException {
-    Digest digest = Pushes.blob(store, NAME, CONTENT);
-    Path file = new Layout(directory).blob(digest);
-    Files.move(file, directory.resolve("elsewhere"));
-    assertThat(store.blobs().open(digest)).isEmpty();
-    Files.move(directory.resolve("elsewhere"), file);
+    Digest digest = pushedAndGone();
+    comeBack(digest);
 
     try (PartialBlob partial = store.blobs().partial(digest)) {
       assertThat(partial.takeBack()).isTrue();
@@ -79,6 +73,18 @@ class DamagedContentTest {
 
     assertThat(store.blobs().isLinked(NAME, digest)).isTrue();
     assertThat(store.blobs().size(digest)).hasValue(CONTENT.length);
+  }
+
+  /** Pushes a blob and moves its file away, as a volume that is not mounted any longer. */
+  private Digest pushedAndGone() throws IOException {
+    Digest digest = Pushes.blob(store, NAME, CONTENT);
+    Files.move(new Layout(directory).blob(digest), directory.resolve("elsewhere"));
+    assertThat(store.blobs().open(digest)).isEmpty();
+    return digest;
+  }
+
+  private void comeBack(Digest digest) throws IOException {
+    Files.move(directory.resolve("elsewhere"), new Layout(directory).blob(digest));
   }
 
   /** How a file may be damaged, and as what that is found. */

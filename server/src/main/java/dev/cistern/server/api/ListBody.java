@@ -47,7 +47,7 @@ final class ListBody implements ReplyBody.PieceSource {
   /**
    * Begins.
    *
-   * @param isAllowed says whether the caller still may; once he may not, the list is cut
+   * @param isAllowed returns whether the caller still has the right; without it the list is cut
    * @throws MemoryBudget.RefusedException if there is no memory for a piece
    */
   ListBody(

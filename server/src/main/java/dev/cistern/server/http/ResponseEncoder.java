@@ -9,7 +9,6 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.util.AsciiString;
-import io.netty.util.concurrent.FastThreadLocal;
 import java.util.Iterator;
 import java.util.Map;
 
@@ -31,13 +30,7 @@ final class ResponseEncoder extends HttpResponseEncoder {
   private static final int HEAD_BYTES = 2 << 10;
   private static final int SEPARATORS = 4;
 
-  private static final FastThreadLocal<byte[]> HEAD =
-      new FastThreadLocal<>() {
-        @Override
-        protected byte[] initialValue() {
-          return new byte[HEAD_BYTES];
-        }
-      };
+  private static final ScratchBytes HEAD = new ScratchBytes(HEAD_BYTES);
 
   @Override
   protected void encodeInitialLine(ByteBuf out, HttpResponse response) throws Exception {

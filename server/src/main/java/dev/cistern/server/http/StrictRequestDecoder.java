@@ -12,7 +12,6 @@ import io.netty.handler.codec.http.HttpRequestDecoder;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
-import io.netty.util.concurrent.FastThreadLocal;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -24,13 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class StrictRequestDecoder extends HttpRequestDecoder {
   private static final int PIECE_BYTES = 512;
 
-  private static final FastThreadLocal<byte[]> PIECE =
-      new FastThreadLocal<>() {
-        @Override
-        protected byte[] initialValue() {
-          return new byte[PIECE_BYTES];
-        }
-      };
+  private static final ScratchBytes PIECE = new ScratchBytes(PIECE_BYTES);
 
   private static final int LONGEST_LINE = 8 << 10;
   private static final int LARGEST_HEAD = 32 << 10;
