@@ -121,10 +121,17 @@ final class UpstreamRegistry implements AutoCloseable {
     return addBlob(repository, blob.digest(), blob);
   }
 
+  /** Forgets a blob. */
+  void removeBlob(String repository, String digest) {
+    contents.remove(pathOf(repository, digest));
+  }
+
+  private static String pathOf(String repository, String digest) {
+    return "/v2/" + repository + "/blobs/" + digest;
+  }
+
   private String addBlob(String repository, String digest, UpstreamBody body) {
-    contents.put(
-        "/v2/" + repository + "/blobs/" + digest,
-        new Content("application/octet-stream", digest, body));
+    contents.put(pathOf(repository, digest), new Content("application/octet-stream", digest, body));
     return digest;
   }
 

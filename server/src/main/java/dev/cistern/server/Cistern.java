@@ -187,7 +187,7 @@ public final class Cistern implements AutoCloseable {
     try {
       var settings = new HttpSettings(config.listen(), config.tls());
       HttpServer http = HttpServer.start(settings, clients, pulse, service, clock);
-      var housekeeping = new Housekeeping(store, mirror);
+      var housekeeping = new Housekeeping(store, mirror::expireFills, Housekeeping.INTERVAL);
       var work =
           new ArrayList<Closeable>(List.of(housekeeping, follower, imports, prefetch, checks));
       pruning.ifPresent(work::add);

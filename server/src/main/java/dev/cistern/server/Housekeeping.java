@@ -1,7 +1,6 @@
 package dev.cistern.server;
 
 import dev.cistern.base.Guarded;
-import dev.cistern.mirror.Mirror;
 import dev.cistern.storage.Store;
 import java.io.Closeable;
 import java.io.IOException;
@@ -10,22 +9,38 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The work that a server schedules for itself: removes leftover files once after the start, then
- * expires abandoned uploads and downloads and frees space every ten minutes. Runs on one virtual
- * thread of its own.
+ * The work that a server schedules for itself: sets leftover files aside and indexes what older
+ * manifests name, each once after the start and again at each interval until it succeeds; expires
+ * abandoned uploads and downloads and frees space at each interval. Runs on one virtual thread of
+ * its own.
+ *
+ * <p>An I/O error is a line of the log: the step is tried again at the next interval.
  */
 final class Housekeeping implements Closeable {
+  static final Duration INTERVAL = Duration.ofMinutes(10);
+
   private static final Logger LOG = LoggerFactory.getLogger(Housekeeping.class);
   private static final Duration LEFTOVERS_EXPIRE = Duration.ofDays(1);
-  private static final Duration INTERVAL = Duration.ofMinutes(10);
 
   private final Store store;
-  private final Mirror mirror;
+  private final Fills fills;
+  private final Duration interval;
   private final Thread thread = Thread.ofVirtual().name("housekeeping").unstarted(this::run);
 
-  Housekeeping(Store store, Mirror mirror) {
+  /** Removes downloads that nothing continued for so long; returns how many. */
+  interface Fills {
+    int expire(Duration unused) throws IOException;
+  }
+
+  /** A part of the work. */
+  private interface Step {
+    void take() throws IOException;
+  }
+
+  Housekeeping(Store store, Fills fills, Duration interval) {
     this.store = store;
-    this.mirror = mirror;
+    this.fills = fills;
+    this.interval = interval;
   }
 
   void start() {
@@ -40,81 +55,69 @@ final class Housekeeping implements Closeable {
 
   private void run() {
     try {
-      Guarded.run("housekeeping", this::lookAtClock);
-      Guarded.run("housekeeping", this::sweep);
-      Guarded.run("housekeeping", this::learnNames);
+      boolean isSwept = false;
+      boolean isIndexed = false;
       while (true) {
-        Thread.sleep(INTERVAL);
-        Guarded.run("housekeeping", this::lookAtClock);
-        Guarded.run("housekeeping", this::removeLeftovers);
-        Guarded.run("housekeeping", this::makeRoom);
+        succeeds("stored times not compared with the clock", store::lookAtClock);
+        isSwept = isSwept || succeeds("leftover files not set aside", this::sweep);
+        isIndexed =
+            isIndexed || succeeds("names of stored manifests not indexed", this::learnNames);
+        Thread.sleep(interval);
+        succeeds("leftovers not removed", this::removeLeftovers);
+        succeeds("no room made", this::makeRoom);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
   }
 
-  private void lookAtClock() {
+  /** Takes a step; returns whether it succeeded. Logs a failure that is not of the server's end. */
+  private static boolean succeeds(String failure, Step step) {
     try {
-      store.lookAtClock();
-    } catch (IOException | RuntimeException e) {
-      complain("stored times not compared with the clock", e);
-    }
-  }
-
-  private void removeLeftovers() {
-    try {
-      int uploads = store.uploads().expire(LEFTOVERS_EXPIRE);
-      int fills = mirror.expireFills(LEFTOVERS_EXPIRE);
-      int setAside = store.expireQuarantine();
-      if (uploads + fills + setAside > 0) {
-        LOG.atInfo()
-            .addKeyValue("uploads", uploads)
-            .addKeyValue("fills", fills)
-            .addKeyValue("quarantine", setAside)
-            .log("expired leftovers removed");
+      step.take();
+      return true;
+    } catch (IOException e) {
+      if (!Thread.currentThread().isInterrupted()) {
+        LOG.atWarn().addKeyValue("reason", e.toString()).log(failure);
       }
-    } catch (IOException | RuntimeException e) {
-      complain("leftovers not removed", e);
+    } catch (Throwable e) {
+      if (!Thread.currentThread().isInterrupted()) {
+        Guarded.report("housekeeping", e);
+      }
+    }
+    return false;
+  }
+
+  private void removeLeftovers() throws IOException {
+    int uploads = store.uploads().expire(LEFTOVERS_EXPIRE);
+    int downloads = fills.expire(LEFTOVERS_EXPIRE);
+    int setAside = store.expireQuarantine();
+    if (uploads + downloads + setAside > 0) {
+      LOG.atInfo()
+          .addKeyValue("uploads", uploads)
+          .addKeyValue("fills", downloads)
+          .addKeyValue("quarantine", setAside)
+          .log("expired leftovers removed");
     }
   }
 
-  /** Logs a failure, unless it comes of the server's end. */
-  private static void complain(String what, Exception e) {
-    if (!Thread.currentThread().isInterrupted()) {
-      LOG.atError().setCause(e).log(what);
-    }
-  }
-
-  private void makeRoom() {
-    try {
-      store.collect();
-      store.relieve();
-    } catch (IOException | RuntimeException e) {
-      complain("no room made", e);
-    }
+  private void makeRoom() throws IOException {
+    store.collect();
+    store.relieve();
   }
 
   /** Reads the manifests that an earlier version stored, so that they can be evicted and pruned. */
-  private void learnNames() {
-    try {
-      int manifests = store.learnNames();
-      if (manifests > 0) {
-        LOG.atInfo().addKeyValue("manifests", manifests).log("names of stored manifests indexed");
-      }
-    } catch (IOException | RuntimeException e) {
-      complain("names of stored manifests not indexed", e);
+  private void learnNames() throws IOException {
+    int manifests = store.learnNames();
+    if (manifests > 0) {
+      LOG.atInfo().addKeyValue("manifests", manifests).log("names of stored manifests indexed");
     }
   }
 
-  private void sweep() {
-    try {
-      int files = store.sweep();
-      if (files > 0) {
-        LOG.atInfo().addKeyValue("files", files).log("set aside leftover files");
-      }
-    } catch (IOException | RuntimeException e) {
-      complain("leftover files not set aside", e);
+  private void sweep() throws IOException {
+    int files = store.sweep();
+    if (files > 0) {
+      LOG.atInfo().addKeyValue("files", files).log("set aside leftover files");
     }
   }
 }

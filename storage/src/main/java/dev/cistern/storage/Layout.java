@@ -5,6 +5,7 @@ import dev.cistern.oci.OciException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -60,6 +61,8 @@ record Layout(Path root) {
     var found = new ArrayList<Path>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
       files.forEach(found::add);
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
     }
     return found;
   }
