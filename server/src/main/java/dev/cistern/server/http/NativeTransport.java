@@ -41,4 +41,17 @@ record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> serve
       socket.config().setTcpCork(isOn);
     }
   }
+
+  /**
+   * Has the kernel take only so many bytes that it cannot send yet (TCP_NOTSENT_LOWAT), instead of
+   * up to 4 MiB: what is made for a client is then made no faster than the client reads, and does
+   * not wait in the kernel's memory uncounted. Nothing where the kernel cannot.
+   *
+   * @param bytes 0 for the kernel's own bound
+   */
+  static void limitUnsent(Channel channel, int bytes) {
+    if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
+      socket.config().setTcpNotSentLowAt(bytes);
+    }
+  }
 }

@@ -45,6 +45,9 @@ final class ReplyWriter {
       DateTimeFormatter.ofPattern("EEE, dd MMM yyyy HH:mm:ss 'GMT'", Locale.ROOT)
           .withZone(ZoneOffset.UTC);
 
+  /** How many bytes that are made for a client the kernel takes before it can send them. */
+  private static final int UNSENT_BYTES = 64 << 10;
+
   private final InstantSource clock;
   private final Executor threads;
   private volatile Date date = new Date(Long.MIN_VALUE, "");
@@ -131,6 +134,12 @@ final class ReplyWriter {
         relay.begin(threads);
       }
       case ReplyBody.Pieces pieces -> {
+        NativeTransport.limitUnsent(context.channel(), UNSENT_BYTES);
+        done.addListener(
+            Loop.after(
+                context,
+                "end of pieces",
+                ended -> NativeTransport.limitUnsent(context.channel(), 0)));
         context.writeAndFlush(head(reply, framing, -1));
         Relay relay = Relay.of(context, pieces, done);
         counting.accept(relay::sent);
