@@ -11,9 +11,9 @@ import java.time.InstantSource;
 import java.util.List;
 
 /**
- * What no source has, remembered for a short while, so that clients that ask again and again do not
- * reach an upstream each time. By reference and sources, and so by the credentials they are asked
- * with.
+ * Negative cache: references that no pull source has, remembered for a short time. It keeps
+ * repeated requests of clients away from the upstreams. Entries are keyed by reference and sources,
+ * and so also by the credentials that the sources are asked with.
  */
 final class Absences {
   private static final int MOST = 10_000;

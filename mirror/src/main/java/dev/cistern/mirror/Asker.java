@@ -21,12 +21,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Asks the pull sources of a location one after the other until one has what is wanted. Those that
- * failed lately come last.
+ * Client of a location's pull sources: it asks one source after the other until it finds the
+ * requested content. Sources that failed recently are asked last.
  *
- * <p>Each question carries the header Via (RFC 9110 section 7.6.3) with whom it came through. One
- * that came through this very server before is not asked again: mirrors that point at each other
- * would ask for ever.
+ * <p>Each request carries a Via header (RFC 9110 section 7.6.3) with the proxies it came through. A
+ * request that has already passed through this server is not forwarded again. Mirrors that point at
+ * each other would otherwise ask each other forever.
  */
 final class Asker {
   private static final int MOST_ROUNDS = 3;
@@ -34,7 +34,7 @@ final class Asker {
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
-  /** Of wildcards in rules there may be any number of hosts. */
+  /** Bounds the counters, because wildcards in rules can match any number of hosts. */
   private static final int MOST_COUNTED = 1000;
 
   private static final int MOST_REMEMBERED = 10_000;
@@ -55,25 +55,25 @@ final class Asker {
     this.clock = clock;
   }
 
-  /** Returns what its questions lead to. */
+  /** Returns the access to upstreams and to time that this client uses. */
   Outside outside() {
     return outside;
   }
 
-  /** What is asked of one source. */
+  /** One request to one source. */
   interface Question<T> {
     Answer<T> ask(Upstream upstream, PullSource source) throws IOException;
   }
 
-  /** Takes note of how a source answered that was asked at a time. */
+  /** Recorder of a source's answer, and of the time of the request. */
   private interface Note {
     void take(PullSource source, Answer<?> answer, Instant asked);
   }
 
   /**
-   * An answer, and whose it is.
+   * An answer and the source that gave it.
    *
-   * @param others what the sources said that were asked too, each {@code NAME: REASON}
+   * @param others the answers of the other sources that were asked, each {@code NAME: REASON}
    */
   record Asked<T>(PullSource source, Answer<T> answer, List<String> others) {
     Asked {
@@ -81,24 +81,24 @@ final class Asker {
     }
   }
 
-  /** Returns how often upstreams answered how, by {@code UPSTREAM OUTCOME}. */
+  /** Returns the number of answers of upstreams, by {@code UPSTREAM OUTCOME}. */
   Map<String, LongAdder> answers() {
     return answers;
   }
 
   /**
-   * Says whether the request came through this server before. Such a one must not join what is
-   * being fetched either: that is likely to wait for its answer.
+   * Returns whether the request has already passed through this server. Such a request must not
+   * join a fetch in progress either, because that fetch probably waits for the answer to it.
    */
   boolean isCircle(Location location) {
     return location.via().filter(proxies -> proxies.contains(own)).isPresent();
   }
 
   /**
-   * Asks each source once, until one has it. If none has, returns the answer that says most: that
-   * one source has nothing does not count if another could not be asked.
+   * Asks each source once, until the content is found. If none has it, returns the most significant
+   * answer: a "not found" from one source does not count if another source could not be asked.
    *
-   * @param sources at least one
+   * @param sources the sources to ask, at least one
    */
   <T> Asked<T> ask(Location location, List<PullSource> sources, Question<T> question)
       throws IOException {
@@ -106,8 +106,8 @@ final class Asker {
   }
 
   /**
-   * Asks as {@link #ask} does for what is not an image's content: a failure says nothing of how the
-   * sources give that.
+   * Asks as {@link #ask} does, for something other than an image's content. A failure begins no
+   * outage, because it does not show how the sources serve image content.
    */
   <T> Asked<T> askAside(Location location, List<PullSource> sources, Question<T> question)
       throws IOException {
@@ -127,7 +127,7 @@ final class Asker {
       Instant begun = outages.now();
       Answer<T> answer = question.ask(upstream, source);
       if (Thread.currentThread().isInterrupted() && !(answer instanceof Answer.Found)) {
-        throw new IOException("the answer is no longer wanted"); // and says nothing of the source
+        throw new IOException("the answer is no longer wanted"); // not the source's failure
       }
       note.take(source, answer, begun);
       count(source, answer);
@@ -143,7 +143,7 @@ final class Asker {
     return new Asked<>(telling.getKey(), telling.getValue(), texts(failed, telling.getKey()));
   }
 
-  /** Returns how long it takes at most until all of these sources have answered what is small. */
+  /** Returns the maximum time until all of these sources have given a small answer. */
   Duration longest(List<PullSource> sources) {
     return sources.stream().map(upstreams::answerLimit).reduce(PATIENCE, Duration::plus);
   }
@@ -155,7 +155,10 @@ final class Asker {
         .toList();
   }
 
-  /** Returns how a source answered the last question about one of its repositories. */
+  /**
+   * Returns the answer to the most recent request for a source's repository; empty if none is
+   * remembered.
+   */
   Optional<Why.Last> last(PullSource source) {
     return Optional.ofNullable(lasts.getIfPresent(source));
   }
@@ -170,8 +173,8 @@ final class Asker {
   }
 
   /**
-   * Asks as {@link #ask} does, and again a few times within a client's patience if the failure may
-   * pass by itself.
+   * Asks as {@link #ask} does, and retries a few times within a client's patience if the failure
+   * may be temporary.
    */
   <T> Asked<T> insist(Location location, List<PullSource> sources, Question<T> question)
       throws IOException {
@@ -191,14 +194,17 @@ final class Asker {
     }
   }
 
-  /** Returns after which time nothing is asked again: a source that let an answer's time pass. */
+  /**
+   * Returns the time after which no retry is started. It is at most the shortest answer limit of
+   * the sources, because a source that used up its limit is not asked again.
+   */
   private Duration patience(List<PullSource> sources) {
     return sources.stream()
         .map(upstreams::answerLimit)
         .reduce(PATIENCE, (least, limit) -> limit.compareTo(least) < 0 ? limit : least);
   }
 
-  /** Returns how long to wait before asking again; empty if that would not help. */
+  /** Returns how long to wait before a retry; empty if a retry would not help. */
   private static Optional<Duration> wait(Answer<?> answer, Duration usual) {
     return switch (answer) {
       case Answer.Throttled<?>(Optional<Duration> retryAfter) ->

@@ -2,17 +2,17 @@ package dev.cistern.mirror;
 
 import dev.cistern.storage.Blob;
 
-/** What there is to send for a blob. The receiver releases or closes what it gets. */
+/** Result of requesting a blob. The receiver releases or closes the contained blob or fill. */
 public sealed interface BlobAnswer {
-  /** Returns what the cache did. */
+  /** Returns how the cache handled the request. */
   CacheStatus status();
 
-  /** It is here. */
+  /** The blob is stored. */
   record Stored(Blob blob, CacheStatus status) implements BlobAnswer {}
 
-  /** It is coming; its first bytes may be here. */
+  /** The blob is being downloaded into the store; its first bytes may be available. */
   record Filling(Fill fill, CacheStatus status) implements BlobAnswer {}
 
-  /** It is coming for this one request, and is not kept. */
+  /** The blob is passed through for this request alone, and not stored. */
   record Passing(DirectBlob blob, CacheStatus status) implements BlobAnswer {}
 }

@@ -1,8 +1,9 @@
 package dev.cistern.mirror;
 
 /**
- * How long a blob is, and what the cache did to know it.
+ * Length of a blob, and how the cache determined it.
  *
- * @param bytes -1 if its upstream has it but does not say
+ * @param bytes the length in bytes, or -1 if the upstream has the blob but does not report its
+ *     length
  */
 public record BlobSize(long bytes, CacheStatus status) {}

@@ -18,11 +18,12 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The connections over which blobs come. A download takes a turn at its upstream ({@link FairTurns}
- * decides whose it is) and may lose it again, to resume later. Safe for all threads.
+ * Connection slots of the upstreams for blob downloads. A download takes a slot of its upstream,
+ * and may lose it to another download and resume later; {@link FairTurns} decides which download
+ * has a slot. Thread-safe.
  *
- * <p>While a download waits, a thread looks several times within the patience whether time has
- * changed something.
+ * <p>While a download waits, a thread repeats the decision several times within the patience,
+ * because it also depends on the time.
  */
 final class BlobTurns {
   private static final Duration MAX_PAUSE = Duration.ofSeconds(1);
@@ -33,15 +34,16 @@ final class BlobTurns {
   private final Duration patience;
   private final Executor executor;
 
-  /** By upstream, each for as long as it is referenced. */
+  /** By upstream; an entry stays as long as it is referenced. */
   private final Cache<String, Line> lines = Caffeine.newBuilder().weakValues().build();
 
   private final AtomicInteger waiting = new AtomicInteger();
   private final LongAdder givenWay = new LongAdder();
 
   /**
-   * @param patience how long a follower waits before its turn comes beyond the usual number
-   * @param executor with a thread for each task
+   * @param patience how long a follower waits before its download gets a slot beyond the usual
+   *     number
+   * @param executor an executor with a thread for each task
    */
   BlobTurns(Upstreams upstreams, Duration patience, Executor executor) {
     this.upstreams = upstreams;
@@ -49,20 +51,20 @@ final class BlobTurns {
     this.executor = executor;
   }
 
-  /** Returns how many wait for their turn now. */
+  /** Returns the number of downloads that wait for a slot now. */
   int waiting() {
     return waiting.get();
   }
 
-  /** Returns how often a download lost its connection to another. */
+  /** Returns how often a download lost its slot to another one. */
   long givenWay() {
     return givenWay.sum();
   }
 
   /**
-   * Makes a turn at the upstream of a source, which is not taken yet.
+   * Returns a turn at the upstream of a source, which does not have or wait for a slot yet.
    *
-   * @param isFollowed whether a follower waits for what it brings; may not block
+   * @param isFollowed whether a follower waits for the download's bytes; must not block
    */
   Turn turn(PullSource source, BooleanSupplier isFollowed) {
     Line line = lines.get(source.upstream(), name -> line(source));
@@ -75,7 +77,7 @@ final class BlobTurns {
     return new Line(new FairTurns(Math.min(limits.fills(), most), most, patience));
   }
 
-  /** Those of one upstream. */
+  /** The slots of one upstream. */
   private final class Line implements Runnable {
     private final ReentrantLock lock = new ReentrantLock();
 
@@ -92,7 +94,7 @@ final class BlobTurns {
       this.turns = turns;
     }
 
-    /** Under the lock. */
+    /** Called under the lock. */
     private void decide() {
       FairTurns.Decision decision = turns.decide(System.nanoTime());
       for (FairTurns.Turn paused : decision.pause()) {
@@ -118,7 +120,7 @@ final class BlobTurns {
       }
     }
 
-    /** Looks again and again while a download waits. */
+    /** Repeats the decision at intervals while a download waits. */
     @Override
     public void run() {
       long pause =
@@ -148,7 +150,10 @@ final class BlobTurns {
     }
   }
 
-  /** One download's turn. Its methods are for the download's thread, unless they say otherwise. */
+  /**
+   * One download's claim to a slot. Methods are called by the download's thread, unless they say
+   * otherwise.
+   */
   final class Turn implements AutoCloseable {
     private final Line line;
     private final FairTurns.Turn turn;
@@ -163,7 +168,7 @@ final class BlobTurns {
     /** Guarded by the lock. */
     private @Nullable Runnable cut;
 
-    /** Which asks for a connection in this turn. Guarded by the lock. */
+    /** The thread that opens a connection in this turn. Guarded by the lock. */
     private @Nullable Thread opening;
 
     private Turn(Line line, FairTurns.Turn turn) {
@@ -173,7 +178,7 @@ final class BlobTurns {
     }
 
     /**
-     * Waits for the turn, if it is not this one's already.
+     * Waits for the slot, unless this turn already has it.
      *
      * @throws IOException if the server is stopping
      */
@@ -211,9 +216,10 @@ final class BlobTurns {
     }
 
     /**
-     * Takes the way to cut a connection that was opened in this turn.
+     * Sets the action that cuts the connection that was opened in this turn.
      *
-     * @param by runs at once if the turn is over by now; on any thread
+     * @param by the action; it runs at once if the slot has been lost meanwhile, otherwise later on
+     *     any thread
      */
     void opened(Runnable by) {
       line.lock.lock();
@@ -227,7 +233,7 @@ final class BlobTurns {
       }
     }
 
-    /** Takes note that bytes came. */
+    /** Records received bytes. */
     void moved(long count) {
       line.lock.lock();
       try {
@@ -237,7 +243,7 @@ final class BlobTurns {
       }
     }
 
-    /** Returns whether it is this one's turn; for any thread. */
+    /** Returns whether this turn has the slot; may be called by any thread. */
     boolean isTaken() {
       line.lock.lock();
       try {
@@ -247,7 +253,10 @@ final class BlobTurns {
       }
     }
 
-    /** Returns whether the connection was lost to another, so {@link #take} comes next. */
+    /**
+     * Returns whether the slot was lost to another download, so that {@link #take} must be called
+     * next.
+     */
     boolean isPaused() {
       line.lock.lock();
       try {
@@ -257,7 +266,7 @@ final class BlobTurns {
       }
     }
 
-    /** Under the lock. */
+    /** Called under the lock. */
     private void pause() {
       isPaused = true;
       if (cut != null) {
@@ -268,7 +277,7 @@ final class BlobTurns {
       }
     }
 
-    /** Begins to ask for a connection: if the turn ends meanwhile, this thread is interrupted. */
+    /** Begins to open a connection. If the slot is lost meanwhile, this thread is interrupted. */
     void beginOpening() {
       line.lock.lock();
       try {
@@ -281,7 +290,10 @@ final class BlobTurns {
       }
     }
 
-    /** Ends {@link #beginOpening}: an interrupt that was meant for it reaches nothing else. */
+    /**
+     * Ends {@link #beginOpening}. Clears an interrupt that was meant for it, so that later calls
+     * are not affected.
+     */
     void endOpening() {
       line.lock.lock();
       try {
@@ -294,7 +306,7 @@ final class BlobTurns {
       }
     }
 
-    /** Ends the turn, so another has it. */
+    /** Ends the turn, so that another download gets the slot. */
     @Override
     public void close() {
       line.lock.lock();

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 
 /**
- * The buffers between upstreams and the store, of 256 KiB each; of 16 KiB where memory is short. A
- * few are used again. Safe for all threads.
+ * Pool of buffers between upstreams and the store, of 256 KiB each, or of 16 KiB if memory is
+ * short. At most 16 unused buffers of 256 KiB are kept for reuse. Thread-safe.
  */
 final class Buffers {
   private static final int USUAL_BYTES = 256 << 10;
@@ -23,21 +23,21 @@ final class Buffers {
     this.memory = memory;
   }
 
-  /** A buffer that is used. Its owner closes it once. */
+  /** A buffer in use. Its user closes it exactly once. */
   record Buffer(Buffers owner, byte[] bytes, Lease lease) implements AutoCloseable {
     @Override
     public void close() {
       if (bytes.length == USUAL_BYTES) {
-        var _ = owner.unused.offer(bytes); // otherwise there are enough
+        var _ = owner.unused.offer(bytes); // dropped if the pool is full
       }
       lease.close();
     }
   }
 
   /**
-   * Takes a buffer, waiting for memory a little.
+   * Takes a buffer; waits briefly if memory is short.
    *
-   * @throws IOException if there is none in time
+   * @throws IOException if no memory becomes available in time
    */
   Buffer take() throws IOException {
     Lease lease = memory.lease(Account.FILLS, List.of());

@@ -6,13 +6,12 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What the cache did for an answer, for the log, the metrics and the header Cache-Status (RFC
- * 9211).
+ * How the cache handled a request, for the log, the metrics and the Cache-Status header (RFC 9211).
  *
- * @param upstream the upstream that was asked or stands behind the answer
- * @param reason why, where it is not plain
- * @param fresh how long the answer may be given without asking again
- * @param isStored whether what was fetched for this answer is kept
+ * @param upstream the upstream that was asked, or that the content comes from
+ * @param reason the explanation, where the outcome alone is not clear
+ * @param fresh how long the answer may be served without asking the upstream again
+ * @param isStored whether content that was fetched for this answer is stored
  */
 public record CacheStatus(
     Outcome outcome,
@@ -20,15 +19,18 @@ public record CacheStatus(
     Optional<String> reason,
     Optional<Duration> fresh,
     boolean isStored) {
-  /** What can happen. */
+  /** Ways to handle a request. */
   public enum Outcome {
-    /** It was here. */
+    /** The content was served from the cache. */
     HIT("hit"),
-    /** It was here, and is given although an upstream should have been asked and could not be. */
+    /**
+     * The content was served from the cache without a current answer of an upstream, although one
+     * was due.
+     */
     STALE("fwd=stale"),
-    /** It was not here, and an upstream was asked for it. */
+    /** An upstream was asked for the content. */
     MISS("fwd=uri-miss"),
-    /** It was being fetched already. */
+    /** The content came from a fetch that was already in progress. */
     JOINED("fwd=uri-miss; collapsed");
 
     private final String parameters;
@@ -37,7 +39,7 @@ public record CacheStatus(
       this.parameters = parameters;
     }
 
-    /** Returns the word of the log and the metrics. */
+    /** Returns the word for the log and the metrics. */
     public String word() {
       return name().toLowerCase(Locale.ROOT);
     }
@@ -46,13 +48,13 @@ public record CacheStatus(
   static final CacheStatus HIT =
       new CacheStatus(Outcome.HIT, Optional.empty(), Optional.empty(), Optional.empty(), false);
 
-  /** It was fetched from {@code upstream} and is kept. */
+  /** Returns the status of content that was fetched from {@code upstream} and stored. */
   static CacheStatus miss(String upstream) {
     return new CacheStatus(
         Outcome.MISS, Optional.of(upstream), Optional.empty(), Optional.empty(), true);
   }
 
-  /** {@code upstream} was asked, and nothing of its answer is kept. */
+  /** Returns the status of an answer of {@code upstream} of which nothing is stored. */
   static CacheStatus passed(String upstream) {
     return of(Outcome.MISS, upstream);
   }
@@ -62,22 +64,22 @@ public record CacheStatus(
         outcome, Optional.of(upstream), Optional.empty(), Optional.empty(), false);
   }
 
-  /** Returns the same, with the reason for it. */
+  /** Returns a copy with a reason. */
   CacheStatus because(String why) {
     return new CacheStatus(outcome, upstream, Optional.of(why), fresh, isStored);
   }
 
-  /** Returns the same for what other sources did not give, each {@code NAME: REASON}. */
+  /** Returns a copy with the answers of other sources as the reason, each {@code NAME: REASON}. */
   CacheStatus after(List<String> others) {
     return others.isEmpty() ? this : because(String.join("; ", others));
   }
 
-  /** Returns the same, good for {@code time}. */
+  /** Returns a copy for an answer that may be served for {@code time} without asking again. */
   public CacheStatus freshFor(Duration time) {
     return new CacheStatus(outcome, upstream, reason, Optional.of(time), isStored);
   }
 
-  /** Returns the value of a Cache-Status header. */
+  /** Returns the value of the Cache-Status header. */
   public String header() {
     return "cistern; "
         + outcome.parameters

@@ -7,14 +7,14 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 
-/** Makes deliveries, which share the connections of an upstream. */
+/** Factory of deliveries, which share the connection slots of an upstream. */
 record Deliveries(Asker asker, BlobTurns turns) {
   /**
    * Returns a delivery that has not begun.
    *
-   * @param sources in the order they are to be asked, at least one
-   * @param last the position of the last byte; none for the end of the blob
-   * @param isFollowed whether a follower waits for it
+   * @param sources the sources in the order to ask them, at least one
+   * @param last the position of the last byte; empty for the end of the blob
+   * @param isFollowed whether a follower waits for the bytes
    */
   Delivery of(
       Location location,

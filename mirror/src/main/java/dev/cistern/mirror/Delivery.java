@@ -17,14 +17,14 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A blob, or a part of it, on its way from the pull sources, over as many connections as it takes:
- * one that breaks is resumed by Range where it broke, at the same source or the next. What comes is
- * in order and without gaps; whether it is right is for the receiver to find out.
+ * Transfer of a blob or a part of it from the pull sources, over as many connections as needed. A
+ * broken connection is resumed by a Range request where it broke, at the same source or the next.
+ * The bytes arrive in order and without gaps; the receiver must verify them.
  *
- * <p>It takes turns with other deliveries of its upstream ({@link BlobTurns}). One that loses its
- * turn, and so its connection, resumes when its turn comes again.
+ * <p>A delivery competes with others for the connection slots of its upstream ({@link BlobTurns}).
+ * A delivery that loses its slot also loses its connection, and resumes when it gets a slot again.
  *
- * <p>Used by one thread.
+ * <p>Used by one thread, except where a method says otherwise.
  */
 final class Delivery implements AutoCloseable {
   private static final int TRIES_WITHOUT_PROGRESS = 5;
@@ -49,9 +49,9 @@ final class Delivery implements AutoCloseable {
   private int idleTries;
 
   /**
-   * @param turn that this delivery takes, and ends
-   * @param sources in the order they are to be asked, at least one
-   * @param last the position of the last; none for the end of the blob
+   * @param turn the turn that this delivery takes and ends
+   * @param sources the sources in the order to ask them, at least one
+   * @param last the position of the last byte; empty for the end of the blob
    */
   Delivery(
       Deliveries deliveries,
@@ -70,12 +70,17 @@ final class Delivery implements AutoCloseable {
     this.source = sources.getFirst();
   }
 
-  /** Returns one of the same content that is not begun, for a receiver that waits for it. */
+  /**
+   * Returns a new delivery of the same content that has not begun, for a receiver that waits for
+   * it.
+   */
   Delivery another() {
     return deliveries.of(location, sources, digest, last, () -> true);
   }
 
-  /** Bytes did not come, though all was tried. */
+  /**
+   * Failure to receive the next bytes: all retries failed, or a source asks for too long a pause.
+   */
   static final class FailedException extends IOException {
     private static final long serialVersionUID = 1L;
 
@@ -92,10 +97,10 @@ final class Delivery implements AutoCloseable {
   }
 
   /**
-   * Asks for the blob from a position on; what a source sends before it is skipped. To be called
-   * before {@link #read}; called again, it starts anew from there.
+   * Asks for the blob from a position on; bytes that a source sends before it are skipped. Must be
+   * called before {@link #read}. A repeated call starts again from the given position.
    *
-   * @return found, or why no source gives it
+   * @return found, or why no source provides the blob
    * @throws IOException if the server is stopping
    */
   Answer<?> begin(long from) throws IOException {
@@ -115,7 +120,7 @@ final class Delivery implements AutoCloseable {
   }
 
   /**
-   * Waits until it may have a connection, if it may not yet.
+   * Waits until this delivery has a slot, and so may open a connection.
    *
    * @throws IOException if the server is stopping
    */
@@ -123,17 +128,20 @@ final class Delivery implements AutoCloseable {
     turn.take();
   }
 
-  /** Returns whether it has its turn; for any thread. */
+  /** Returns whether this delivery has a slot; may be called by any thread. */
   boolean hasTurn() {
     return turn.isTaken();
   }
 
-  /** Asks for a connection. */
+  /** A request for a connection. */
   private interface Opening {
     Asker.Asked<RemoteBlob> ask() throws IOException;
   }
 
-  /** Asks for a connection; returns nothing if the turn went to another meanwhile. */
+  /**
+   * Asks for a connection. Returns empty if the request failed and the slot was lost to another
+   * delivery meanwhile.
+   */
   private Optional<Asker.Asked<RemoteBlob>> inTurn(Opening opening) throws IOException {
     turn.beginOpening();
     try {
@@ -151,7 +159,7 @@ final class Delivery implements AutoCloseable {
     }
   }
 
-  /** Returns the length of the whole blob in bytes, or -1 if no source says. */
+  /** Returns the length of the whole blob in bytes, or -1 if no source reports it. */
   long size() {
     return size;
   }
@@ -161,7 +169,10 @@ final class Delivery implements AutoCloseable {
     return position;
   }
 
-  /** Says whether bytes before the wanted ones come, since the source knows no ranges. */
+  /**
+   * Returns whether the source sends bytes before the requested ones, because it does not support
+   * ranges.
+   */
   boolean skips() {
     return skip > 0;
   }
@@ -171,22 +182,25 @@ final class Delivery implements AutoCloseable {
     return source;
   }
 
-  /** Returns what the sources said that were asked at the beginning and had nothing to give. */
+  /**
+   * Returns the answers of the sources that were asked at the beginning and did not provide the
+   * blob, each {@code NAME: REASON}.
+   */
   List<String> others() {
     return others;
   }
 
-  /** Returns all sources that gave bytes. */
+  /** Returns all sources that provided bytes. */
   Set<PullSource> givers() {
     return givers;
   }
 
   /**
-   * Reads what has come, at least one byte; returns how many, or -1 at the end. Of a part, never
-   * more than was asked for, whatever the source sends. Returns 0 if the connection went to another
-   * delivery: then {@link #takeTurn} comes before the next.
+   * Reads received bytes, at least one; returns their number, or -1 at the end. For a part of a
+   * blob it never returns more bytes than requested, whatever the source sends. Returns 0 if the
+   * slot was lost to another delivery. Then {@link #takeTurn} must be called before the next read.
    *
-   * @throws FailedException if no more comes though it is not the end
+   * @throws FailedException if the source sends nothing further before the end
    */
   int read(byte[] buffer) throws IOException {
     boolean hadNone = remote == null;
@@ -202,7 +216,7 @@ final class Delivery implements AutoCloseable {
       if (remote != null) {
         try {
           int n = readOnce(remote, buffer);
-          boolean isCut = size < 0 && turn.isPaused(); // so the source did not end it
+          boolean isCut = size < 0 && turn.isPaused(); // not by the source
           if (n >= 0 || (isAtEnd() && !isCut)) {
             return n;
           }
@@ -218,14 +232,16 @@ final class Delivery implements AutoCloseable {
     }
   }
 
-  /** Ends a connection that has more to give, so that {@link #close} has nothing to wait for. */
+  /**
+   * Cuts a connection that has more bytes to send, so that {@link #close} does not wait for them.
+   */
   void cut() {
     if (remote != null && !isAtEnd()) {
       remote.cut();
     }
   }
 
-  /** Ends the connection and the turn; may wait for what little is left of an answer. */
+  /** Ends the connection and the turn; may wait for the small rest of a response. */
   @Override
   public void close() {
     try {
@@ -247,7 +263,7 @@ final class Delivery implements AutoCloseable {
     return asker.outside().open(upstream, from, digest, position, last);
   }
 
-  /** Takes the connection that was opened; returns what is wrong with it, or "". */
+  /** Takes over the opened connection; returns what is wrong with it, or "". */
   private String accept(Asker.Asked<RemoteBlob> asked) {
     source = asked.source();
     if (!(asked.answer() instanceof Answer.Found<RemoteBlob>(RemoteBlob found))) {
@@ -268,7 +284,7 @@ final class Delivery implements AutoCloseable {
     return "";
   }
 
-  /** Reads from one connection, past what is to be skipped. */
+  /** Reads from one connection, after skipping the bytes before the requested ones. */
   private int readOnce(RemoteBlob from, byte[] buffer) throws IOException {
     while (true) {
       int n = from.read(buffer);
@@ -289,13 +305,16 @@ final class Delivery implements AutoCloseable {
     }
   }
 
-  /** Says whether all has come; a blob of unknown length has when its source says so. */
+  /**
+   * Returns whether all bytes have arrived. Always true if the length is unknown, because then the
+   * source determines the end.
+   */
   private boolean isAtEnd() {
     long end = end();
     return end < 0 || position >= end;
   }
 
-  /** Returns the position after the last wanted byte, or -1 if no source says. */
+  /** Returns the position after the last requested byte, or -1 if no source reports the length. */
   private long end() {
     if (last.isEmpty()) {
       return size;
@@ -305,10 +324,10 @@ final class Delivery implements AutoCloseable {
   }
 
   /**
-   * Opens the next connection, at the latest when the tries are used up; or none, if the turn went
-   * to another.
+   * Opens the next connection, or none if the slot was lost to another delivery. Throws if the
+   * retries are used up.
    *
-   * @param isAgain whether the turn came again, so the source is asked at once
+   * @param isAgain whether the slot was regained, so that the source is asked at once
    */
   private void resume(String why, boolean isAgain) throws IOException {
     String trouble = why;

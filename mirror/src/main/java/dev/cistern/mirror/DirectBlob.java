@@ -10,12 +10,13 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A blob, or a part of it, that goes from an upstream straight to one client and is not kept: there
- * is no room for it, or it lies far ahead of what has been downloaded. Used by one thread.
+ * A blob or a part of it that is passed through from an upstream to one client without being
+ * stored. Either there is no room for it, or it lies far ahead of the downloaded bytes. Used by one
+ * thread.
  *
- * <p>The last byte of a whole blob is given only when the digest of all is verified, also if it was
- * asked for as a range. A part cannot be verified, so of a blob of unknown length there are none:
- * any of them might be the whole.
+ * <p>The last byte of a whole blob is returned only after the digest is verified, even if the
+ * client requested the blob as a range. A part cannot be verified. A blob of unknown length
+ * therefore has no parts, because any of them might be the whole blob.
  */
 public final class DirectBlob implements AutoCloseable {
   private final Delivery delivery;
@@ -40,15 +41,18 @@ public final class DirectBlob implements AutoCloseable {
     this.hash = hash;
   }
 
-  /** What came of opening one. */
+  /** Result of opening a pass-through. */
   sealed interface Opened {
-    /** It comes. */
+    /** The bytes arrive. */
     record Coming(DirectBlob blob) implements Opened {}
 
-    /** No source gives it. */
+    /** No source provides the blob. */
     record Failed(PullSource source, Answer<?> answer) implements Opened {}
 
-    /** The source would send all that lies before it too. */
+    /**
+     * The source would also send all bytes before the requested ones, or does not report the
+     * length.
+     */
     record Rangeless() implements Opened {}
   }
 
@@ -74,10 +78,10 @@ public final class DirectBlob implements AutoCloseable {
   /**
    * Opens the rest of a blob.
    *
-   * @param delivery not begun yet
-   * @param held the bytes from {@code from} on that have come already, at most one
-   * @param before the hash of all bytes up to and with those
-   * @throws IOException if no source gives it
+   * @param delivery a delivery that has not begun
+   * @param held the bytes from {@code from} on that were already received, at most one
+   * @param before the hash of all bytes up to and including {@code held}
+   * @throws IOException if no source provides the rest
    */
   static DirectBlob rest(
       Delivery delivery, Digest digest, long from, byte[] held, MessageDigest before)
@@ -90,10 +94,10 @@ public final class DirectBlob implements AutoCloseable {
   }
 
   /**
-   * Opens a blob from a position on, without a verdict at its end.
+   * Opens a blob from a position on, without verification at its end.
    *
-   * @param delivery not begun yet
-   * @throws IOException if no source gives it
+   * @param delivery a delivery that has not begun
+   * @throws IOException if no source provides the rest
    */
   static DirectBlob part(Delivery delivery, Digest digest, long from) throws IOException {
     beginRest(delivery, from);
@@ -107,7 +111,7 @@ public final class DirectBlob implements AutoCloseable {
     }
   }
 
-  /** Begins a delivery; one that finds nothing is closed. */
+  /** Begins a delivery, and closes it if no source provides the blob. */
   private static Answer<?> begin(Delivery delivery, long from) throws IOException {
     boolean isFound = false;
     try {
@@ -121,7 +125,7 @@ public final class DirectBlob implements AutoCloseable {
     }
   }
 
-  /** Returns the name of the source that it comes from. */
+  /** Returns the name of the source that sends the bytes. */
   String source() {
     return delivery.source().name();
   }
@@ -130,17 +134,19 @@ public final class DirectBlob implements AutoCloseable {
     return digest;
   }
 
-  /** Returns the length of the whole blob in bytes, or -1 if the upstream does not say. */
+  /** Returns the length of the whole blob in bytes, or -1 if the upstream does not report it. */
   public long size() {
     return delivery.size();
   }
 
-  /** Returns the position of its first byte in the blob. */
+  /** Returns the position in the blob of the first byte. */
   public long from() {
     return from;
   }
 
-  /** Returns how many bytes come, or -1 if the upstream does not say. */
+  /**
+   * Returns the total number of bytes to send, or -1 if the upstream does not report the length.
+   */
   public long count() {
     if (size() < 0) {
       return -1;
@@ -149,16 +155,16 @@ public final class DirectBlob implements AutoCloseable {
     return end - from;
   }
 
-  /** Says whether it is a part of the blob. */
+  /** Returns whether this is a part of the blob, which is not verified. */
   public boolean isPart() {
     return hash == null;
   }
 
   /**
-   * Reads what may be sent, at least one byte; returns how many, or -1 at the end.
+   * Reads bytes that may be sent, at least one; returns their number, or -1 at the end.
    *
-   * @param buffer of at least two bytes
-   * @throws IOException if the rest does not come, or the content has another digest
+   * @param buffer a buffer of at least two bytes
+   * @throws IOException if the rest does not arrive, or the content has another digest
    */
   public int read(byte[] buffer) throws IOException {
     if (hash == null) {
@@ -178,14 +184,14 @@ public final class DirectBlob implements AutoCloseable {
     return -1;
   }
 
-  /** Ends it; does not wait for the source. */
+  /** Ends the transfer; does not wait for the source. */
   @Override
   public void close() {
     delivery.cut();
     delivery.close();
   }
 
-  /** Reads at least one byte, however often the connection goes to another delivery meanwhile. */
+  /** Reads at least one byte unless it is the end, however often the slot is lost meanwhile. */
   private int readInTurn(byte[] buffer) throws IOException {
     int n = delivery.read(buffer);
     while (n == 0) {
@@ -195,7 +201,7 @@ public final class DirectBlob implements AutoCloseable {
     return n;
   }
 
-  /** Keeps the last of {@code n} bytes back, and puts the one that was kept before them. */
+  /** Holds back the last of {@code n} bytes, and puts the byte that was held back before them. */
   private int hold(byte[] buffer, int n) {
     byte next = buffer[n - 1];
     if (!isHolding) {

@@ -11,7 +11,7 @@ import dev.cistern.oci.RepositoryName;
 import java.time.Duration;
 import java.util.Optional;
 
-/** From an upstream's failure to the error that a client gets when nothing is here. */
+/** Conversion of an upstream's failure into the error for a client when nothing is cached. */
 final class Failures {
   private static final int LOOP_DETECTED = 508;
   private static final String DAMAGED = "the stored copy is damaged; push it again";
@@ -28,7 +28,10 @@ final class Failures {
         ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository);
   }
 
-  /** The stored copy of a pushed manifest is damaged: clients are told to push it again. */
+  /**
+   * Returns the error for a pushed manifest whose stored copy is damaged; it advises clients to
+   * push again.
+   */
   static OciException manifestDamaged(RepositoryName repository, Reference reference) {
     return new OciException(
         ErrorCode.MANIFEST_UNKNOWN,
@@ -36,7 +39,7 @@ final class Failures {
         DAMAGED);
   }
 
-  /** The same for a blob. */
+  /** Returns the error for a pushed blob whose stored copy is damaged. */
   static OciException blobDamaged(RepositoryName repository, Digest digest) {
     return new OciException(
         ErrorCode.BLOB_UNKNOWN, "no blob " + digest + " in repository " + repository, DAMAGED);
@@ -47,8 +50,8 @@ final class Failures {
   }
 
   /**
-   * Returns the error for an answer of {@code source} that is not found; {@code unknown} is the one
-   * for missing.
+   * Returns the error for an answer of {@code source} other than found; {@code unknown} is the
+   * error for missing content.
    */
   static OciException of(Answer<?> answer, PullSource source, OciException unknown) {
     return of(answer, source.name(), unknown);
@@ -92,7 +95,7 @@ final class Failures {
     };
   }
 
-  /** Returns why, in a few words. */
+  /** Returns a short reason for an answer. */
   static String reason(Answer<?> answer) {
     return switch (answer) {
       case Answer.Found<?> found -> "found";

@@ -15,21 +15,23 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /**
- * Which downloads of one upstream have a connection, and which wait for their turn. Decides only:
- * time is a parameter, by the monotonic clock in nanoseconds, and nothing here blocks.
+ * Scheduler of the connection slots of one upstream: it decides which downloads run, and which
+ * wait. It does nothing else: the time is a parameter, in nanoseconds of the monotonic clock, and
+ * no method blocks.
  *
- * <p>So many run at a time ({@code fills}), and the repositories take turns. That holds for
- * downloads that move: while others wait, one that is slow does not count. One without a follower
- * gives way to one with followers. A follower whose turn does not come within the patience gets it
- * beyond {@code fills}, up to {@code most}; if even those are taken, from the slowest.
+ * <p>At most {@code fills} downloads run at a time, and the slots rotate over the repositories.
+ * Only downloads that make progress count: while others wait, a slow download does not count toward
+ * {@code fills}. A download without a follower gives way to one with followers. A follower that has
+ * waited for the patience gets a slot beyond {@code fills}, up to {@code most} in all. If even
+ * those are taken, it gets the slot of the slowest download, provided that this one is slow.
  *
- * <p>Not safe for threads: the caller has a lock.
+ * <p>Not thread-safe: the caller holds a lock.
  */
 final class FairTurns {
-  /** Slower than this, a download does not count while others wait. */
+  /** A download below this rate does not count while others wait. */
   static final long SLOW_BYTES_PER_SECOND = 16 << 10;
 
-  /** Over this time. */
+  /** The time over which the rate is measured. */
   static final Duration SLOW_OVER = Duration.ofSeconds(30);
 
   private static final long BETWEEN_MARKS = SLOW_OVER.toNanos() / 6;
@@ -40,14 +42,15 @@ final class FairTurns {
   private final long patience;
   private final Set<Turn> running = new LinkedHashSet<>();
 
-  /** The turns that wait, by repository, both in the order of coming. */
+  /** The waiting turns by repository; both are in the order of arrival. */
   private final Map<String, Line> waiting = new LinkedHashMap<>();
 
   private long turnsGiven;
 
   /**
-   * @param fills how many run at a time
-   * @param most how many run if followers would wait too long, at least {@code fills}
+   * @param fills the number of downloads that run at a time
+   * @param most the maximum number of running downloads if followers would wait too long, at least
+   *     {@code fills}
    */
   FairTurns(int fills, int most, Duration patience) {
     this.fills = fills;
@@ -55,12 +58,15 @@ final class FairTurns {
     this.patience = patience.toNanos();
   }
 
-  /** One download's place in the line, or its connection. */
+  /** One download's place in the queue, or its slot. */
   static final class Turn {
     private final String repository;
     private final BooleanSupplier isFollowed;
 
-    /** How much had come when; the first one as long ago as is looked back, or since it runs. */
+    /**
+     * Bytes received up to a time. The first mark is {@link #SLOW_OVER} or more ago, or from the
+     * start of the run.
+     */
     private final List<Mark> marks = new ArrayList<>();
 
     private State state = State.WAITING;
@@ -70,7 +76,7 @@ final class FairTurns {
     private boolean wasSlow;
 
     /**
-     * @param isFollowed whether a follower waits for what it brings; asked under the lock
+     * @param isFollowed whether a follower waits for the download's bytes; called under the lock
      */
     Turn(String repository, BooleanSupplier isFollowed) {
       this.repository = repository;
@@ -86,7 +92,8 @@ final class FairTurns {
     }
 
     /**
-     * Returns the bytes per second over the time that is looked back, less if it runs since then.
+     * Returns the bytes per second over the measured time, or since the start of the run if that is
+     * shorter.
      */
     private double pace(long now) {
       Mark first = first(now);
@@ -113,23 +120,23 @@ final class FairTurns {
 
   private record Mark(long at, long bytes) {}
 
-  /** The turns of one repository that wait. */
+  /** The waiting turns of one repository. */
   private static final class Line {
     private final Deque<Turn> turns = new ArrayDeque<>();
 
-    /** The number of the repository's last turn that is known; 0 for none. */
+    /** The number of the repository's latest known turn; 0 for none. */
     private long last;
   }
 
   /**
-   * The steps that follow a decision.
+   * The steps that follow from a decision.
    *
-   * @param begin the downloads whose turn it is now
-   * @param pause the downloads that lost their connection, and wait again
+   * @param begin the downloads that get a slot now
+   * @param pause the downloads that lost their slot, and wait again
    */
   record Decision(List<Turn> begin, List<Turn> pause) {}
 
-  /** Puts a turn at the end of its repository's line. */
+  /** Puts a turn at the end of its repository's queue. */
   void enter(Turn turn, long now) {
     turn.state = State.WAITING;
     turn.since = now;
@@ -147,7 +154,7 @@ final class FairTurns {
     return line;
   }
 
-  /** Ends a turn, whatever it was. */
+  /** Ends a turn, whatever its state. */
   void leave(Turn turn) {
     if (!running.remove(turn)) {
       unqueue(turn);
@@ -155,7 +162,7 @@ final class FairTurns {
     turn.state = State.GONE;
   }
 
-  /** Takes note that bytes came. */
+  /** Records received bytes. */
   void moved(Turn turn, long count, long now) {
     turn.bytes += count;
     if (turn.isRunning() && now - turn.marks.getLast().at >= BETWEEN_MARKS) {
@@ -173,7 +180,7 @@ final class FairTurns {
   }
 
   /**
-   * Decides which downloads run now. To be called whenever something has changed, or time has
+   * Decides which downloads run now. Must be called whenever something has changed, or time has
    * passed.
    */
   Decision decide(long now) {
@@ -212,12 +219,15 @@ final class FairTurns {
     return new Decision(begin, pause);
   }
 
-  /** Returns how many run that are not slow. */
+  /** Returns the number of running downloads that are not slow. */
   private long counting(long now) {
     return running.stream().filter(turn -> !turn.isSlow(now)).count();
   }
 
-  /** Returns the slowest of those that had time to show how fast they are, if it is slow. */
+  /**
+   * Returns the slowest of the downloads that have run long enough to show their rate, if it is
+   * slow.
+   */
   private Optional<Turn> slowest(long now) {
     return running.stream()
         .filter(turn -> turn.isWaitingFor(patience, now))
@@ -229,7 +239,7 @@ final class FairTurns {
     return running.stream().filter(turn -> !turn.isFollowed.getAsBoolean()).findFirst();
   }
 
-  /** Returns the next in turn that has a follower and is {@code wanted}. */
+  /** Returns the next turn in order that has a follower and matches {@code wanted}. */
   private Optional<Turn> followed(Predicate<Turn> wanted) {
     return next(turn -> turn.isFollowed.getAsBoolean() && wanted.test(turn));
   }
@@ -238,7 +248,7 @@ final class FairTurns {
     return next(turn -> true);
   }
 
-  /** Returns the first of the repository that has waited longest since its last turn. */
+  /** Returns the first matching turn of the repository whose latest turn is longest ago. */
   private Optional<Turn> next(Predicate<Turn> wanted) {
     Optional<Turn> found = Optional.empty();
     long least = Long.MAX_VALUE;
@@ -253,7 +263,7 @@ final class FairTurns {
     return found;
   }
 
-  /** Takes a turn out of its line. */
+  /** Moves a turn from its queue to the running ones. */
   private Turn begun(Turn turn, long now) {
     unqueue(turn);
     turn.number = ++turnsGiven;

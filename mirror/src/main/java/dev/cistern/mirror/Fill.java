@@ -18,19 +18,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One blob on its way from an upstream into the store, and the readers that follow it.
+ * Download of one blob from an upstream into the store, and the readers that follow it.
  *
- * <p>A thread of its own ({@link #run}) reads from the upstream, hashes and writes to the file, and
- * then tells how far the file may be read ({@link #available}). Readers never touch the network:
- * they read the file up to there, and are woken when there is more. So any number of readers costs
- * one download, and none of them can hold it up or stop it.
+ * <p>A thread of its own ({@link #run}) reads from the upstream, hashes, and writes to the file. It
+ * then publishes the position up to which the file may be read ({@link #available}). Readers never
+ * use the network: they read the file up to that position, and are woken when there is more. Any
+ * number of readers therefore costs one download, and no reader can delay or stop it.
  *
- * <p>The last byte becomes available only after the digest of the whole is verified: a reader that
- * was given wrong bytes is left without the last, and sees its connection cut. While the length is
- * unknown, each byte may be the last, so the newest one waits.
+ * <p>The last byte becomes available only after the digest of the whole blob is verified. A reader
+ * that received wrong bytes never gets the last one, and its connection is cut. While the length is
+ * unknown, each byte may be the last, so the newest byte is held back.
  *
- * <p>A connection that breaks is resumed where it broke ({@link Delivery}). What came of a failed
- * download stays in the file for the next try, unless the digest was wrong.
+ * <p>A broken connection is resumed where it broke ({@link Delivery}). The bytes of a failed
+ * download stay in the file for the next attempt, unless the digest was wrong or there was no room.
  */
 public final class Fill {
   private static final Logger LOG = LoggerFactory.getLogger(Fill.class);
@@ -43,37 +43,39 @@ public final class Fill {
     FAILED
   }
 
-  /** How it ended. */
+  /** Results of a fill. */
   enum Outcome {
     /** The blob is stored. */
     STORED,
-    /** It did not come, or cannot be kept. */
+    /** The bytes did not arrive, or could not be stored. */
     FAILED,
-    /** What came has another digest. */
+    /** The content has another digest. */
     WRONG
   }
 
-  /** What is known when the first byte can be sent, or that there will be none. */
+  /** State of a fill when its first byte can be sent, or when it is certain that none will be. */
   sealed interface Start {
-    /** The upstream sends it; its length in bytes, or -1. */
+    /**
+     * The upstream sends the blob, of {@code size} bytes, or -1 if it does not report the length.
+     */
     record Sending(long size) implements Start {}
 
     /**
-     * All of it is stored: an earlier download had left it, or it is empty, and has no last byte to
-     * keep back until it is verified.
+     * The whole blob is stored. Its bytes were left by an earlier download or were in quarantine.
+     * Or it is empty, and has no last byte to hold back until it is verified.
      */
     record AlreadyHere() implements Start {}
 
-    /** No upstream gives it. */
+    /** No upstream provides the blob. */
     record Failed(Answer<?> answer) implements Start {}
 
-    /** There is no room for it. */
+    /** The store has no room for the blob. */
     record NoRoom() implements Start {}
 
-    /** It cannot be kept here. */
+    /** The download failed in this server. */
     record Broken(IOException cause) implements Start {}
 
-    /** It ended by what no one expected, which is reported. */
+    /** The download ended with an unexpected exception, which is reported. */
     record Aborted() implements Start {}
   }
 
@@ -98,9 +100,9 @@ public final class Fill {
       new Start.Broken(new IOException("a download ended before its first byte"));
 
   /**
-   * @param sources those of the location that the fill was started for
-   * @param delivery not begun yet
-   * @param holds with that of the download
+   * @param sources the sources of the location that the fill was started for
+   * @param delivery a delivery that has not begun
+   * @param holds the holds, including that of the download
    */
   Fill(PartialBlob blob, List<PullSource> sources, Delivery delivery, FillHolds holds) {
     this.holds = holds;
@@ -110,24 +112,24 @@ public final class Fill {
     this.source = delivery.source();
   }
 
-  /** Returns the digest of what is being fetched. */
+  /** Returns the digest of the blob. */
   public Digest digest() {
     return blob.digest();
   }
 
-  /** Returns the length of the whole in bytes, or -1 if the upstream does not say. */
+  /** Returns the length of the whole blob in bytes, or -1 if the upstream does not report it. */
   public long size() {
     return size;
   }
 
-  /** Returns up to which position the file may be read. Never moves back. */
+  /** Returns the position up to which the file may be read. Never decreases. */
   public long available() {
     return available;
   }
 
   /**
-   * Returns up to which position it is likely to come within a second, and at least {@value
-   * #LEAST_AHEAD_BYTES} bytes beyond what is there.
+   * Returns the position that the download will probably reach within a second, at least {@value
+   * #LEAST_AHEAD_BYTES} bytes beyond {@link #available}.
    */
   long expected() {
     long there = available;
@@ -135,27 +137,28 @@ public final class Fill {
     return there + Math.max(LEAST_AHEAD_BYTES, (there - resumedAt) / seconds);
   }
 
-  /** Says whether all is there and verified. */
+  /** Returns whether the whole blob is available and verified. */
   public boolean isComplete() {
     return state == State.VERIFIED;
   }
 
-  /** Says whether no more will come, though not all is there. */
+  /** Returns whether the fill ended without the whole blob being available. */
   public boolean isFailed() {
     return state == State.FAILED;
   }
 
-  /** Says whether no more will come because there was no room for it; see {@link #rest}. */
+  /** Returns whether the fill ended because there was no room for the rest; see {@link #rest}. */
   public boolean isOverflown() {
     return isOverflown;
   }
 
   /**
-   * Opens what there was no room for, for one reader: the blob from {@code from} on. Blocks.
+   * Opens the bytes that there was no room for, for one reader: the blob from {@code from} on.
+   * Blocks.
    *
-   * @param from {@link #available}; or more, and then the rest cannot be verified, like any part
-   * @throws IOException if it does not come
-   * @throws IllegalStateException if there was room
+   * @param from {@link #available}, or a later position, from which the rest cannot be verified
+   * @throws IOException if the bytes do not arrive
+   * @throws IllegalStateException if there was room, or {@code from} is below {@link #available}
    */
   public DirectBlob rest(long from) throws IOException {
     if (!isOverflown || from < available) {
@@ -167,39 +170,44 @@ public final class Fill {
   }
 
   /**
-   * Says whether it began to send and failed then: no more comes, and the next try may be right.
+   * Returns whether the fill failed and its {@link #start} is completed. New readers need a new
+   * fill, which may succeed.
    */
   boolean isBroken() {
     return isFailed() && start.isDone();
   }
 
-  /** Returns the file; read it at positions below {@link #available} only. */
+  /** Returns the file. Read it only at positions below {@link #available}. */
   public FileChannel channel() {
     return blob.channel();
   }
 
-  /** Returns the source that it comes from now. */
+  /** Returns the source that currently sends the bytes. */
   PullSource source() {
     return source;
   }
 
-  /** Returns what the sources said that had nothing to give; known when it has started. */
+  /**
+   * Returns the answers of the sources that did not provide the blob; known when the fill has
+   * started.
+   */
   List<String> others() {
     return delivery.others();
   }
 
-  /** Returns where it may come from. */
+  /** Returns the sources that the blob may come from. */
   List<PullSource> sources() {
     return sources;
   }
 
-  /** Returns who gave bytes; known when it has ended. */
+  /** Returns the sources that sent bytes; known when the fill has ended. */
   Set<PullSource> givers() {
     return delivery.givers();
   }
 
   /**
-   * Wakes {@code follower} whenever there is more to read, or no more will come. It must not block.
+   * Calls {@code follower} whenever there is more to read, and when the fill ends. The follower
+   * must not block.
    */
   public void follow(Runnable follower) {
     followers.add(follower);
@@ -210,29 +218,30 @@ public final class Fill {
     followers.remove(follower);
   }
 
-  /** Keeps the file open; returns false if it is closed already. */
+  /** Keeps the file open; returns false if it is already closed. */
   public boolean retain() {
     return holds.retain();
   }
 
-  /**
-   * Returns whether it has a connection, or is about to have one, and does not wait for its turn.
-   */
+  /** Returns whether the fill has a connection slot, and does not wait for one. */
   boolean hasTurn() {
     return delivery.hasTurn();
   }
 
-  /** Makes a hold one that others need not wait for, until {@link #stepForward}. */
+  /**
+   * Turns one hold into a background hold, which does not count as a follower, until {@link
+   * #stepForward}.
+   */
   void stepBack() {
     holds.stepBack();
   }
 
-  /** Ends {@link #stepBack}, before that hold is released. */
+  /** Ends {@link #stepBack}. Must be called before that hold is released. */
   void stepForward() {
     holds.stepForward();
   }
 
-  /** Ends {@link #retain}; the last one closes the file. */
+  /** Ends {@link #retain}; the last call closes the file. */
   public void release() {
     if (holds.release()) {
       try {
@@ -247,12 +256,15 @@ public final class Fill {
     return start;
   }
 
-  /** Is fulfilled when it has ended, well or not. */
+  /** Returns a future that completes normally when the fill has ended, successful or not. */
   CompletableFuture<@Nullable Void> ended() {
     return ended;
   }
 
-  /** Tells those who wait that no more comes; called when this fill is forgotten. */
+  /**
+   * Notifies followers and waiting threads that the fill has ended; called when it is removed from
+   * {@link Fills}.
+   */
   void end() {
     if (state == State.RUNNING) {
       state = State.FAILED;
@@ -263,7 +275,7 @@ public final class Fill {
   }
 
   /**
-   * Waits until it may have a connection; returns false if that will not be, since the server is
+   * Waits for a connection slot; returns false if none will be available because the server is
    * stopping.
    */
   boolean takesTurn() {
@@ -278,9 +290,10 @@ public final class Fill {
   }
 
   /**
-   * Downloads, verifies and stores. Whatever is thrown on the way ends it: this throws nothing.
+   * Downloads, verifies and stores the blob. Throws nothing: every exception on the way ends the
+   * fill.
    *
-   * @param buffers of which it has one while bytes come
+   * @param buffers the pool, of which one buffer is in use while bytes arrive
    */
   Outcome run(Buffers buffers) {
     Outcome outcome = Outcome.FAILED;
@@ -320,7 +333,8 @@ public final class Fill {
   }
 
   /**
-   * Stores the blob without its sources: from the quarantine, or because an earlier try had all.
+   * Stores the blob without its sources, if it is in quarantine or an earlier attempt received all
+   * of it; returns whether it did.
    */
   private boolean isStored() throws IOException {
     if (blob.takeBack()) {
@@ -334,17 +348,20 @@ public final class Fill {
     return true;
   }
 
-  /** Returns whether a client reads it or waits for its first byte. */
+  /** Returns whether a client reads the blob or waits for its first byte. */
   boolean isFollowed() {
     return holds.isFollowed();
   }
 
-  /** Tells which thread downloads, so that {@link #stop} ends what it waits for. */
+  /** Sets the downloading thread, so that {@link #stop} can interrupt it. */
   void runsOn(Thread downloading) {
     thread = downloading;
   }
 
-  /** Stops reading from the upstream; what has come stays in the file. Any thread. */
+  /**
+   * Stops reading from the upstream; the received bytes stay in the file. May be called by any
+   * thread.
+   */
   void stop() {
     isStopped = true;
     @Nullable Thread running = thread;
@@ -354,9 +371,9 @@ public final class Fill {
   }
 
   /**
-   * Syncs what has come, after the end of a fill that was stopped.
+   * Syncs the received bytes, after the end of a fill that was stopped.
    *
-   * @return whether something is kept for the next try
+   * @return whether bytes are stored for the next attempt
    */
   boolean keep() throws IOException {
     if (isComplete() || blob.length() == 0) {
@@ -366,11 +383,11 @@ public final class Fill {
     return true;
   }
 
-  /** Finds a source, and room; returns false if there is no source. */
+  /** Finds a source and reserves room; returns false if no source provides the blob. */
   private boolean begin() throws IOException {
     Answer<?> answer = delivery.begin(blob.length());
     if (delivery.size() >= 0 && blob.length() >= delivery.size() && blob.length() > 0) {
-      blob.clear(); // it is no beginning of this blob: all of it is there, and is wrong
+      blob.clear(); // not a beginning: as long as the blob, but with wrong content
       answer = delivery.begin(0);
     }
     source = delivery.source();
@@ -392,8 +409,8 @@ public final class Fill {
   }
 
   /**
-   * Writes the received bytes, to the end or one byte beyond it. While others have their turn it
-   * waits, without a buffer.
+   * Writes the received bytes up to the end, or beyond it if the source sends too much. Without a
+   * slot it waits, and holds no buffer.
    */
   private void receive(Buffers buffers) throws IOException {
     boolean isOver = false;
@@ -408,9 +425,9 @@ public final class Fill {
   }
 
   /**
-   * Writes received bytes; returns whether that was all, or else its turn is over. Yields on the
-   * way, since an upstream that always has more would keep the carrier of this virtual thread from
-   * new requests.
+   * Writes received bytes; returns true at the end, and false if the slot was lost. Yields at
+   * intervals, because an upstream that always has bytes ready would keep new requests from the
+   * carrier of this virtual thread.
    */
   @SuppressWarnings("ThreadPriorityCheck")
   private boolean receive(byte[] buffer) throws IOException {
@@ -432,8 +449,9 @@ public final class Fill {
   }
 
   /**
-   * Lets the followers go on without the store, and gives back the room that was used in vain. What
-   * has its whole length has no rest to go on with, and its last byte is not verified.
+   * Allows followers to continue without the store, and releases the room that was used in vain. A
+   * download that received the whole length has no rest to continue with, and its last byte stays
+   * unverified.
    */
   private void overflow() {
     try {
@@ -448,7 +466,7 @@ public final class Fill {
     }
   }
 
-  /** Returns what the file has from one position to another, a byte at most. */
+  /** Returns the bytes of the file from one position to another, at most one byte. */
   private byte[] written(long from, long to) throws IOException {
     ByteBuffer bytes = ByteBuffer.allocate((int) (to - from));
     if (bytes.hasRemaining() && blob.channel().read(bytes, from) != bytes.capacity()) {
@@ -469,7 +487,7 @@ public final class Fill {
     }
     size = blob.length();
     publish(size);
-    state = State.VERIFIED; // after all can be read: who sees that it is complete sees all of it
+    state = State.VERIFIED; // after publish(): complete implies readable
     wake();
     blob.commit();
     start.complete(new Start.AlreadyHere());
@@ -487,8 +505,8 @@ public final class Fill {
   }
 
   /**
-   * Publishes the written bytes to followers, but for the last byte, which waits for the verdict;
-   * of an unknown length that is the newest.
+   * Publishes the written bytes to followers, except for the last byte, which waits for
+   * verification. If the length is unknown, the newest byte is held back.
    */
   private void publishUnverified(long length) {
     publish(size < 0 ? length - 1 : Math.min(length, size - 1));
@@ -499,7 +517,7 @@ public final class Fill {
     wake();
   }
 
-  /** A follower that breaks keeps no other from being woken. */
+  /** Wakes all followers, even if one of them throws. */
   private void wake() {
     followers.forEach(follower -> Guarded.run("follower of a fill", follower));
   }

@@ -3,8 +3,8 @@ package dev.cistern.mirror;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The holds of a fill: of the download itself, first; of its followers; and of the background,
- * which only wants it done some time. Safe for all threads.
+ * Counter of a fill's holds: the first is that of the download itself, the others are those of its
+ * followers and of background work, which is not urgent. Thread-safe.
  */
 final class FillHolds {
   private final AtomicInteger all = new AtomicInteger(1);
@@ -20,17 +20,17 @@ final class FillHolds {
     return all.decrementAndGet() == 0;
   }
 
-  /** Makes one of the holds one of the background. */
+  /** Turns one of the holds into a background hold. */
   void stepBack() {
     background.incrementAndGet();
   }
 
-  /** Ends {@link #stepBack}, before that hold is released. */
+  /** Ends {@link #stepBack}. Must be called before that hold is released. */
   void stepForward() {
     background.decrementAndGet();
   }
 
-  /** Returns whether a follower waits for bytes, besides the background. */
+  /** Returns whether a follower other than background work waits for bytes. */
   boolean isFollowed() {
     return all.get() - 1 - background.get() > 0;
   }

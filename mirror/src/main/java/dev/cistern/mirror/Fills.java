@@ -29,11 +29,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The downloads that run, one for each digest. A fill leaves this map only after its blob is in the
- * store (or it failed), so that who looks first here and then there misses none.
+ * The running downloads, one per digest. A fill leaves this map only after its blob is in the
+ * store, or after it failed. A caller that looks first in this map and then in the store therefore
+ * misses none.
  *
- * <p>Of one upstream only so many run at a time; the others wait for their turn ({@link
- * BlobTurns}), without buffer or connection of their own.
+ * <p>The number of fills that run at a time is limited per upstream. The others wait for a slot
+ * ({@link BlobTurns}), without a buffer or a connection of their own.
  */
 final class Fills {
   private static final Logger LOG = LoggerFactory.getLogger(Fills.class);
@@ -59,18 +60,18 @@ final class Fills {
     this.executor = executor;
   }
 
-  /** A fill that is held for the caller, and whether it was running before. */
+  /** A fill that is held for the caller, and whether it was already running. */
   record Joined(Fill fill, boolean wasRunning) {}
 
-  /** A source that took part when a blob came wrong. */
+  /** A source that sent bytes of a blob that arrived with wrong content. */
   private record Suspect(PullSource source, Digest digest) {}
 
   /**
-   * Joins the fill of {@code digest}, started if none runs. The caller releases it. Empty if the
-   * blob has come into the store meanwhile.
+   * Joins the fill of {@code digest}, or starts one if none runs. The caller releases it. Returns
+   * empty if the blob has been stored meanwhile.
    *
-   * @throws UnwritableStoreException if not even a beginning can be stored
-   * @param location whose sources it is to come from, at least one
+   * @param location the location of the sources to download from, at least one
+   * @throws UnwritableStoreException if not even the beginning can be stored
    */
   Optional<Joined> join(Location location, Digest digest) throws IOException {
     try {
@@ -87,7 +88,7 @@ final class Fills {
           return Optional.empty();
         }
         if (fill.isBroken()) {
-          fill.ended().join(); // who comes now wants a new one, not the end of this
+          fill.ended().join(); // new readers need a new fill
           continue;
         }
         if (fill.retain()) {
@@ -106,9 +107,9 @@ final class Fills {
   }
 
   /**
-   * Says whether a download of {@code digest} has the byte at {@code position}, or will soon; also
-   * one that an earlier try left the beginning of, be it that nobody has asked for it since, or
-   * that it waits for its turn or hashes that beginning.
+   * Returns whether a download of {@code digest} has the byte at {@code position}, or will have it
+   * soon. The partial blob of an earlier attempt counts too. Its download may not have been
+   * requested since, may wait for a slot, or may still be hashing the partial blob.
    */
   boolean reaches(Digest digest, long position) throws IOException {
     Fill fill = running.get(digest);
@@ -135,7 +136,10 @@ final class Fills {
     }
   }
 
-  /** Returns the sources with those last that took part when this blob came wrong. */
+  /**
+   * Returns the sources, with those last that sent bytes of this blob when it arrived with wrong
+   * content.
+   */
   private List<PullSource> ordered(List<PullSource> sources, Digest digest) {
     var ordered = new ArrayList<PullSource>(sources);
     ordered.sort((one, other) -> Boolean.compare(isSuspect(one, digest), isSuspect(other, digest)));
@@ -150,7 +154,7 @@ final class Fills {
     try {
       executor.execute(() -> runInTurn(fill));
     } catch (RuntimeException | Error e) {
-      end(fill); // it has no thread: the server is stopping, or out of memory
+      end(fill); // it has no thread: the server is stopping or out of memory
       fill.release();
       throw e;
     }
@@ -169,7 +173,10 @@ final class Fills {
     }
   }
 
-  /** Forgets a fill, so that the next client starts anew, and tells those that wait for it. */
+  /**
+   * Removes a fill, so that the next client starts a new one, and notifies the threads that wait
+   * for it.
+   */
   private void end(Fill fill) {
     running.remove(fill.digest(), fill);
     fill.end();
@@ -186,10 +193,10 @@ final class Fills {
   }
 
   /**
-   * Stops fills and syncs what has come of them.
+   * Stops fills and syncs their received bytes.
    *
-   * @param all also those that a client follows
-   * @return how many left something for the next try
+   * @param all whether to stop fills with client followers too
+   * @return the number of fills that left bytes for the next attempt
    */
   int stop(boolean all) throws InterruptedException {
     int kept = 0;
@@ -212,7 +219,7 @@ final class Fills {
     return kept;
   }
 
-  /** Waits until no fill runs; returns false if one does after that time. */
+  /** Waits until no fill runs; returns false if one still runs after that time. */
   boolean awaitNone(Duration atMost) throws InterruptedException {
     long end = System.nanoTime() + atMost.toNanos();
     while (!running.isEmpty() && System.nanoTime() < end) {
@@ -229,7 +236,7 @@ final class Fills {
     return running.isEmpty();
   }
 
-  /** Says whether a fill of this file ({@code sha256-HEX}) runs. */
+  /** Returns whether a fill of this file ({@code sha256-HEX}) runs. */
   boolean isRunning(String file) {
     return running.keySet().stream()
         .anyMatch(digest -> file.equals(digest.algorithm() + "-" + digest.hex()));
@@ -239,12 +246,12 @@ final class Fills {
     return running.size();
   }
 
-  /** Returns how many downloads were started since the server started. */
+  /** Returns the number of downloads that got a slot since the server started. */
   long started() {
     return started.sum();
   }
 
-  /** Returns how many downloads had another digest than they should have. */
+  /** Returns the number of downloads since the server started that received a wrong digest. */
   long wrong() {
     return wrong.sum();
   }

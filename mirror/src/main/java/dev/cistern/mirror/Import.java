@@ -25,8 +25,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is learnt of images elsewhere so that an image stream can name them. Each question goes to
- * the upstreams now, and its answer is theirs: what a cache has does not count. Blocking.
+ * Lookup of images in other registries, so that an image stream can refer to them. Each request
+ * goes to the upstreams at once, and only their answer counts: cached content is not used.
+ * Blocking.
  */
 public final class Import {
   private static final Logger LOG = LoggerFactory.getLogger(Import.class);
@@ -46,7 +47,7 @@ public final class Import {
     this.isKept = isKept;
   }
 
-  /** Fetches a manifest, and {@linkplain #keep keeps} it. */
+  /** Fetches a manifest, and {@linkplain #keep stores} it. */
   public Answer<ParsedManifest> manifest(Location location, Reference reference)
       throws IOException {
     List<PullSource> sources = location.sources(reference);
@@ -77,7 +78,10 @@ public final class Import {
     return answer;
   }
 
-  /** Keeps a manifest in the location's repository, without a tag; if anything is to be kept. */
+  /**
+   * Stores a manifest in the location's repository, without a tag, unless this lookup stores no
+   * manifests. If the store cannot be written, logs that and returns.
+   */
   public void keep(Location location, ParsedManifest fetched) throws IOException {
     if (!isKept) {
       return;
@@ -93,7 +97,7 @@ public final class Import {
     }
   }
 
-  /** Asks where a tag points; empty if the upstream does not say. */
+  /** Asks for the digest of a tag; empty if the upstream does not report it. */
   public Answer<Optional<Digest>> digest(Location location, Tag tag) throws IOException {
     List<PullSource> sources = location.sources(tag);
     if (sources.isEmpty()) {
@@ -123,9 +127,9 @@ public final class Import {
   }
 
   /**
-   * Reads a blob whole, and does not keep it.
+   * Reads a whole blob without storing it.
    *
-   * @param most how long it may be, in bytes
+   * @param most the maximum length in bytes
    */
   public Answer<byte[]> blob(Location location, Descriptor blob, int most) throws IOException {
     if (blob.size() > most) {
@@ -156,7 +160,7 @@ public final class Import {
     };
   }
 
-  /** Reads all of what is small, in the time of a small answer and of one pause. */
+  /** Reads a small blob completely. The time limit is checked after each read. */
   private static byte[] all(DirectBlob blob, int most, Duration limit) throws IOException {
     long begun = System.nanoTime();
     var bytes = new ByteArrayOutputStream();

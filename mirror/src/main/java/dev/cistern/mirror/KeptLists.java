@@ -29,13 +29,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What upstreams list. Each list is asked for once by all who want it, and kept in memory for the
- * upstream's freshness interval, so that a second page or client does not ask again.
+ * Cache of the lists of upstreams. Concurrent requests for a list share one request to the
+ * upstream. The list stays in memory for the upstream's freshness interval, so that a second page
+ * or client does not ask again.
  *
- * <p>A failure is kept too, and spares waiting those who have something here: for them a list is
- * waited for at most the patience the first time, not at all while the failure is remembered or the
- * upstream is out. It keeps nobody from asking who has nothing. A list that fails says nothing of
- * its upstream's manifests, so it begins no outage.
+ * <p>A failure is remembered too. It shortens the wait of requests that can be answered from the
+ * store: the first time they wait for a list at most for the patience. They do not wait at all
+ * while the failure is remembered or the upstream is out. Requests that cannot be answered from the
+ * store still ask the upstream. A failed list begins no outage, because it does not show how the
+ * upstream serves manifests.
  */
 final class KeptLists<K, T> {
   private static final Logger LOG = LoggerFactory.getLogger(KeptLists.class);
@@ -45,7 +47,7 @@ final class KeptLists<K, T> {
   private static final long MOST_BYTES = 24 << 20;
   private static final int LEAST_BYTES = 1024;
 
-  /** Lists that take long leave an upstream's connections to what else is asked of it. */
+  /** Leaves connections of an upstream to other requests while slow lists are read. */
   private static final int MAX_LISTS_PER_UPSTREAM = 2;
 
   private static final Duration PLACE_PATIENCE = Duration.ofSeconds(10);
@@ -61,12 +63,12 @@ final class KeptLists<K, T> {
   private final SingleFlight<K, Kept<T>> flights;
   private final Cache<K, Kept<T>> lists;
 
-  /** By upstream, each while a list of it is asked for. */
+  /** By upstream; an entry stays while a list of it is requested. */
   private final Cache<String, Semaphore> places = Caffeine.newBuilder().weakValues().build();
 
   /**
-   * @param order by which entries are told apart and sorted
-   * @param weight about how many bytes of memory an entry takes
+   * @param order the key by which entries are identified and sorted
+   * @param weight the approximate memory of an entry in bytes
    */
   KeptLists(
       Upstreams upstreams,
@@ -94,15 +96,15 @@ final class KeptLists<K, T> {
             .build();
   }
 
-  /** Asks one repository of one upstream. */
+  /** A request for the list of one repository of one upstream. */
   interface Question<K, T> {
     Answer<List<T>> ask(Upstream upstream, RepositoryName repository, K key);
   }
 
-  /** What an upstream said, and what the cache did to know it. */
+  /** An upstream's answer, and how the cache determined it. */
   record Heard<T>(PullSource source, Answer<NavigableMap<String, T>> answer, CacheStatus status) {}
 
-  /** An answer that is good until an instant; a failure is remembered until then. */
+  /** An answer that is valid until an instant; a failure is remembered until then. */
   private record Kept<T>(PullSource source, Answer<NavigableMap<String, T>> answer, Instant until) {
     boolean isFailure() {
       return !(answer instanceof Answer.Found) && !(answer instanceof Answer.Missing);
@@ -116,15 +118,16 @@ final class KeptLists<K, T> {
     }
   }
 
-  /** Why nobody should wait for a list, and whether it may be asked for again. */
+  /** The reason not to wait for a list, and whether the list may be requested again. */
   private record Trouble(PullSource source, String reason, boolean mayRetry) {}
 
   /**
-   * Returns the list of the first of {@code sources} that answers, or why none does.
+   * Returns the list of the first of {@code sources} that answers, or the reason why none does.
    *
-   * @param location whose sources they are; at least one
-   * @param isHere whether there is something to give if none does
-   * @throws IOException if an upstream cannot be asked, for reasons that lie here
+   * @param location the location of the sources
+   * @param sources the sources in the order to ask them, at least one
+   * @param isHere whether the store has an answer if no source does
+   * @throws IOException if an upstream cannot be asked because of a failure in this server
    */
   Heard<T> ask(K key, Location location, List<PullSource> sources, boolean isHere)
       throws IOException {
@@ -279,7 +282,7 @@ final class KeptLists<K, T> {
     return pause.compareTo(LONGEST_FAILURE) > 0 ? LONGEST_FAILURE : pause;
   }
 
-  /** A failure never replaces a list that is still good. */
+  /** Remembers an answer for a time. A failure never replaces a list that is still valid. */
   private Kept<T> remember(
       K key, PullSource source, Answer<NavigableMap<String, T>> answer, Duration time) {
     var kept = new Kept<>(source, answer, clock.instant().plus(time));
@@ -287,7 +290,7 @@ final class KeptLists<K, T> {
     return kept;
   }
 
-  /** Says whether it is a list, or that there is none, and need not be asked for again yet. */
+  /** Returns whether the answer is a list or that there is none, and is still valid. */
   private boolean isAnswered(Kept<T> kept) {
     return !kept.isFailure() && isGood(kept);
   }

@@ -24,14 +24,14 @@ import java.util.concurrent.Executor;
 import java.util.function.Function;
 
 /**
- * Which tags there are, and what refers to a manifest.
+ * Service for the lists of a repository's tags and of a manifest's referrers.
  *
- * <p>Of a repository with an upstream it is the upstream's list and what was pushed here. If the
- * upstream fails or knows nothing of it, it is all that is here. Of others it is what is here,
- * which is read from the index page by page.
+ * <p>For a repository with an upstream, a list has the upstream's entries and the pushed ones. If
+ * the upstream fails or does not know the repository, the list has all stored entries. For other
+ * repositories it has the stored entries, which are read from the index page by page.
  */
 final class Lists {
-  /** About how many bytes of memory a text takes besides its characters, and a descriptor. */
+  /** Approximate memory of a text besides its characters, and of a descriptor. */
   private static final int TEXT_BYTES = 96;
 
   private static final int DESCRIPTOR_BYTES = 512;
@@ -103,7 +103,7 @@ final class Lists {
     return new ListAnswer<>(and(found, own, most), heard.status());
   }
 
-  /** Returns the tags after {@code last} that are those of an image stream. */
+  /** Returns the tags of an image stream that follow {@code last}. */
   private static List<String> ofStream(Location location, String last) {
     return location.tags().map(Map::keySet).orElse(Set.of()).stream()
         .map(Tag::name)
@@ -148,7 +148,9 @@ final class Lists {
     return new ListAnswer<>(found, heard.status());
   }
 
-  /** Returns the first {@code most} after {@code last} of both; what was pushed wins. */
+  /**
+   * Returns the first {@code most} entries of both that follow {@code last}; pushed entries win.
+   */
   private static <T> List<T> merged(
       NavigableMap<String, T> listed,
       List<T> pushed,

@@ -2,5 +2,5 @@ package dev.cistern.mirror;
 
 import dev.cistern.storage.StoredManifest;
 
-/** A manifest to send, and what the cache did for it. */
+/** A manifest to send, and how the cache handled the request. */
 public record ManifestAnswer(StoredManifest manifest, CacheStatus status) {}

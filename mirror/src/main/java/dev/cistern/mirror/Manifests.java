@@ -36,12 +36,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Manifests, and how fresh the tags are that lead to them.
+ * Service for manifests, and for the freshness of the tags that point to them.
  *
- * <p>A digest that is here is never asked for again. A cached tag is given for its upstream's
- * freshness interval; then it is asked for by HEAD, and fetched only if it moved. When that cannot
- * be done, the old answer is given (RFC 9111 section 4.2.4, "stale"): after at most the patience
- * the first time, at once while the outage lasts.
+ * <p>A stored digest is never requested again. A cached tag is served for its upstream's freshness
+ * interval. Then it is revalidated by HEAD, and fetched only if it moved. If revalidation fails,
+ * the old answer is served (RFC 9111 section 4.2.4, "stale"): after at most the patience the first
+ * time, and at once while the outage lasts.
  */
 final class Manifests {
   private static final Logger LOG = LoggerFactory.getLogger(Manifests.class);
@@ -85,10 +85,13 @@ final class Manifests {
             System::nanoTime);
   }
 
-  /** By other rules it would be another one, which need not fail if this does. */
+  /**
+   * Key of a flight. It has the sources, because a request by other rules need not fail if this one
+   * does.
+   */
   private record Flight(RepositoryName repository, Reference reference, List<PullSource> sources) {}
 
-  /** What a flight brought, and from where; no source if an earlier flight had brought it. */
+  /** Result of a flight, and its source; no source if an earlier flight had stored the manifest. */
   private record Landing(
       Optional<PullSource> source, Answer<StoredManifest> answer, List<String> others) {
     Landing(Asker.Asked<StoredManifest> asked) {
@@ -100,7 +103,7 @@ final class Manifests {
     }
   }
 
-  /** A cached tag that is too old to be given without asking. */
+  /** A cached tag that is too old to be served without asking. */
   private record OldTag(
       Tag tag, StoredTag known, StoredManifest stored, List<PullSource> sources) {}
 
@@ -111,7 +114,7 @@ final class Manifests {
     };
   }
 
-  /** Says whether it is here for good: a digest, or a tag that was pushed. */
+  /** Returns whether no upstream need be asked: for a stored digest, or a pushed tag. */
   boolean isHere(RepositoryName repository, Reference reference) {
     return switch (reference) {
       case Digest digest -> repositories.manifest(repository, digest).isPresent();
@@ -139,7 +142,10 @@ final class Manifests {
     return new Why(location.repository(), location.rule(), here(location, reference), sources);
   }
 
-  /** Returns who we are there and which entry says so, without the secret; or why not. */
+  /**
+   * Returns the user name for the upstream and the entry it comes from, without the secret. Returns
+   * an error message if the entry cannot be read.
+   */
   private static Optional<String> credentials(
       UpstreamSettings settings, RepositoryName repository) {
     try {
@@ -177,7 +183,7 @@ final class Manifests {
     };
   }
 
-  /** Asks the sources now; a tag that was pushed, and a digest that is here, are not asked for. */
+  /** Asks the sources now, except for pushed tags and stored digests. */
   ManifestAnswer refresh(Location location, Reference reference) throws IOException {
     if (!(reference instanceof Tag tag)) {
       return manifest(location, reference);
@@ -248,12 +254,12 @@ final class Manifests {
         .freshFor(Duration.between(clock.instant(), stale));
   }
 
-  /** Waits for a flight. */
+  /** A wait for a flight. */
   private interface Wait {
     Landing end() throws IOException;
   }
 
-  /** Returns how a wait ended; one in vain ends as if the source had said so. */
+  /** Returns the result of a wait; if it timed out, the first source counts as unreachable. */
   private static Landing landing(List<PullSource> sources, Wait wait) throws IOException {
     try {
       return wait.end();
@@ -266,7 +272,7 @@ final class Manifests {
   /**
    * Fetches a manifest that is not stored.
    *
-   * @param isDemanded whether an answer counts only if it was asked for from now on
+   * @param isDemanded whether only the answer to a request that begins now counts
    */
   private ManifestAnswer fetch(Location location, Reference reference, boolean isDemanded)
       throws IOException {
@@ -311,7 +317,10 @@ final class Manifests {
     throw Failures.of(landing.answer, source, unknown).and(landing.others);
   }
 
-  /** Returns the error for a manifest that is missing; a repository that had it is told if so. */
+  /**
+   * Returns the error for a missing manifest. It is a special one if the repository has the
+   * manifest, but damaged.
+   */
   private OciException unknown(RepositoryName repository, Reference reference) {
     Optional<Digest> digest =
         switch (reference) {
@@ -370,7 +379,10 @@ final class Manifests {
     };
   }
 
-  /** No source has the tag any more: keeps or drops it, as the upstream's settings say. */
+  /**
+   * Handles a tag that no source has any longer: keeps or deletes it, depending on the upstream's
+   * settings.
+   */
   private ManifestAnswer missing(Location location, OldTag old) throws IOException {
     if (freshness(old.sources).keepsMissing()) {
       absences.note(location, old.tag);
@@ -380,7 +392,10 @@ final class Manifests {
     throw Failures.manifestUnknown(location.repository(), old.tag);
   }
 
-  /** Gives an old answer since there is no new one, unless it is too old for its upstream. */
+  /**
+   * Returns the old answer because there is no new one, unless it is too old for its upstream's
+   * settings.
+   */
   private ManifestAnswer stale(OldTag old, Answer<?> answer, String reason) {
     PullSource source = old.sources.getFirst();
     Optional<Duration> maxStale = freshness(old.sources).maxStale();
@@ -397,7 +412,7 @@ final class Manifests {
         old.stored, CacheStatus.of(CacheStatus.Outcome.STALE, source.name()).because(reason));
   }
 
-  /** Returns what a flight brought that ended just before this one began. */
+  /** Returns the manifest that a flight stored just before this one began. */
   private Optional<StoredManifest> landed(
       RepositoryName repository, Reference reference, Instant known) {
     return switch (reference) {
@@ -410,7 +425,7 @@ final class Manifests {
     };
   }
 
-  /** Asks whether the tag still points where it did; fetches where it points to if not. */
+  /** Asks whether the tag still points to the same digest; if not, fetches the new manifest. */
   private Landing check(Location location, OldTag old) {
     RepositoryName repository = location.repository();
     try {

@@ -39,17 +39,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Answers from the store, or fills it while answering. Blocking; called from virtual threads.
+ * Service that answers pulls from the store, or fills the store while answering. Blocking; called
+ * from virtual threads.
  *
- * <p>A repository reaches a blob through its link: written when a manifest from its upstream was
- * stored, when a client pushed or mounted the blob, or here, when its own upstream says that it has
- * it. That another repository has the content is never enough.
+ * <p>A repository serves a blob only through its link. A link is written when a manifest from the
+ * repository's upstream is stored, and when a client pushes or mounts the blob. This class writes
+ * one when the repository's own upstream confirms that it has the blob. It is never enough that
+ * another repository has the content.
  */
 public final class Mirror implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Mirror.class);
   private static final int GRACE_SECONDS = 2;
 
-  /** Who wants less of a blob, far ahead of what is here, does not cause the rest to be fetched. */
+  /**
+   * A request for fewer bytes of a blob, far ahead of the downloaded ones, does not start a
+   * download of the blob.
+   */
   private static final long MUCH_BYTES = 64L << 20;
 
   private final Store store;
@@ -107,46 +112,52 @@ public final class Mirror implements AutoCloseable {
             store.repositories(), upstreams, asker, outages, running, settings.patience(), threads);
   }
 
-  /** Goes by other rules from now on; what runs ends by those it began with. */
+  /**
+   * Applies other rules from now on, and clears the negative cache. Requests in progress end by the
+   * rules they began with.
+   */
   public void rules(MirrorRules wanted) {
     rules = wanted;
     absences.clear();
   }
 
   /**
-   * Finds image streams so from now on.
+   * Sets the lookup of image streams from now on.
    *
-   * @param finder by the names of their repositories; may not block
+   * @param finder the lookup by the names of their repositories; must not block
    */
   public void streams(Function<RepositoryName, Optional<StreamContent>> finder) {
     streams = finder;
   }
 
-  /** Finds where what is pushed to {@code name} is kept; see {@link MirrorRules#locate}. */
+  /**
+   * Returns the repository that stores content pushed to {@code name}; see {@link
+   * MirrorRules#locate}.
+   */
   public RepositoryName repository(RepositoryName name) {
     return rules.locate(name, Optional.empty(), streams).repository();
   }
 
-  /** Finds where an image is imported from; see {@link MirrorRules#locateImport}. */
+  /** Returns the location that an image is imported from; see {@link MirrorRules#locateImport}. */
   public Location locateImport(
       RepositoryName into, String host, RepositoryName repository, boolean isInsecure) {
     return rules.locateImport(into, host, repository, isInsecure);
   }
 
   /**
-   * Returns who asks upstreams for an import.
+   * Returns a lookup of images at upstreams, for imports.
    *
-   * @param isKept whether manifests are kept
+   * @param isKept whether manifests are stored
    */
   public Import imports(boolean isKept) {
     return new Import(store.repositories(), deliveries, upstreams.memory(), isKept);
   }
 
   /**
-   * Finds what a name in a pull means; see {@link MirrorRules#locate}.
+   * Resolves a name in a pull; see {@link MirrorRules#locate}.
    *
-   * @param namespace the parameter {@code ns}
-   * @param via the header Via
+   * @param namespace the query parameter {@code ns}
+   * @param via the Via header
    */
   public Location locate(RepositoryName name, Optional<String> namespace, Optional<String> via) {
     return rules.locate(name, namespace, streams).via(via);
@@ -155,7 +166,7 @@ public final class Mirror implements AutoCloseable {
   /**
    * Returns a manifest.
    *
-   * @throws OciException if it is not here and no upstream gives it
+   * @throws OciException if it is not stored and no upstream provides it
    */
   public ManifestAnswer manifest(Location location, Reference wanted) throws IOException {
     Reference reference = location.resolved(wanted);
@@ -166,7 +177,9 @@ public final class Mirror implements AutoCloseable {
     return answer;
   }
 
-  /** Brings the layers of what a tag led to, where the upstream's settings say so. */
+  /**
+   * Fetches the layers of an image that a tag resolved to, if the upstream's settings ask for that.
+   */
   private void prefetch(Location location, Digest digest) {
     if (draining.isDone()) {
       return;
@@ -178,12 +191,12 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Returns a blob, whole or coming. A fill that is wanted in the background has taken a
+   * Returns a blob, stored or in transfer. A fill that is requested in the background has taken a
    * {@linkplain Fill#stepBack step back}.
    *
-   * @param wanted which bytes the request wants; bytes far ahead of a download are fetched by
-   *     themselves, without the blob if they are few
-   * @throws OciException if it is not here and no upstream gives it
+   * @param wanted the requested bytes; bytes far ahead of a download are fetched separately,
+   *     without the rest of the blob if they are few
+   * @throws OciException if it is not stored and no upstream provides it
    */
   public BlobAnswer blob(Location named, Digest digest, Wanted wanted) throws IOException {
     Location location = atBlob(named, digest);
@@ -204,9 +217,9 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Returns how long a blob is, without bringing it here.
+   * Returns the length of a blob without downloading it.
    *
-   * @throws OciException if it is not here and no upstream has it
+   * @throws OciException if it is not stored and no upstream has it
    */
   public BlobSize blobSize(Location named, Digest digest) throws IOException {
     Location location = atBlob(named, digest);
@@ -219,16 +232,17 @@ public final class Mirror implements AutoCloseable {
     return new BlobSize(size(asked), CacheStatus.passed(asked.source().name()));
   }
 
-  /** Tells how a pull would be answered; asks no upstream. */
+  /** Returns how a pull would be answered; asks no upstream. */
   public Why why(Location location, Reference wanted) throws IOException {
     Reference reference = location.resolved(wanted);
     return manifests.why(at(location, reference), reference);
   }
 
   /**
-   * Asks the sources now, however fresh the tag is here, and remembers nothing of earlier failures.
+   * Asks the sources now, however fresh the cached tag is, and forgets an earlier "not found" for
+   * it.
    *
-   * @throws OciException if none of them gives it
+   * @throws OciException if no source provides it
    */
   public ManifestAnswer refresh(Location location, Reference wanted) throws IOException {
     Reference reference = location.resolved(wanted);
@@ -237,9 +251,9 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Starts to bring images here.
+   * Starts to preheat images.
    *
-   * @param platforms of an index only these are brought; all if the list is empty
+   * @param platforms the platforms of an index that are fetched; all if the list is empty
    */
   public Preheat preheat(List<Preheat.Wish> wishes, List<Platform> platforms) {
     var preheat = new Preheat(this, wishes, platforms);
@@ -247,7 +261,9 @@ public final class Mirror implements AutoCloseable {
     return preheat;
   }
 
-  /** Brings images here, as {@link #preheat} does, and waits until they are; says how it ended. */
+  /**
+   * Preheats images as {@link #preheat} does, waits for the end, and returns the final progress.
+   */
   public Preheat.Progress bring(List<Preheat.Wish> wishes, List<Platform> platforms) {
     var preheat = new Preheat(this, wishes, platforms);
     preheat.run();
@@ -255,9 +271,9 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Fetches a blob again that was found damaged, from the sources of the first of these
-   * repositories that has some and reaches it. Blocks until it is stored; a failure is logged, and
-   * the next pull tries again.
+   * Fetches a damaged blob again. It uses the sources of the first of these repositories that has
+   * sources and links the blob. If that fails, it logs the failure and tries the next repository.
+   * Blocks until the blob is stored or all have failed; the next pull tries again.
    */
   public void refetch(Digest digest, List<RepositoryName> repositories) {
     for (RepositoryName repository : repositories) {
@@ -278,48 +294,48 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Returns up to {@code most} tags after {@code last} ("" for the first): what the upstream lists
-   * and what was pushed here, or what is here if the upstream fails.
+   * Returns up to {@code most} tags after {@code last} ("" for the first page). These are the tags
+   * that the upstream lists and the pushed ones, or the stored ones if the upstream fails.
    *
-   * @throws OciException if no such repository is here or upstream, or none is here and the
-   *     upstream fails
+   * @throws OciException if neither the store nor an upstream has the repository, or if nothing is
+   *     stored and the upstream fails
    */
   public ListAnswer<String> tags(Location location, String last, int most) throws IOException {
     return lists.tags(location, last, most);
   }
 
   /**
-   * Returns up to {@code most} of what refers to {@code subject}, in the order of digests, put
-   * together like {@link #tags}.
+   * Returns up to {@code most} referrers of {@code subject} in the order of digests, combined like
+   * {@link #tags}.
    *
-   * @throws OciException if no referrer is here and the upstream fails
+   * @throws OciException if no referrer is stored and the upstream fails
    */
   public ListAnswer<Descriptor> referrers(
       Location location, Digest subject, Optional<Digest> last, int most) throws IOException {
     return lists.referrers(location, subject, last, most);
   }
 
-  /** Returns what upstreams say of how many requests they allow, by their names. */
+  /** Returns the rate limits that upstreams reported, by their names. */
   public Map<String, RateLimit> rateLimits() {
     return upstreams.rateLimits();
   }
 
-  /** Returns how often upstreams answered how, by {@code UPSTREAM OUTCOME}. */
+  /** Returns the number of answers of upstreams, by {@code UPSTREAM OUTCOME}. */
   public Map<String, LongAdder> answers() {
     return asker.answers();
   }
 
-  /** Brings nothing of its own accord any more, and ends the preheats. */
+  /** Stops prefetching, and ends the preheats. Pulls are still answered. */
   public void drain() {
     draining.complete(null);
   }
 
-  /** Is fulfilled by {@link #drain}. */
+  /** Returns a future that {@link #drain} completes. */
   CompletableFuture<@Nullable Void> draining() {
     return draining;
   }
 
-  /** Waits until no download runs; returns false if one does after that time. */
+  /** Waits until no download runs; returns false if one still runs after that time. */
   public boolean awaitFills(Duration atMost) throws InterruptedException {
     return fills.awaitNone(atMost);
   }
@@ -327,44 +343,44 @@ public final class Mirror implements AutoCloseable {
   /**
    * Stops downloads and syncs their files, which the next start resumes.
    *
-   * @param all also those that a client follows
-   * @return how many left something
+   * @param all whether to stop downloads with client followers too
+   * @return the number of downloads that left bytes
    */
   public int stopFills(boolean all) throws InterruptedException {
     return fills.stop(all);
   }
 
-  /** Returns how many downloads run. */
+  /** Returns the number of downloads into the store, including those that wait for a slot. */
   public int fillsRunning() {
     return fills.count();
   }
 
-  /** Returns how many downloads wait for their turn. */
+  /** Returns the number of downloads and pass-throughs that wait for a connection slot. */
   public int fillsWaiting() {
     return deliveries.turns().waiting();
   }
 
-  /** Returns how often a download lost its connection to another since the server started. */
+  /** Returns how often a download lost its slot to another one since the server started. */
   public long fillsGivenWay() {
     return deliveries.turns().givenWay();
   }
 
-  /** Returns how many downloads were started since the server started. */
+  /** Returns the number of downloads that got a slot since the server started. */
   public long fillsStarted() {
     return fills.started();
   }
 
-  /** Returns how many downloads brought wrong content since the server started. */
+  /** Returns the number of downloads that received wrong content since the server started. */
   public long fillsWrong() {
     return fills.wrong();
   }
 
-  /** Removes what old downloads left behind; returns how many. */
+  /** Removes partial blobs that have been idle for a time; returns their number. */
   public int expireFills(Duration idle) throws IOException {
     return store.expireFills(idle, fills::isRunning);
   }
 
-  /** Stops all downloads; what has come of them stays for a later try. */
+  /** Stops all downloads; their received bytes stay for a later attempt. */
   @Override
   public void close() throws IOException {
     threads.shutdownNow();
@@ -387,7 +403,9 @@ public final class Mirror implements AutoCloseable {
     return store.blobs().open(digest);
   }
 
-  /** Returns where a manifest is to be looked for: in a copy that has it, or at the location. */
+  /**
+   * Returns the location to look for a manifest at: that of a copy that has it, or the given one.
+   */
   private Location at(Location location, Reference reference) {
     for (Location.Copy copy : location.copies()) {
       if (copy.pullFrom().serves(reference) && manifests.isHere(copy.repository(), reference)) {
@@ -399,7 +417,7 @@ public final class Mirror implements AutoCloseable {
         : location;
   }
 
-  /** The same for a blob. */
+  /** Returns the location to look for a blob at: that of a copy that links it, or the given one. */
   private Location atBlob(Location location, Digest digest) {
     BooleanSupplier isLedTo = () -> store.blobs().isLinked(location.repository(), digest);
     if (!location.copies().isEmpty() && !isLedTo.getAsBoolean()) {
@@ -412,7 +430,7 @@ public final class Mirror implements AutoCloseable {
     return location.byDigest(isLedTo);
   }
 
-  /** Asks the repository's own sources whether they have the blob; one has. */
+  /** Asks the repository's own sources for the blob; throws unless one of them has it. */
   private Asker.Asked<Long> confirm(Location location, Digest digest) throws IOException {
     requireSources(location, digest);
     Asker.Asked<Long> asked =
@@ -430,7 +448,10 @@ public final class Mirror implements AutoCloseable {
     return asked.answer() instanceof Answer.Found<Long>(Long size) ? size : -1;
   }
 
-  /** Refuses what no source can be asked for, or was asked for a moment ago and had not. */
+  /**
+   * Throws if no source can be asked for a blob, or if all reported a moment ago that they do not
+   * have it.
+   */
   private void requireSources(Location location, Digest digest) {
     OciException unknown = unknown(location.repository(), digest);
     if (location.sources().isEmpty() || absences.isNoted(location, digest)) {
@@ -441,7 +462,10 @@ public final class Mirror implements AutoCloseable {
     }
   }
 
-  /** Returns the error for a blob that is missing; a repository that had it is told if so. */
+  /**
+   * Returns the error for a missing blob. It is a special one if the repository has the blob, but
+   * damaged.
+   */
   private OciException unknown(RepositoryName repository, Digest digest) {
     return store.damaged().isDamagedBlob(digest) && store.blobs().isLinked(repository, digest)
         ? Failures.blobDamaged(repository, digest)
@@ -457,8 +481,8 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Fetches bytes by themselves, and starts the download of the blob if they are many; empty if the
-   * sources cannot give a part.
+   * Fetches the requested bytes separately, and starts the download of the blob if they are many.
+   * If the sources cannot send a part, joins or starts the download instead, as {@link #fill} does.
    */
   private Optional<BlobAnswer> ahead(Location location, Digest digest, Wanted wanted)
       throws IOException {
@@ -482,7 +506,7 @@ public final class Mirror implements AutoCloseable {
       fills.join(location, digest).ifPresent(joined -> joined.fill().release());
       isThrown = false;
     } catch (UnwritableStoreException e) {
-      isThrown = false; // the part is for the client, stored or not
+      isThrown = false; // the client gets the part anyway
     } finally {
       if (isThrown) {
         part.close();
@@ -491,9 +515,9 @@ public final class Mirror implements AutoCloseable {
   }
 
   /**
-   * Starts or joins the download; empty if the blob came into the store meanwhile, or if the
-   * download that was joined came from another repository and failed, which says nothing of this
-   * one.
+   * Starts or joins the download. Returns empty if the blob was stored meanwhile. Also returns
+   * empty if the joined download used other sources and failed, because this location's sources may
+   * still have the blob.
    */
   private Optional<BlobAnswer> fill(Location location, Digest digest, Wanted wanted)
       throws IOException {
@@ -556,7 +580,7 @@ public final class Mirror implements AutoCloseable {
     return status.after(joined.fill().others());
   }
 
-  /** Gives what there is no room for. */
+  /** Passes through content that there is no room for. */
   private BlobAnswer pass(Location location, Digest digest, Wanted wanted) throws IOException {
     DirectBlob.Opened opened =
         DirectBlob.open(deliveries, location, digest, wanted.first(), wanted.last());
@@ -574,7 +598,10 @@ public final class Mirror implements AutoCloseable {
     };
   }
 
-  /** Whoever started the fill has proof that the upstream gives it; who joined may need it. */
+  /**
+   * Links the blob unless it is linked already. A request that started the fill has proof that the
+   * upstream provides the blob. A request that joined the fill asks its own upstream first.
+   */
   private void link(Location location, Digest digest, boolean hasJoined) throws IOException {
     if (!store.blobs().isLinked(location.repository(), digest)) {
       if (hasJoined) {
@@ -584,7 +611,10 @@ public final class Mirror implements AutoCloseable {
     }
   }
 
-  /** Notes that a repository reaches a blob; without room for that it will be asked again. */
+  /**
+   * Records that a repository may serve a blob. If there is no room for the link, the upstream is
+   * asked again at the next request.
+   */
   private void link(RepositoryName repository, Digest digest) throws IOException {
     try {
       store.blobs().link(repository, digest, Origin.CACHED);
@@ -596,7 +626,7 @@ public final class Mirror implements AutoCloseable {
     }
   }
 
-  /** Waits until the first bytes come, or will not. */
+  /** Waits until the first bytes are available, or certain not to arrive. */
   private static Fill.Start await(Fill fill) throws IOException {
     try {
       return fill.start().get();

@@ -3,13 +3,14 @@ package dev.cistern.mirror;
 import java.time.Duration;
 
 /**
- * How patient the mirror is.
+ * Time limits of the mirror.
  *
- * @param patience how long a client waits for an upstream when what it wants is here but old
- * @param absence how long it is remembered that no upstream has something
+ * @param patience how long a client waits for an upstream if the requested content is cached but no
+ *     longer fresh
+ * @param absence how long a "not found" from all sources is remembered
  */
 public record MirrorSettings(Duration patience, Duration absence) {
-  /** What is good if nothing else is said. */
+  /** The default settings. */
   public static final MirrorSettings USUAL =
       new MirrorSettings(Duration.ofSeconds(2), Duration.ofSeconds(10));
 }

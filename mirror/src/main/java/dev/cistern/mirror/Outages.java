@@ -13,19 +13,18 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Which upstreams did not answer lately, and why. It only ever shortens waiting for what is here,
- * and lets another source be asked first; it never keeps anybody from asking for what is not here.
+ * Health of the upstreams: those that failed recently, and why. An outage only shortens the wait
+ * for cached content and moves a source to the end of the order. It never prevents a request for
+ * content that is not cached.
  *
- * <p>An upstream that refuses may do so for one repository only, and for one namespace's secrets,
- * so that is kept by both.
+ * <p>An upstream that denies access may do so for one repository and for one namespace's secrets
+ * only. Denials are therefore recorded by both.
  */
 final class Outages {
   private static final Duration USUAL = Duration.ofSeconds(10);
   private static final Duration LONGEST = Duration.ofMinutes(5);
 
-  /**
-   * Clients may ask for any number of repositories that are refused; forgetting one is harmless.
-   */
+  /** Clients may request any number of repositories that are denied; forgetting one is harmless. */
   private static final int MOST = 10_000;
 
   private final InstantSource clock;
@@ -52,20 +51,20 @@ final class Outages {
   }
 
   /**
-   * @param begun after which time a source has to be asked to show that it works again; {@link
-   *     Instant#MIN} if an answer to an older question shows it too
+   * @param begun the beginning. A source that is asked at or after it can show that it works again.
+   *     {@link Instant#MIN} if an answer to an older request shows that too.
    */
   private record Outage(Instant begun, Instant retry, String reason) {}
 
-  /** Returns the time, on the clock by which outages begin. */
+  /** Returns the time of the clock that outages are measured with. */
   Instant now() {
     return clock.instant();
   }
 
   /**
-   * Takes note of how a source answered.
+   * Records how a source answered.
    *
-   * @param asked when it was asked, by {@link #now}
+   * @param asked the time of the request, by {@link #now}
    */
   void note(PullSource source, Answer<?> answer, Instant asked) {
     switch (answer) {
@@ -87,8 +86,8 @@ final class Outages {
   }
 
   /**
-   * Takes note of how a source answered to something else than content: that it answers again is
-   * believed only when it was to be tried again.
+   * Records how a source answered a request for something other than image content. An answer ends
+   * an outage only if a retry was due.
    */
   void noteAside(PullSource source, Answer<?> answer, Instant asked) {
     boolean isAnswered = answer instanceof Answer.Found || answer instanceof Answer.Missing;
@@ -97,7 +96,7 @@ final class Outages {
     }
   }
 
-  /** Takes note that a source did not answer in the time that a client waits. */
+  /** Records that a source did not answer within the time that a client waits. */
   void noteSilence(PullSource source, Duration waited) {
     String reason = "no answer in " + waited.toMillis() + " ms";
     outages.put(Place.whole(source), new Outage(Instant.MIN, now().plus(USUAL), reason));
@@ -120,8 +119,8 @@ final class Outages {
   }
 
   /**
-   * Returns why none of the sources works; empty if one may work. They may be asked again
-   * meanwhile, but nobody should wait for it.
+   * Returns why none of the sources works; empty if one of them may work. They may still be asked,
+   * but no client should wait for the answer.
    */
   Optional<String> reason(List<PullSource> sources) {
     Optional<String> reason = Optional.empty();
@@ -135,12 +134,12 @@ final class Outages {
     return reason;
   }
 
-  /** Says whether it is time to ask one of the sources, all of which are out, again. */
+  /** Returns whether one of the sources, all of which are out, may be asked again. */
   boolean mayRetry(List<PullSource> sources) {
     return sources.stream().anyMatch(source -> !isAvoided(source));
   }
 
-  /** Returns the sources with those last that failed a short time ago. */
+  /** Returns the sources, with those last that failed a short time ago. */
   List<PullSource> ordered(List<PullSource> sources) {
     var ordered = new ArrayList<PullSource>(sources.size());
     sources.stream().filter(source -> !isAvoided(source)).forEach(ordered::add);

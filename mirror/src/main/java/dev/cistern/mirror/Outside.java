@@ -9,9 +9,9 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.OptionalLong;
 
-/** What lies outside of this process when a blob is brought: the upstreams, and time. Blocking. */
+/** Dependencies of a download outside this process: the upstreams, and time. Blocking. */
 interface Outside {
-  /** The upstreams over HTTP, and time as it passes. */
+  /** The upstreams over HTTP, and real time. */
   Outside REAL =
       new Outside() {
         @Override
@@ -39,7 +39,7 @@ interface Outside {
       Upstream upstream, PullSource source, Digest digest, long from, OptionalLong last);
 
   /**
-   * Waits.
+   * Waits for {@code time}.
    *
    * @throws IOException if the server is stopping
    */

@@ -8,9 +8,12 @@ import dev.cistern.oci.OciException;
 import dev.cistern.oci.Reference;
 import dev.cistern.storage.StoredManifest;
 
-/** A manifest that is known to have its digest, of an upstream or of a push, and what it says. */
+/** A manifest of an upstream or a push whose digest is verified, and its parsed content. */
 public record ParsedManifest(StoredManifest stored, Manifest manifest) {
-  /** Looks at what an upstream sent; unreachable is one that sends something else. */
+  /**
+   * Verifies and parses the response of an upstream. A wrong or invalid manifest is returned as
+   * unreachable.
+   */
   static Answer<ParsedManifest> verified(RemoteManifest remote, Reference reference) {
     Digest wanted =
         reference instanceof Digest digest

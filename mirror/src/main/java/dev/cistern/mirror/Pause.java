@@ -3,12 +3,12 @@ package dev.cistern.mirror;
 import java.io.IOException;
 import java.time.Duration;
 
-/** Waiting before something is tried again. */
+/** Pause before a retry. */
 final class Pause {
   private Pause() {}
 
   /**
-   * Waits.
+   * Waits for {@code time}.
    *
    * @throws IOException if the server is stopping
    */

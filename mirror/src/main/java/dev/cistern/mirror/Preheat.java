@@ -30,13 +30,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Images that are brought here before anybody pulls them, one after the other, on a thread of its
- * own. What is here already costs nothing; layers that are never distributed are left out.
+ * Job that fetches images before clients pull them, one after the other, on one thread. Stored
+ * content costs nothing; layers that are never distributed are left out.
  */
 public final class Preheat {
   private static final Logger LOG = LoggerFactory.getLogger(Preheat.class);
 
-  /** How often it looks whether a download moves; one that does not would hold it up for ever. */
+  /**
+   * The interval of progress checks; a download that does not progress would block the job forever.
+   */
   private static final Duration LOOK = Duration.ofMinutes(1);
 
   private static final long MIN_BYTES_PER_LOOK = 64 << 10;
@@ -53,7 +55,7 @@ public final class Preheat {
   private volatile Optional<String> failure = Optional.empty();
 
   /**
-   * @param platforms of an index only these are brought; all if the list is empty
+   * @param platforms the platforms of an index that are fetched; all if the list is empty
    */
   Preheat(Mirror mirror, List<Wish> wishes, List<Platform> platforms) {
     this.mirror = mirror;
@@ -61,10 +63,10 @@ public final class Preheat {
     this.platforms = List.copyOf(platforms);
   }
 
-  /** One image that is wanted here. */
+  /** One image to fetch. */
   public record Wish(Location location, Reference reference) {}
 
-  /** How it goes. */
+  /** States of a preheat. */
   public enum State {
     RUNNING,
     DONE,
@@ -72,11 +74,11 @@ public final class Preheat {
   }
 
   /**
-   * How far it is.
+   * Progress of a preheat.
    *
-   * @param images how many of the {@code wanted} are here
-   * @param doneBytes of the {@code totalBytes} that are known to be wanted so far
-   * @param failure why it failed
+   * @param images the number of the {@code wanted} images that are stored
+   * @param doneBytes the received bytes of the {@code totalBytes} known to be needed so far
+   * @param failure the reason of the failure; empty unless the state is {@code FAILED}
    */
   public record Progress(
       State state,
@@ -86,7 +88,7 @@ public final class Preheat {
       long totalBytes,
       Optional<String> failure) {}
 
-  /** Returns how far it is; for any thread. */
+  /** Returns the progress; may be called by any thread. */
   public Progress progress() {
     long coming = running.values().stream().mapToLong(Fill::available).sum();
     return new Progress(
@@ -134,11 +136,11 @@ public final class Preheat {
     }
   }
 
-  /** A blob to be brought: a layer or a configuration. */
+  /** A blob to fetch: a layer or a configuration. */
   private record Layer(Digest digest, long size) {}
 
   /**
-   * Brings all manifests of an image, before the first of its blobs.
+   * Fetches all manifests of an image, before the first of its blobs.
    *
    * @return the blobs that were not counted before
    * @throws OciException with MANIFEST_INVALID, if there are more manifests than are followed
@@ -167,7 +169,7 @@ public final class Preheat {
     return blobs;
   }
 
-  /** Brings one blob and waits until it is stored. */
+  /** Fetches one blob, and waits until it is stored. */
   void bringBlob(Location location, Digest blob) throws IOException {
     switch (mirror.blob(location, blob, Wanted.SOME_TIME)) {
       case BlobAnswer.Stored(Blob stored, CacheStatus status) -> stored.release();
@@ -179,7 +181,7 @@ public final class Preheat {
     }
   }
 
-  /** Waits for the end of a download, while it moves or waits for its turn. */
+  /** Waits for the end of a download, while it progresses or waits for a slot. */
   private void awaitWhileItMoves(Fill fill)
       throws IOException, ExecutionException, InterruptedException {
     long before = fill.available();

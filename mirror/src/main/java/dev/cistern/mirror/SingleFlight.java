@@ -18,16 +18,17 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One run at a time of the same work for all its callers: a caller that comes while it runs gets
- * its result. The work runs on a thread of its own, so it ends though all callers have left.
+ * Sharing of work between concurrent callers: work for a key runs once, and a caller that arrives
+ * while it runs gets its result. The work runs on a thread of its own, so it completes even if all
+ * callers have left.
  *
- * <p>A flight that hangs holds up no caller for long. After a short time no caller joins it: the
- * next one starts a second flight, and there are at most two for a key. The first may run until its
- * deadline, so an upstream that is merely slow is heard; a second one that has become old is cut
- * and replaced when the next caller comes, so that caller does not wait for an upstream's past. A
- * good result answers the callers of the other flight too.
+ * <p>A flight that hangs does not delay callers for long. After a short time no caller joins it:
+ * the next one starts a second flight, and a key has at most two. The first may run until its
+ * deadline, so that a slow upstream can still answer. A second flight that has become old is cut
+ * and replaced when the next caller arrives. That caller therefore does not wait for an old
+ * request. A good result answers the callers of the other flight too.
  *
- * <p>Safe for all threads. The flights of a key change within {@link ConcurrentHashMap#compute}.
+ * <p>Thread-safe. The flights of a key change within {@link ConcurrentHashMap#compute}.
  */
 final class SingleFlight<K, V> {
   private static final int MAX_FLIGHTS = 2;
@@ -39,10 +40,11 @@ final class SingleFlight<K, V> {
   private final LongSupplier nanos;
 
   /**
-   * @param executor with a thread for each task, which is interrupted when its flight is cut
-   * @param isGood whether a result serves the callers of another flight too
-   * @param young how old a flight may be that is joined
-   * @param nanos the monotonic clock
+   * @param executor an executor with a thread for each task, which is interrupted when its flight
+   *     is cut
+   * @param isGood whether a result also serves the callers of another flight
+   * @param young the maximum age of a flight that further callers join
+   * @param nanos the monotonic clock, in nanoseconds
    */
   SingleFlight(Executor executor, Predicate<V> isGood, Duration young, LongSupplier nanos) {
     this.executor = executor;
@@ -58,7 +60,7 @@ final class SingleFlight<K, V> {
    */
   record Joined<V>(CompletableFuture<V> result, boolean isMine) {}
 
-  /** There was no result in time. */
+  /** Failure to get a result in time. */
   static final class LateException extends IOException {
     private static final long serialVersionUID = 1L;
 
@@ -121,23 +123,27 @@ final class SingleFlight<K, V> {
   /**
    * Joins a flight that began a short time ago, or starts one.
    *
-   * @param limit how long a flight that is started may take; one that takes longer is cut
+   * @param limit the maximum duration of a flight that is started; a longer one is cut
    */
   Joined<V> join(K key, Duration limit, Supplier<V> work) {
     return join(key, limit, work, false, null);
   }
 
-  /** Starts a flight: one that began before is not joined, and takes no place from this one. */
+  /**
+   * Starts a flight in any case. It does not join an earlier flight, and replaces one if the key
+   * already has two.
+   */
   CompletableFuture<V> demand(K key, Duration limit, Supplier<V> work) {
     return join(key, limit, work, true, null).result();
   }
 
   /**
-   * Joins a flight as {@link #join} does and waits for its result; for one that others started no
-   * longer than {@code wait}, and then for one that begins now or began a short time ago.
+   * Joins a flight as {@link #join} does, and waits for its result. For a flight that another
+   * caller started it waits at most {@code wait}. After that it waits for a flight that begins now
+   * or began a short time ago.
    *
    * @throws LateException if there is no result in time
-   * @throws IOException what the work failed with, or that the server is stopping
+   * @throws IOException if the work failed, or the server is stopping
    */
   V get(K key, Duration wait, Duration limit, Supplier<V> work) throws IOException {
     Joined<V> joined = join(key, limit, work);
@@ -152,7 +158,7 @@ final class SingleFlight<K, V> {
   }
 
   /**
-   * @param waitedFor what is not joined again
+   * @param waitedFor the result that must not be joined again; null if there is none
    */
   private Joined<V> join(
       K key,
@@ -200,7 +206,7 @@ final class SingleFlight<K, V> {
     return isFull || (last.isYoung() && last.result != waitedFor) ? last : null;
   }
 
-  /** Returns the youngest that was not demanded, else the oldest. */
+  /** Returns the youngest flight that was not demanded, or else the oldest flight. */
   private Flight replaceable(List<Flight> running) {
     return running.reversed().stream()
         .filter(flight -> !flight.isDemanded)
@@ -208,8 +214,8 @@ final class SingleFlight<K, V> {
         .orElse(running.getFirst());
   }
 
-  /** The callers of the old one get what the new one brings, which began later. */
-  @SuppressWarnings("FutureReturnValueIgnored") // what follows is told to the old result
+  /** Cuts a flight, whose callers get the result of its replacement, which began later. */
+  @SuppressWarnings("FutureReturnValueIgnored") // the old result receives the outcome
   private void replace(Flight old, Flight by) {
     by.result.whenComplete((value, error) -> {
       if (error == null) {
@@ -221,7 +227,7 @@ final class SingleFlight<K, V> {
     old.cut();
   }
 
-  @SuppressWarnings("FutureReturnValueIgnored") // what the timer comes to is the cut
+  @SuppressWarnings("FutureReturnValueIgnored") // the timer only ends the flight
   private void start(Flight flight, Duration limit) {
     flight
         .result
@@ -265,7 +271,7 @@ final class SingleFlight<K, V> {
     });
   }
 
-  /** Forgets a flight; returns false if it was forgotten before. */
+  /** Removes a flight; returns false if it was removed before. */
   private boolean remove(Flight flight) {
     var removed = new AtomicBoolean();
     flights.computeIfPresent(
@@ -283,16 +289,16 @@ final class SingleFlight<K, V> {
     return rest.isEmpty() ? null : rest;
   }
 
-  /** Returns how many flights there are. */
+  /** Returns the number of flights. */
   int count() {
     return flights.values().stream().mapToInt(List::size).sum();
   }
 
   /**
-   * Waits for what {@link #join} gave, until its flight is over.
+   * Waits for the result of {@link #join} until its flight has ended.
    *
    * @throws LateException if the flight took too long
-   * @throws IOException what the work failed with, or that the server is stopping
+   * @throws IOException if the work failed, or the server is stopping
    */
   static <T> T await(CompletableFuture<T> flight) throws IOException {
     try {
@@ -303,10 +309,10 @@ final class SingleFlight<K, V> {
   }
 
   /**
-   * Waits for what {@link #join} gave, no longer than a time.
+   * Waits for the result of {@link #join}, for a maximum time.
    *
    * @throws LateException if that was too short, or the flight took too long
-   * @throws IOException what the work failed with, or that the server is stopping
+   * @throws IOException if the work failed, or the server is stopping
    */
   static <T> T await(CompletableFuture<T> flight, Duration wait) throws IOException {
     try {
@@ -318,7 +324,7 @@ final class SingleFlight<K, V> {
     }
   }
 
-  /** Returns what to throw when a wait for a flight throws {@code e}. */
+  /** Returns the exception to throw if a wait for a flight throws {@code e}. */
   private static IOException failed(Exception e) {
     if (e instanceof InterruptedException) {
       Thread.currentThread().interrupt();

@@ -23,8 +23,8 @@ import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The upstreams, each opened when it is first needed: the configured ones by their names, and the
- * registries that only rules name by their hosts.
+ * Pool of upstreams, each opened when it is first needed. It has the configured upstreams by their
+ * names, and the registries that only rules name by their hosts.
  */
 public final class Upstreams implements AutoCloseable {
   private static final int MOST_OTHERS = 1000;
@@ -33,7 +33,10 @@ public final class Upstreams implements AutoCloseable {
   private final BiFunction<String, Boolean, UpstreamSettings> unlisted;
   private final NamespaceKeyrings namespaces;
 
-  /** Of those that only rules name, or that are asked with a namespace's secrets, not all. */
+  /**
+   * Open upstreams. The number of those that only rules name, or that use a namespace's secrets, is
+   * limited.
+   */
   private final Cache<Endpoint, Upstream> open =
       Caffeine.newBuilder()
           .maximumWeight(MOST_OTHERS)
@@ -46,10 +49,10 @@ public final class Upstreams implements AutoCloseable {
   private final MemoryBudget memory;
 
   /**
-   * @param unlisted gives the settings of a registry that only a rule names: of its host, secure or
-   *     not
-   * @param namespaces the pull secrets of those that have their own
-   * @param memory for what upstreams answer
+   * @param unlisted the settings of a registry that only a rule names, by its host and whether it
+   *     is insecure
+   * @param namespaces the pull secrets of namespaces that have their own
+   * @param memory the budget for responses of upstreams
    */
   public Upstreams(
       Collection<UpstreamSettings> settings,
@@ -64,12 +67,12 @@ public final class Upstreams implements AutoCloseable {
     this.memory = memory;
   }
 
-  /** Returns the budget for what upstreams answer. */
+  /** Returns the budget for responses of upstreams. */
   MemoryBudget memory() {
     return memory;
   }
 
-  /** Returns the configured upstreams as the rules know them. */
+  /** Returns the configured upstreams in the form that rules need. */
   public List<MirrorRules.Registry> registries() {
     return settings.values().stream()
         .map(one ->
@@ -109,7 +112,7 @@ public final class Upstreams implements AutoCloseable {
         : found;
   }
 
-  /** Returns how long a small answer of a source may take in all. */
+  /** Returns the maximum total time for a small answer of a source. */
   Duration answerLimit(PullSource source) {
     return settings(source).connection().limits().answer();
   }
@@ -131,14 +134,17 @@ public final class Upstreams implements AutoCloseable {
     return endpoint.secrets().isEmpty() && settings.containsKey(endpoint.upstream());
   }
 
-  /** What is on its way over its other connections comes to its end. */
+  /**
+   * Closes the idle connections of an upstream; transfers over its other connections continue to
+   * the end.
+   */
   private static void closeIdle(@Nullable Upstream upstream) {
     if (upstream != null) {
       upstream.closeIdle();
     }
   }
 
-  /** Returns what those that were asked say of their limits, by name. */
+  /** Returns the rate limits that open upstreams reported, by name. */
   synchronized Map<String, RateLimit> rateLimits() {
     var limits = new TreeMap<String, RateLimit>();
     open.asMap()

@@ -8,12 +8,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How a pull would be answered, without doing it; no upstream is asked.
+ * Explanation of how a pull would be answered, without doing it; no upstream is asked.
  *
- * @param repository where it is kept
- * @param rule by what its sources were found
- * @param here what is here of it
- * @param sources where it would be pulled from, in the order they would be asked
+ * @param repository the repository that stores the content
+ * @param rule the rule by which its sources were found
+ * @param here the stored content; empty if there is none
+ * @param sources the sources, in the order they would be asked
  */
 public record Why(
     RepositoryName repository, String rule, Optional<Here> here, List<Source> sources) {
@@ -22,22 +22,23 @@ public record Why(
   }
 
   /**
-   * What is here.
+   * The stored content for a reference.
    *
-   * @param isPushed whether a client pushed it; it is never asked for then
+   * @param isPushed whether a client pushed the tag; then no upstream is asked; false for a digest
    * @param checked when an upstream confirmed the tag; empty for a digest
-   * @param freshUntil until when the tag is given without asking; empty if that is for ever
+   * @param freshUntil the end of the time in which the tag is served without asking; empty if
+   *     unlimited
    */
   public record Here(
       Digest digest, boolean isPushed, Optional<Instant> checked, Optional<Instant> freshUntil) {}
 
   /**
-   * A source.
+   * A pull source, as a pull would use it.
    *
-   * @param credentials whose credentials would be presented, and of which entry of which file,
-   *     never the secret; empty for none
-   * @param outage why it is out, if it failed lately
-   * @param last how it answered the last question about that repository
+   * @param credentials the user name that would be presented, and its entry and file, never the
+   *     secret; empty for none
+   * @param outage the reason of its outage, if it failed recently
+   * @param last its answer to the last request for that repository
    */
   public record Source(
       String name,
@@ -47,6 +48,6 @@ public record Why(
       Optional<String> outage,
       Optional<Last> last) {}
 
-  /** An answer: when, and {@code found}, {@code missing} or why not. */
+  /** An answer: its time, and {@code found} or the reason of the failure. */
   public record Last(Instant when, String outcome) {}
 }

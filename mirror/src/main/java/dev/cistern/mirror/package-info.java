@@ -1,4 +1,4 @@
-/** Answers from the store, or fills it while answering. */
+/** Pulls: answers from the store, and fills the store from upstreams while answering. */
 @NullMarked
 package dev.cistern.mirror;
 

@@ -8,17 +8,18 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
- * Jumps of the wall clock, found by comparing it with the monotonic clock at every look, and with
- * the newest stored time at a start. After a jump forward all that is stored looks old at once, so
- * deletions by age wait one more of their periods, measured by the monotonic clock.
+ * A detector of jumps of the wall clock. It compares the wall clock with the monotonic clock at
+ * every call of {@link #look}, and with the newest stored time at a start. After a jump forward,
+ * everything stored appears old at once. Therefore, deletions by age wait for one more of their
+ * periods, measured by the monotonic clock.
  *
  * <p>Safe for all threads; does not block.
  */
 public final class ClockJumps {
-  /** A gain on the monotonic clock that is a jump forward. */
+  /** The gain on the monotonic clock above which there is a jump forward. */
   public static final Duration FORWARD = Duration.ofHours(1);
 
-  /** A time since the newest stored time that is a jump forward, at a start. */
+  /** The time since the newest stored time above which there is a jump forward, at a start. */
   public static final Duration FORWARD_AT_START = Duration.ofDays(30);
 
   private final InstantSource wall;
@@ -31,8 +32,8 @@ public final class ClockJumps {
 
   /**
    * @param wall the clock whose times are stored
-   * @param monotonic see {@link MonotonicClock}
-   * @param told is told the size of each jump, negative for back, by the thread that looks
+   * @param monotonic the clock for durations; see {@link MonotonicClock}
+   * @param told receives the size of each jump, negative for a jump back, on the thread that looks
    */
   public ClockJumps(InstantSource wall, InstantSource monotonic, Consumer<Duration> told) {
     this.told = told;
@@ -43,9 +44,9 @@ public final class ClockJumps {
   }
 
   /**
-   * Compares now with the newest stored time; once, at a start.
+   * Compares the current time with the newest stored time; called once, at a start.
    *
-   * @return how far the clock jumped since, negative for back; empty if it did not
+   * @return the size of the jump since then, negative for a jump back; empty if there was none
    */
   public synchronized Optional<Duration> lookAtStart(Instant newestStored) {
     Duration gain = Duration.between(newestStored, wall.instant());
@@ -53,9 +54,9 @@ public final class ClockJumps {
   }
 
   /**
-   * Compares the two clocks since the last look.
+   * Compares the changes of the two clocks since the last call.
    *
-   * @return how far the wall clock jumped since, negative for back; empty if it did not
+   * @return the size of the wall clock's jump, negative for a jump back; empty if there was none
    */
   public synchronized Optional<Duration> look() {
     Instant nowWall = wall.instant();
@@ -81,15 +82,15 @@ public final class ClockJumps {
   }
 
   /**
-   * Returns whether a deletion by age has to wait: whether the last jump forward was less than one
-   * period ago. Looks at the clocks first.
+   * Returns whether a deletion by age has to wait, because the last jump forward was less than one
+   * period ago. Calls {@link #look} first.
    */
   public synchronized boolean holds(Duration period) {
     look();
     return forward.filter(when -> monotonic.instant().isBefore(when.plus(period))).isPresent();
   }
 
-  /** Returns how many jumps were found since the start. */
+  /** Returns the number of jumps since the start. */
   public long count() {
     return count.get();
   }

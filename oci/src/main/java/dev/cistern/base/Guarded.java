@@ -1,17 +1,18 @@
 package dev.cistern.base;
 
 /**
- * The entry point of work on a thread whose owner would swallow what the work throws, or end with
- * it: tasks of event loops, listeners of futures, steps of a loop that must not end.
+ * The entry point of work on a thread whose owner would swallow its exceptions, or end because of
+ * them. Examples are tasks of event loops, listeners of futures, and steps of a loop that must not
+ * end.
  *
- * <p>Everything that is thrown, errors included, goes to the uncaught exception handler of the
- * thread, where a thread that dies of it would have taken it: it is logged and counted in one
- * place. The work ends, the thread does not.
+ * <p>Every exception and error goes to the thread's uncaught exception handler, as if it had ended
+ * the thread. It is therefore logged and counted in one place. The work ends, but the thread does
+ * not.
  */
 public final class Guarded {
   private Guarded() {}
 
-  /** A failure that no one expected, with the name of the work that it ended. */
+  /** An unexpected failure, with the name of the work that it ended. */
   public static final class Failure extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
@@ -31,7 +32,7 @@ public final class Guarded {
   /**
    * Returns the same work with a guard.
    *
-   * @param name of the work, for the log
+   * @param name the name of the work, for the log
    */
   public static Runnable of(String name, Runnable work) {
     return () -> run(name, work);
@@ -40,7 +41,7 @@ public final class Guarded {
   /**
    * Runs the work; throws nothing.
    *
-   * @param name of the work, for the log
+   * @param name the name of the work, for the log
    */
   public static void run(String name, Runnable work) {
     try {
@@ -51,10 +52,10 @@ public final class Guarded {
   }
 
   /**
-   * Hands what was thrown to the thread's handler, for work that has more to clean up. An interrupt
-   * of the thread stays.
+   * Passes an exception or error to the thread's handler, for work that has more to clean up. The
+   * thread's interrupt status is not changed.
    *
-   * @param name of the work, for the log
+   * @param name the name of the work, for the log
    */
   public static void report(String name, Throwable thrown) {
     Thread thread = Thread.currentThread();

@@ -12,33 +12,33 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The one bound, in bytes, on everything that waits in memory: for a slow reader, a slow sender, a
- * lock or its turn. Memory is taken before it is allocated, for an {@link Account}, and given back
- * when the socket took it or the work is done. A byte that waits on the heap and, as a copy, in
- * direct memory counts once.
+ * The limit, in bytes, on all data that waits in memory: for a slow reader, a slow sender, a lock
+ * or its turn. Memory is taken for an {@link Account} before it is allocated. It is returned when
+ * the socket has accepted the data or the work is done. A byte that waits on the heap and, as a
+ * copy, in direct memory counts once.
  *
- * <p>A holder, such as a client address or a user, has at most half. The last eighth of the budget,
- * and of each half, is kept for leases of at most {@link #SMALL_BYTES}, so that long texts never
- * lock out short ones.
+ * <p>A holder, such as a client address or a user, has at most half of the budget. The last eighth
+ * of the budget, and of each half, is reserved for leases of at most {@link #SMALL_BYTES}. Long
+ * texts therefore never lock out short ones.
  *
- * <p>One parsed tree, and one change of objects, may exceed the budget at a time, however long it
- * is: otherwise texts that are read could wait for each other's trees. It counts for its account
- * only.
+ * <p>One parsed tree and one change of objects at a time may exceed the budget, regardless of
+ * length. Otherwise, texts that are being read could wait for each other's trees. Such a lease
+ * counts for its account only.
  *
- * <p>Safe for all threads. One lock guards all fields and those of the leases; it is held for some
- * additions and never while anything waits. Only {@link Lease#take(long, Duration)} blocks.
+ * <p>Safe for all threads. One lock guards all fields and those of the leases. It is held for a few
+ * additions, and never during a wait. Only {@link Lease#take(long, Duration)} blocks.
  */
 public final class MemoryBudget {
-  /** A lease of at most so many bytes may use the part that is kept for small ones. */
+  /** Maximum size of a lease that may use the part reserved for small ones, in bytes. */
   public static final int SMALL_BYTES = 64 << 10;
 
-  /** The least that a budget may have, in bytes: the longest manifest fits into half of it. */
+  /** Minimum size of a budget, in bytes; the longest manifest fits into half of it. */
   public static final long MIN_BYTES = 16L << 20;
 
-  /** How long a lease waits that may wait. */
+  /** Maximum wait of leases that may wait. */
   public static final Duration PATIENCE = Duration.ofSeconds(10);
 
-  /** After which time a refused client may try again. */
+  /** The delay after which a rejected client may retry. */
   public static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
   private static final int SHARE_FOR_SMALL = 8;
@@ -52,23 +52,25 @@ public final class MemoryBudget {
   private final Map<String, Long> byHolder = new HashMap<>();
   private final LongAdder refusals = new LongAdder();
 
-  /** Of which accounts a lease exceeds the budget. */
+  /** The accounts that have a lease in excess of the budget. */
   private final Set<Account> exceeding = EnumSet.noneOf(Account.class);
 
   private long taken;
 
   /** A use of memory. */
   public enum Account {
-    /** Bodies of requests: what has arrived and is not read, and what is read whole. */
+    /**
+     * Bodies of requests: received data that is not read yet, and bodies that are read completely.
+     */
     REQUEST_BODIES("request-bodies"),
 
-    /** Requests that arrived while their connection's previous one is being answered. */
+    /** Requests that arrive while the previous request of their connection is being answered. */
     PIPELINED("pipelined-requests"),
 
-    /** Trees parsed from JSON, as long as {@link MemoryBudget#treeBytes} says. */
+    /** Trees parsed from JSON, counted as {@link MemoryBudget#treeBytes}. */
     PARSED_TREES("parsed-trees"),
 
-    /** Bodies of responses that are in memory until the client took them. */
+    /** Bodies of responses that are in memory until the client has received them. */
     RESPONSES("responses"),
 
     /** Pieces of lists and tables of objects. */
@@ -86,7 +88,7 @@ public final class MemoryBudget {
     /** Manifests, tokens and lists that an upstream sends. */
     UPSTREAM_ANSWERS("upstream-answers"),
 
-    /** Pieces of files beyond the first 16 KiB of each, which TLS has to see. */
+    /** Pieces of files beyond the first 16 KiB of each, which are read into memory for TLS. */
     TLS_PIECES("tls-pieces"),
 
     /** Objects that are being changed, until the index has written them. */
@@ -98,20 +100,20 @@ public final class MemoryBudget {
       this.word = word;
     }
 
-    /** Returns what metrics call it. */
+    /** Returns the account's name in metrics. */
     public String word() {
       return word;
     }
   }
 
   /**
-   * How many bytes a parsed JSON text may take for each byte of the text. The limits of tokens hold
-   * it: 500,000 tokens of 4 MiB are at most 84 bytes each.
+   * Maximum bytes of a parsed JSON text per byte of the text. The token limits ensure it: 500,000
+   * tokens of 4 MiB are at most 84 bytes each.
    */
   private static final int TREE_FACTOR = 12;
 
   /**
-   * @param limit in bytes; {@link #MIN_BYTES} if it is less
+   * @param limit the limit in bytes; raised to {@link #MIN_BYTES} if it is less
    */
   public MemoryBudget(long limit) {
     this.limit = Math.max(limit, MIN_BYTES);
@@ -120,17 +122,17 @@ public final class MemoryBudget {
     }
   }
 
-  /** Returns how many bytes the tree may take that is parsed from a JSON text. */
+  /** Returns the maximum size of the tree that is parsed from a JSON text, in bytes. */
   public static long treeBytes(long textBytes) {
     return TREE_FACTOR * textBytes;
   }
 
-  /** Returns a quarter of the heap, in bytes. */
+  /** Returns a quarter of the maximum heap, in bytes. */
   public static long defaultBytes() {
     return Runtime.getRuntime().maxMemory() / 4;
   }
 
-  /** Memory was refused. The request may be sent again after {@link #RETRY_AFTER}. */
+  /** Thrown when memory is refused. The request may be sent again after {@link #RETRY_AFTER}. */
   public static final class RefusedException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -140,18 +142,19 @@ public final class MemoryBudget {
   }
 
   /**
-   * Returns a lease of no bytes yet.
+   * Returns a lease, initially of zero bytes.
    *
-   * @param holders who holds it, each at most half of the budget; none for the server's own work
+   * @param holders the holders of the lease, each with at most half of the budget; none for the
+   *     server's own work
    */
   public Lease lease(Account account, List<String> holders) {
     return new Lease(account, holders);
   }
 
   /**
-   * Takes memory at once.
+   * Takes memory without waiting.
    *
-   * @throws RefusedException if there is none
+   * @throws RefusedException if the memory is not available
    */
   public Lease take(Account account, List<String> holders, long bytes) {
     Lease lease = lease(account, holders);
@@ -159,17 +162,17 @@ public final class MemoryBudget {
     return lease;
   }
 
-  /** Counts a refusal that a caller of {@link Lease#tryTake} makes of it. */
+  /** Counts a refusal by a caller of {@link Lease#tryTake}, which does not count it itself. */
   public void countRefusal() {
     refusals.increment();
   }
 
-  /** Returns how often memory was refused since the start. */
+  /** Returns the number of refusals since the start. */
   public long refusals() {
     return refusals.sum();
   }
 
-  /** Returns how many bytes wait. */
+  /** Returns the number of bytes that wait for an account. */
   public long waiting(Account account) {
     lock.lock();
     try {
@@ -179,19 +182,19 @@ public final class MemoryBudget {
     }
   }
 
-  /** Returns the bound in bytes. */
+  /** Returns the limit in bytes. */
   public long limit() {
     return limit;
   }
 
-  /** Some of the budget, given back when it is closed. Safe for all threads. */
+  /** A part of the budget, returned when it is closed. Safe for all threads. */
   public final class Lease implements AutoCloseable {
     private final Account account;
     private final List<String> holders;
     private long bytes;
     private boolean isClosed;
 
-    /** True for the one lease of its account that is not part of the budget. */
+    /** True for the one lease of its account in excess of the budget. */
     private boolean isExceeding;
 
     private Lease(Account account, List<String> holders) {
@@ -199,7 +202,7 @@ public final class MemoryBudget {
       this.holders = holders;
     }
 
-    /** Takes more if it is there; a closed lease takes nothing, and returns true. */
+    /** Takes more memory if it is available. A closed lease takes nothing, and returns true. */
     public boolean tryTake(long more) {
       lock.lock();
       try {
@@ -210,9 +213,9 @@ public final class MemoryBudget {
     }
 
     /**
-     * Takes more at once.
+     * Takes more memory without waiting.
      *
-     * @throws RefusedException if it is not there
+     * @throws RefusedException if the memory is not available
      */
     public void take(long more) {
       if (!tryTake(more)) {
@@ -221,9 +224,10 @@ public final class MemoryBudget {
     }
 
     /**
-     * Takes more; blocks until it is there.
+     * Takes more memory; blocks until it is available.
      *
-     * @throws RefusedException if it is not there in time, or the thread is interrupted
+     * @param atMost the maximum wait
+     * @throws RefusedException if the memory is not available in time, or the thread is interrupted
      */
     public void take(long more, Duration atMost) {
       lock.lock();
@@ -244,9 +248,9 @@ public final class MemoryBudget {
     }
 
     /**
-     * Takes what is in memory already, whether it is there or not.
+     * Takes memory for data that is already in memory, even if the budget has no room for it.
      *
-     * @return whether it was there
+     * @return whether the budget had room for it
      */
     public boolean force(long more) {
       lock.lock();
@@ -261,7 +265,11 @@ public final class MemoryBudget {
       }
     }
 
-    /** Makes the lease so long: takes what is missing at once, or gives back what is too much. */
+    /**
+     * Resizes the lease: takes the missing bytes without waiting, or returns the excess ones.
+     *
+     * @return false if the missing bytes are not available; the lease is then unchanged
+     */
     public boolean tryResize(long wanted) {
       lock.lock();
       try {
@@ -275,7 +283,7 @@ public final class MemoryBudget {
       }
     }
 
-    /** Gives some back. */
+    /** Returns {@code less} bytes to the budget. */
     public void give(long less) {
       if (less <= 0) {
         return;
@@ -288,7 +296,7 @@ public final class MemoryBudget {
       }
     }
 
-    /** Gives all of it back. */
+    /** Returns all bytes to the budget. */
     @Override
     public void close() {
       lock.lock();

@@ -4,12 +4,12 @@ import java.time.Instant;
 import java.time.InstantSource;
 
 /**
- * A clock for durations within the process: its instants are a running time, not a date, and no one
- * who sets the machine's clock moves them. They may be compared with each other only, and never be
- * stored.
+ * A clock for durations within the process. Its instants are a running time, not a date, and
+ * changes to the machine's clock do not affect them. They may only be compared with each other, and
+ * never be stored.
  */
 public final class MonotonicClock implements InstantSource {
-  /** The one of the process; it has no state but where it began. */
+  /** The clock of the process. Its only state is its origin. */
   public static final MonotonicClock SYSTEM = new MonotonicClock(System.nanoTime());
 
   private final long origin;
@@ -18,7 +18,7 @@ public final class MonotonicClock implements InstantSource {
     this.origin = origin;
   }
 
-  /** Returns the time since the process began to measure, counted from the epoch. */
+  /** Returns the time since this class was loaded, added to the epoch. */
   @Override
   public Instant instant() {
     return Instant.EPOCH.plusNanos(System.nanoTime() - origin);

@@ -5,23 +5,27 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * The meaning of a stored time against now. Clocks are set wrong and set right again: a stored time
- * that is later than now by more than {@link #TOLERANCE} is unknown, whatever was stored. It makes
- * nothing fresh, young, recently used or not yet due, and nothing is deleted early because of it.
+ * The interpretation of stored times relative to the current time. Clocks are set wrong and
+ * corrected again. A stored time that is later than now by more than {@link #TOLERANCE} counts as
+ * unknown, regardless of its value. It makes nothing fresh, young, recently used or not yet due,
+ * and nothing is deleted early because of it.
  */
 public final class StoredTime {
-  /** How much later than now a time may be that counts as now: clocks differ, and are adjusted. */
+  /**
+   * The time by which a stored time may be later than now and still count as now. Clocks differ,
+   * and are adjusted.
+   */
   public static final Duration TOLERANCE = Duration.ofMinutes(5);
 
   private StoredTime() {}
 
-  /** Returns whether a stored time lies in the future, and so says nothing. */
+  /** Returns whether a stored time lies in the future and is therefore unknown. */
   public static boolean isUnknown(Instant stored, Instant now) {
     return stored.isAfter(now.plus(TOLERANCE));
   }
 
   /**
-   * Returns a stored time for what must be checked again if it is unknown: freshness, schedules.
+   * Returns a stored time for checks that are repeated if it is unknown: freshness, schedules.
    *
    * @return at most now; empty if it is unknown
    */
@@ -30,8 +34,7 @@ public final class StoredTime {
   }
 
   /**
-   * Returns a stored time for what is deleted by age: the age of what has an unknown time begins
-   * now.
+   * Returns a stored time for deletions by age. If it is unknown, the age begins now.
    *
    * @return at most now
    */

@@ -5,10 +5,10 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a manifest says of other content (image specification, "Content Descriptors").
+ * A descriptor of content, as a manifest names it (image specification, "Content Descriptors").
  *
- * @param size bytes, not negative
- * @param artifactType empty where the manifest gives none
+ * @param size the size in bytes, not negative
+ * @param artifactType empty if the manifest has none
  */
 public record Descriptor(
     MediaType mediaType,
@@ -21,7 +21,10 @@ public record Descriptor(
     annotations = Map.copyOf(annotations);
   }
 
-  /** Says whether it is for one of these platforms: one that names none is for all. */
+  /**
+   * Returns whether the content is for one of these platforms. Content without a platform is for
+   * all of them. An empty list means all platforms.
+   */
   public boolean isFor(List<Platform> platforms) {
     return platforms.isEmpty()
         || platform.isEmpty()

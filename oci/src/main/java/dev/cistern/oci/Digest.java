@@ -11,7 +11,7 @@ import java.util.Locale;
  * specification, "Digests").
  */
 public record Digest(Algorithm algorithm, String hex) implements Reference {
-  /** The registered algorithms; the specification allows more, we store these. */
+  /** The supported algorithms, which are the registered ones; the specification permits others. */
   public enum Algorithm {
     SHA256("SHA-256", 64),
     SHA512("SHA-512", 128);
@@ -37,7 +37,7 @@ public record Digest(Algorithm algorithm, String hex) implements Reference {
                   "use sha256 or sha512"));
     }
 
-    /** Returns a fresh hash function. */
+    /** Returns a new hash function. */
     public MessageDigest newHash() {
       try {
         return MessageDigest.getInstance(jcaName);
@@ -88,12 +88,12 @@ public record Digest(Algorithm algorithm, String hex) implements Reference {
     return ofHash(algorithm, algorithm.newHash().digest(content));
   }
 
-  /** Returns the digest whose hash is {@code hash}, as a hash function gave it. */
+  /** Returns the digest with the hash {@code hash}, in the form that a hash function returns. */
   public static Digest ofHash(Algorithm algorithm, byte[] hash) {
     return new Digest(algorithm, HexFormat.of().formatHex(hash));
   }
 
-  /** Returns the hash itself. */
+  /** Returns the bytes of the hash. */
   public byte[] hash() {
     return HexFormat.of().parseHex(hex);
   }

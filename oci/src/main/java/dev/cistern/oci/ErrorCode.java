@@ -1,9 +1,9 @@
 package dev.cistern.oci;
 
 /**
- * The error codes of the distribution specification ("Error Codes"), each with the HTTP status it
- * is sent with unless the thrower knows a better one. The last group is ours, for what the
- * specification has no word for.
+ * The error codes of the distribution specification ("Error Codes"), each with its default HTTP
+ * status, which the thrower may replace. The last group is Cistern's own, for errors that the
+ * specification has no code for.
  */
 public enum ErrorCode {
   BLOB_UNKNOWN(404),

@@ -6,20 +6,24 @@ import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Reads JSON of others, which may be made to be larger in memory than it is as a text. */
+/**
+ * JSON mappers for untrusted texts, which may be crafted to use far more memory than their length.
+ */
 public final class HostileJson {
-  /** More than an object of a cluster has, which is at most 1 MiB of JSON. */
+  /**
+   * Maximum tokens of an object: more than a cluster's object has, which is at most 1 MiB of JSON.
+   */
   public static final int MOST_TOKENS = 200_000;
 
-  /** How deep an object may be nested. */
+  /** Maximum nesting depth of an object. */
   public static final int MOST_DEPTH = 500;
 
-  /** Reads objects of a cluster, and what is as long as they may be. */
+  /** The mapper for objects of a cluster, and for other texts within the same limits. */
   public static final JsonMapper OBJECTS = mapper(MOST_TOKENS, MOST_DEPTH);
 
   private HostileJson() {}
 
-  /** Returns whether a text is a JSON object that {@link #OBJECTS} reads. */
+  /** Returns whether a text is a JSON object that {@link #OBJECTS} accepts. */
   public static boolean isObject(byte[] text) {
     try {
       return OBJECTS.readTree(text).isObject();
@@ -29,11 +33,11 @@ public final class HostileJson {
   }
 
   /**
-   * Returns what refuses a text with more than {@code mostTokens} (each value counts for one, its
-   * name for another, and the end of an object or an array), or nested deeper than {@code
-   * mostDepth}.
+   * Returns a mapper that refuses a text with more than {@code mostTokens} tokens, or nested deeper
+   * than {@code mostDepth}. Each value counts as one token, its name as another, and the end of an
+   * object or an array as another.
    *
-   * @param features what else it refuses
+   * @param features further checks of the mapper
    */
   public static JsonMapper mapper(int mostTokens, int mostDepth, StreamReadFeature... features) {
     return JsonMapper.builder(

@@ -4,11 +4,11 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * What people write for an image: {@code quay.io/org/app:v1}, {@code app}, {@code
- * registry.example.com:8443/app@sha256:...}. With neither tag nor digest the tag is {@code latest};
- * of both the digest counts.
+ * The name of an image in the form that users write: {@code quay.io/org/app:v1}, {@code app},
+ * {@code registry.example.com:8443/app@sha256:...}. Without tag and digest, the tag is {@code
+ * latest}. If a name has both, the digest counts.
  *
- * @param host the registry, if it is written with a port, which no repository name has
+ * @param host the registry, if it has a port; repository names cannot contain a port
  * @param repository the rest of the name
  */
 public record ImageReference(

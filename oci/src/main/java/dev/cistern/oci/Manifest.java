@@ -7,39 +7,37 @@ import java.util.stream.Stream;
 
 /**
  * A manifest as far as a registry must understand it (image specification, "Image Manifest" and
- * "Image Index"; Docker's schema 2 has the same shape). The bytes are the manifest; this is what
- * they say.
+ * "Image Index"; Docker's schema 2 has the same shape). The bytes are the manifest; this is their
+ * parsed content.
  */
 public sealed interface Manifest {
-  /**
-   * The largest manifest that is accepted, in bytes (distribution specification: at least 4 MB).
-   */
+  /** Maximum size of a manifest, in bytes (distribution specification: at least 4 MB). */
   int MAX_BYTES = 4 << 20;
 
   /** Returns the type of the manifest itself. */
   MediaType mediaType();
 
-  /** Returns the manifest that this one is attached to. */
+  /** Returns the digest of the manifest that this one refers to, if any. */
   Optional<Digest> subject();
 
-  /** Returns the type under which this is listed as a referrer. */
+  /** Returns the type under which this manifest is listed as a referrer, if any. */
   Optional<String> artifactType();
 
   /** Returns the annotations of the manifest itself. */
   Map<String, String> annotations();
 
-  /** Returns the blobs this manifest names: config and layers. */
+  /** Returns the descriptors of the blobs that this manifest names, such as config and layers. */
   Stream<Descriptor> blobs();
 
-  /** Returns the manifests this manifest names. */
+  /** Returns the descriptors of the manifests that this manifest names. */
   Stream<Descriptor> children();
 
   /**
    * Parses a manifest.
    *
-   * @param declared the Content-Type it came with
-   * @throws OciException with MANIFEST_INVALID, if it is no manifest, if it could be read as two
-   *     kinds, or if it contradicts {@code declared}
+   * @param declared its Content-Type
+   * @throws OciException with MANIFEST_INVALID, if the bytes are not a manifest, can be read as two
+   *     kinds, or contradict {@code declared}
    */
   static Manifest parse(byte[] bytes, Optional<MediaType> declared) {
     return ManifestParser.parse(bytes, declared);
@@ -83,7 +81,7 @@ public sealed interface Manifest {
       annotations = Map.copyOf(annotations);
     }
 
-    /** An index may also hold things that are no manifests; those are blobs. */
+    /** Returns the entries that are not manifests, which an index may also have. They are blobs. */
     @Override
     public Stream<Descriptor> blobs() {
       return manifests.stream().filter(child -> !child.mediaType().isManifest());

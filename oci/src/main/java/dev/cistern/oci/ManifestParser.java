@@ -15,9 +15,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * From JSON to a {@link Manifest}. Strict where two readers could disagree (CVE-2021-41190: both
- * {@code manifests} and {@code layers}, a media type that is not the declared one, a key twice),
- * and blind to all that a registry need not know.
+ * A parser of JSON to a {@link Manifest}. It refuses manifests that two readers could interpret
+ * differently (CVE-2021-41190). These have both {@code manifests} and {@code layers}, a media type
+ * other than the declared one, or a repeated key. It ignores all fields that a registry does not
+ * need.
  */
 final class ManifestParser {
   private static final int MAX_DEPTH = 64;
@@ -32,7 +33,7 @@ final class ManifestParser {
           "subject",
           "annotations");
 
-  /** As many as 4 MiB of the shortest descriptors have, and half as many again. */
+  /** Maximum tokens: one and a half times as many as 4 MiB of the shortest descriptors have. */
   private static final int MAX_TOKENS = 500_000;
 
   private static final JsonMapper JSON =
@@ -82,7 +83,10 @@ final class ManifestParser {
     return root;
   }
 
-  /** Go's JSON reader, which most clients use, takes {@code Layers} for {@code layers}. */
+  /**
+   * Refuses fields that differ from known ones in letter case. Go's JSON reader, which most clients
+   * use, accepts {@code Layers} for {@code layers}.
+   */
   private static void refuseLookalikes(JsonNode root) {
     for (String name : root.propertyNames()) {
       if (!FIELDS.contains(name) && FIELDS.stream().anyMatch(name::equalsIgnoreCase)) {
@@ -125,7 +129,10 @@ final class ManifestParser {
     return type;
   }
 
-  /** Some clients and upstreams say only that it is JSON, which contradicts nothing. */
+  /**
+   * Returns whether a declared type is too general to contradict the manifest. Some clients and
+   * upstreams declare only that it is JSON, bytes or text.
+   */
   private static boolean isVague(MediaType type) {
     return type.equals(MediaType.JSON)
         || type.equals(MediaType.OCTET_STREAM)

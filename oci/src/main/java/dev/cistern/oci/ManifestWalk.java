@@ -8,20 +8,24 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * A walk over the manifests that manifests lead to: children, referrers, whatever the visitor
- * names. Visits each digest once, those of fewer steps first, and refuses to go beyond its bounds,
- * since what a client names can be a graph of any size.
+ * A walk over the manifests that can be reached from given manifests: children, referrers, or
+ * others that the visitor returns. It visits each digest once, in the order of distance. It stops
+ * with an exception at its limits, because the manifests that a client names can form a graph of
+ * any size.
  *
- * <p>For one thread. Holds the digests that were seen, at most {@link #MAX_MANIFESTS}.
+ * <p>Used by one thread. Holds the visited digests, at most {@link #MAX_MANIFESTS}.
  */
 public final class ManifestWalk {
-  /** The most distinct manifests of a walk. */
+  /** Maximum number of distinct manifests in a walk. */
   public static final int MAX_MANIFESTS = 10_000;
 
-  /** The most manifests in a row of which each leads to the next, the first one included. */
+  /**
+   * Maximum length of a chain of manifests in which each leads to the next, including the first
+   * one.
+   */
   public static final int MAX_LEVELS = 32;
 
-  /** The most bytes of all manifests of a walk together. */
+  /** Maximum total size of the manifests in a walk, in bytes. */
   public static final long MAX_BYTES = 64L << 20;
 
   private final Set<Digest> seen = new HashSet<>();
@@ -35,11 +39,11 @@ public final class ManifestWalk {
   /**
    * The result of a visit.
    *
-   * @param bytes of the manifest; 0 if it is not stored
+   * @param bytes the size of the manifest; 0 if it is not stored
    * @param next the manifests that it leads to, in any number and order
    */
   public record Visit(long bytes, List<Digest> next) {
-    /** A manifest that is not stored, or is not followed. */
+    /** The visit of a manifest that is not stored, or is not followed. */
     public static final Visit NOTHING = new Visit(0, List.of());
 
     public Visit {
@@ -52,12 +56,13 @@ public final class ManifestWalk {
     }
   }
 
-  /** Looks at one manifest. */
+  /** A function that is called for each manifest of a walk. */
   public interface Visitor<E extends Exception> {
     /**
-     * Looks at a manifest.
+     * Visits a manifest.
      *
-     * @param level 1 for a manifest that the walk begins with
+     * @param level the distance from the start, counted from 1 for a manifest that the walk begins
+     *     with
      */
     Visit visit(Digest manifest, int level) throws E;
   }
@@ -65,7 +70,7 @@ public final class ManifestWalk {
   /**
    * Walks from a manifest.
    *
-   * @throws OciException with MANIFEST_INVALID, if the walk would go beyond a bound
+   * @throws OciException with MANIFEST_INVALID, if the walk exceeds a limit
    */
   public static <E extends Exception> void from(Digest manifest, Visitor<E> visitor) throws E {
     from(List.of(manifest), visitor);
@@ -74,7 +79,7 @@ public final class ManifestWalk {
   /**
    * Walks from several manifests.
    *
-   * @throws OciException with MANIFEST_INVALID, if the walk would go beyond a bound
+   * @throws OciException with MANIFEST_INVALID, if the walk exceeds a limit
    */
   public static <E extends Exception> void from(Collection<Digest> manifests, Visitor<E> visitor)
       throws E {

@@ -25,31 +25,34 @@ public record MediaType(String name) {
     }
   }
 
-  /** Parses the value of a Content-Type header; parameters are dropped, case is folded. */
+  /**
+   * Parses the value of a Content-Type header. Parameters are dropped, and letters become lower
+   * case.
+   */
   public static MediaType parse(String text) {
     int semicolon = text.indexOf(';');
     String type = semicolon < 0 ? text : text.substring(0, semicolon);
     return new MediaType(type.strip().toLowerCase(Locale.ROOT));
   }
 
-  /** Says whether this is the type of an image manifest, OCI's or Docker's. */
+  /** Returns whether this is the type of an image manifest, OCI's or Docker's. */
   public boolean isImage() {
     return equals(OCI_IMAGE) || equals(DOCKER_IMAGE);
   }
 
-  /** Says whether this is the type of an index, OCI's or Docker's manifest list. */
+  /** Returns whether this is the type of an index, OCI's or Docker's manifest list. */
   public boolean isIndex() {
     return equals(OCI_INDEX) || equals(DOCKER_LIST);
   }
 
-  /** Says whether this is the type of a manifest that this registry keeps. */
+  /** Returns whether this is the type of a manifest that this registry stores. */
   public boolean isManifest() {
     return isImage() || isIndex();
   }
 
   /**
-   * Says whether this is the type of a layer that is not to be distributed: registries do not have
-   * it (image specification, "Non-Distributable Layers"; Docker's "foreign" layers).
+   * Returns whether this is the type of a layer that may not be distributed. Registries do not have
+   * such layers (image specification, "Non-Distributable Layers"; Docker's "foreign" layers).
    */
   public boolean isNonDistributable() {
     return name.startsWith("application/vnd.oci.image.layer.nondistributable.")

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** A request that cannot be answered as asked; becomes the error body of the specification. */
+/** Thrown when a request cannot be fulfilled; becomes the error body of the specification. */
 public final class OciException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
@@ -38,22 +38,25 @@ public final class OciException extends RuntimeException {
     this.challenge = challenge;
   }
 
-  /** Returns the same error, sent with another status. */
+  /** Returns this error with another HTTP status. */
   public OciException withStatus(int other) {
     return new OciException(code, other, message(), advice, retryAfter, challenge);
   }
 
-  /** Returns the same error, sent with the advice to try again after {@code delay}. */
+  /** Returns this error with the advice to retry after {@code delay}. */
   public OciException withRetryAfter(Duration delay) {
     return new OciException(code, status, message(), advice, delay, challenge);
   }
 
-  /** Returns the same error, sent with what credentials would help (RFC 9110 section 11.6.1). */
+  /**
+   * Returns this error with a challenge that names the required credentials (RFC 9110 section
+   * 11.6.1).
+   */
   public OciException withChallenge(String wwwAuthenticate) {
     return new OciException(code, status, message(), advice, retryAfter, wwwAuthenticate);
   }
 
-  /** Returns the same error with more that is wrong. */
+  /** Returns this error with further reasons in its message. */
   public OciException and(List<String> more) {
     return more.isEmpty()
         ? this
@@ -66,7 +69,7 @@ public final class OciException extends RuntimeException {
             challenge);
   }
 
-  /** Returns the code to send. */
+  /** Returns the error code to send. */
   public ErrorCode code() {
     return code;
   }
@@ -76,22 +79,22 @@ public final class OciException extends RuntimeException {
     return status;
   }
 
-  /** Returns what is wrong, for a person. */
+  /** Returns the reason in words. */
   public String message() {
     return String.valueOf(getMessage());
   }
 
-  /** Returns what the person can do about it. */
+  /** Returns the advice for the user, if any. */
   public Optional<String> advice() {
     return Optional.ofNullable(advice);
   }
 
-  /** Returns after which time it may be tried again. */
+  /** Returns the delay before a retry, if one is advised. */
   public Optional<Duration> retryAfter() {
     return Optional.ofNullable(retryAfter);
   }
 
-  /** Returns the value of WWW-Authenticate to send. */
+  /** Returns the value of WWW-Authenticate to send, if any. */
   public Optional<String> challenge() {
     return Optional.ofNullable(challenge);
   }

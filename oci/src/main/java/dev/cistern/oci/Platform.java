@@ -2,12 +2,15 @@ package dev.cistern.oci;
 
 import java.util.Arrays;
 
-/** What an image runs on: {@code linux/arm64} or {@code linux/arm/v7}; empty texts where unsaid. */
+/**
+ * The platform that an image runs on: {@code linux/arm64} or {@code linux/arm/v7}. Unspecified
+ * parts are empty texts.
+ */
 public record Platform(String os, String architecture, String variant) {
   /**
    * Parses {@code OS/ARCHITECTURE[/VARIANT]}.
    *
-   * @throws OciException if it is something else
+   * @throws OciException if the text has another form
    */
   public static Platform parse(String text) {
     String[] parts = text.split("/", -1);
@@ -21,7 +24,10 @@ public record Platform(String os, String architecture, String variant) {
     return new Platform(parts[0], parts[1], parts.length == 3 ? parts[2] : "");
   }
 
-  /** Says whether this is {@code wanted}; a variant counts only where both say one. */
+  /**
+   * Returns whether this platform matches {@code wanted}. Variants are compared only if both
+   * platforms have one.
+   */
   public boolean is(Platform wanted) {
     return os.equals(wanted.os)
         && architecture.equals(wanted.architecture)

@@ -2,7 +2,7 @@ package dev.cistern.oci;
 
 import java.util.regex.Pattern;
 
-/** A name for a manifest that may point elsewhere tomorrow. */
+/** A name for a manifest that may point to another manifest later. */
 public record Tag(String name) implements Reference {
   private static final Pattern FORMAT = Pattern.compile("[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}");
 
@@ -15,7 +15,7 @@ public record Tag(String name) implements Reference {
     }
   }
 
-  /** Says whether {@code text} may be a tag. */
+  /** Returns whether {@code text} is well-formed as a tag. */
   public static boolean isTag(String text) {
     return FORMAT.matcher(text).matches();
   }

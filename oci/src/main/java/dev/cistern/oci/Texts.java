@@ -1,7 +1,7 @@
 package dev.cistern.oci;
 
 /**
- * How a text from outside appears in a message: short, and without characters that could fool a
+ * A formatter of untrusted texts for messages: short, and without characters that could mislead a
  * reader.
  */
 public final class Texts {
@@ -10,7 +10,7 @@ public final class Texts {
   private Texts() {}
 
   /**
-   * Returns {@code text} in quotes, control and non-ASCII characters escaped, cut at 200
+   * Returns {@code text} in quotes, with control and non-ASCII characters escaped, cut at 200
    * characters.
    */
   public static String shown(String text) {
@@ -18,7 +18,8 @@ public final class Texts {
   }
 
   /**
-   * Returns the same without quotes: for what others say, which may repeat what they were given.
+   * Returns the same without quotes, for messages of other programs, which may repeat their own
+   * input.
    */
   public static String cut(String text) {
     var shown = new StringBuilder();

@@ -56,11 +56,11 @@ import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A running server: all its objects, made in {@link #start}. */
+/** A running server and all its objects, which {@link #start} creates. */
 public final class Cistern implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Cistern.class);
 
-  /** How long {@link #drain} may take beyond its delay and its timeout before something hangs. */
+  /** Maximum time that {@link #drain} takes beyond its delay and timeout unless a part hangs. */
   public static final Duration HANG = Duration.ofSeconds(10);
 
   private final HttpServer http;
@@ -74,7 +74,7 @@ public final class Cistern implements AutoCloseable {
   }
 
   /**
-   * Builds the object graph and starts to serve. Asks nothing of any upstream.
+   * Builds the object graph and starts to serve. Does not wait for any upstream.
    *
    * @throws IOException if the store cannot be opened or the address cannot be bound
    */
@@ -83,7 +83,7 @@ public final class Cistern implements AutoCloseable {
   }
 
   /**
-   * Does the same, and finds the service manager by the environment.
+   * Does the same as {@link #start(Config)}, and finds the service manager by the environment.
    *
    * @throws IOException as {@link #start(Config)}
    */
@@ -218,7 +218,10 @@ public final class Cistern implements AutoCloseable {
     }
   }
 
-  /** Writes to the log where and how it serves, and tells the service manager that it does. */
+  /**
+   * Logs the address and the main settings, and reports readiness to the service manager. Logs a
+   * warning if the server listens beyond loopback without users or without TLS.
+   */
   public void tell(Config config) {
     shutdown.manager().ready("serving");
     LOG.atInfo()
@@ -249,30 +252,29 @@ public final class Cistern implements AutoCloseable {
     }
   }
 
-  /** Is completed with the reason when only a new process can help. */
+  /** Returns a future that completes with the reason when only a new process can help. */
   public CompletableFuture<String> unrecoverable() {
     return shutdown.store().indexHealth().unrecoverable();
   }
 
-  /** Returns the address that was bound. */
+  /** Returns the bound address. */
   public InetSocketAddress address() {
     return http.address();
   }
 
   /**
-   * Waits for the end of replies and pushes within the time that the configuration gives them, and
-   * closes.
+   * Waits for responses and pushes to end, up to the configured time, and then closes the server.
    */
   public void drain() throws IOException, InterruptedException {
     drain.run();
   }
 
-  /** Returns the name of the part that {@link #drain} is ending. Any thread. */
+  /** Returns the name of the part that {@link #drain} is ending. Safe for any thread. */
   public String drainStep() {
     return drain.step();
   }
 
-  /** Closes without waiting for anybody. */
+  /** Closes the server without waiting for requests in flight. */
   @Override
   public void close() throws IOException {
     shutdown.close();

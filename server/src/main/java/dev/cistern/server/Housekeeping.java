@@ -9,12 +9,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The work that a server schedules for itself: sets leftover files aside and indexes what older
- * manifests name, each once after the start and again at each interval until it succeeds; expires
- * abandoned uploads and downloads and frees space at each interval. Runs on one virtual thread of
- * its own.
+ * The background work of a server, on one virtual thread of its own.
  *
- * <p>An I/O error is a line of the log: the step is tried again at the next interval.
+ * <p>After the start, it sets leftover files aside, and indexes the references of manifests that an
+ * older version stored. It tries each of these two again at each interval until it succeeds. At
+ * each interval, it compares stored times with the clock, removes expired uploads and downloads,
+ * and frees space.
+ *
+ * <p>An I/O error is logged, and the step is tried again at the next interval.
  */
 final class Housekeeping implements Closeable {
   static final Duration INTERVAL = Duration.ofMinutes(10);
@@ -27,12 +29,12 @@ final class Housekeeping implements Closeable {
   private final Duration interval;
   private final Thread thread = Thread.ofVirtual().name("housekeeping").unstarted(this::run);
 
-  /** Removes downloads that nothing continued for so long; returns how many. */
+  /** Removes downloads that were not continued for the given time, and returns their number. */
   interface Fills {
     int expire(Duration unused) throws IOException;
   }
 
-  /** A part of the work. */
+  /** One step of the work. */
   private interface Step {
     void take() throws IOException;
   }
@@ -47,7 +49,7 @@ final class Housekeeping implements Closeable {
     thread.start();
   }
 
-  /** Interrupts the work in progress and begins none. Does not wait for its end. */
+  /** Interrupts the work in progress and prevents further work. Does not wait for its end. */
   @Override
   public void close() {
     thread.interrupt();
@@ -71,7 +73,7 @@ final class Housekeeping implements Closeable {
     }
   }
 
-  /** Takes a step; returns whether it succeeded. Logs a failure that is not of the server's end. */
+  /** Runs a step and returns whether it succeeded. Logs a failure unless the server is stopping. */
   private static boolean succeeds(String failure, Step step) {
     try {
       step.take();

@@ -25,8 +25,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Puts the rules, secrets, users and keys of files in force, and again whenever the files change;
- * with them the mirror sets and secrets that were made through the API.
+ * The reloader of rules, secrets, users and keys. It applies the files at the start and whenever
+ * they change. With them it applies the mirror sets and secrets that were created through the API.
  */
 final class LiveRules implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LiveRules.class);
@@ -49,8 +49,9 @@ final class LiveRules implements AutoCloseable {
   /**
    * Reads the files.
    *
-   * @throws IOException if there are no signing keys and none can be made
-   * @throws ConfigException if one is refused: nothing is in force yet that could stay so
+   * @throws IOException if there are no signing keys and none can be created
+   * @throws ConfigException if a file is refused, since there is no earlier content that could stay
+   *     in effect
    */
   LiveRules(
       Config config,
@@ -76,8 +77,8 @@ final class LiveRules implements AutoCloseable {
   }
 
   /**
-   * Puts what the files say in force, and returns the part that is rules. Entries of the pull
-   * secret that are not used are named in the log.
+   * Applies the contents of the files and returns the mirror rules among them. Unused entries of
+   * pull secrets are logged.
    */
   synchronized MirrorRules apply() throws IOException {
     Rules rules = files.rules(stored.read());
@@ -113,7 +114,8 @@ final class LiveRules implements AutoCloseable {
   }
 
   /**
-   * Returns what puts all in force, the rules of the mirror too; one at a time, the latest last.
+   * Returns an action that applies everything, including the rules of the mirror. Actions run one
+   * at a time, so that the latest contents take effect last.
    */
   Enforcement into(Consumer<MirrorRules> mirror) {
     return () -> {
@@ -123,7 +125,7 @@ final class LiveRules implements AutoCloseable {
     };
   }
 
-  /** Looks for changes from now on, and has them put in force. */
+  /** Starts to watch the files and applies their changes through {@code enforcement}. */
   void follow(Enforcement enforcement) {
     watcher = Thread.ofVirtual().name("rules").start(() -> watch(enforcement));
   }
@@ -163,7 +165,10 @@ final class LiveRules implements AutoCloseable {
     }
   }
 
-  /** A key that is refused leaves those before, and does not keep other changes from counting. */
+  /**
+   * Returns whether the signing keys changed. If a key file is refused, the previous keys stay in
+   * use and other changes still take effect.
+   */
   private boolean isRotated(List<String> refused) {
     try {
       return !config.access().isOpen() && keys.refresh();

@@ -13,9 +13,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where log lines go: to standard output, through a queue, so that no event loop waits for a
- * terminal. When the queue is full, access lines wait for nobody: they are lost. Audit lines are
- * not; each is a JSON object by itself.
+ * The set-up of logging. Lines go to standard output through a queue, so that event loops do not
+ * wait for a terminal. Adding a line never blocks. INFO lines, such as those of the access log, are
+ * dropped while less than a fifth of the queue is free. Warnings and errors are dropped only if it
+ * is full.
+ *
+ * <p>Audit lines bypass the queue and are not lost. The calling thread writes them. Each is a JSON
+ * object by itself.
  */
 public final class Logs {
   private static final int QUEUE = 8192;
@@ -23,7 +27,7 @@ public final class Logs {
 
   private Logs() {}
 
-  /** Sets logging up; called once, before anything logs. */
+  /** Sets up logging. Called once, before the first line is logged. */
   public static void start(Config.LogFormat format) {
     var context = (LoggerContext) LoggerFactory.getILoggerFactory();
     context.reset();
@@ -57,7 +61,7 @@ public final class Logs {
     logger.addAppender(console);
   }
 
-  /** Logs warnings and errors to standard error, for a command that prints results. */
+  /** Logs errors to standard error, for a command that prints results. */
   public static void startForCommand() {
     var context = (LoggerContext) LoggerFactory.getILoggerFactory();
     context.reset();
@@ -71,7 +75,7 @@ public final class Logs {
     root.addAppender(console);
   }
 
-  /** Writes what is queued. */
+  /** Writes the queued lines and stops logging. */
   public static void stop() {
     ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
   }

@@ -7,9 +7,9 @@ import dev.cistern.server.api.Api;
 import dev.cistern.server.http.Request;
 
 /**
- * The routes of this server by what they have in common: the part that answers them, the requests
- * of browsers they take, and whether callers may act as others there. A family without these rules
- * does not compile.
+ * The families of routes of this server. A family decides which part answers a request, which
+ * requests of browsers are accepted, and whether impersonation is possible. A family without these
+ * rules does not compile.
  */
 enum RouteFamily {
   /** {@code /v2/}. */
@@ -24,7 +24,7 @@ enum RouteFamily {
   METRICS(BrowserRule.REFUSED, true),
   /** {@code /healthz} and {@code /readyz}. */
   PROBE(BrowserRule.NONE, false),
-  /** Paths that lead nowhere. */
+  /** All other paths. */
   UNKNOWN(BrowserRule.REFUSED, false);
 
   private final BrowserRule browsers;
@@ -61,7 +61,10 @@ enum RouteFamily {
     return browsers;
   }
 
-  /** Returns whether a caller may act as another; elsewhere these headers are refused. */
+  /**
+   * Returns whether a caller may act as another user. The other routes refuse impersonation
+   * headers.
+   */
   boolean honorsImpersonation() {
     return honorsImpersonation;
   }

@@ -14,8 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs the scrub of a store on a virtual thread of its own, within its daily window, first some
- * minutes after the start.
+ * The schedule of a store's scrub, on a virtual thread of its own and within a daily window. The
+ * first run is at most 10 minutes after the start.
  */
 final class ScrubSchedule implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(ScrubSchedule.class);
@@ -39,7 +39,9 @@ final class ScrubSchedule implements Closeable {
     thread.start();
   }
 
-  /** Interrupts the work in progress; what was verified is known after a restart. */
+  /**
+   * Interrupts the work in progress. The progress of the scrub is stored and survives a restart.
+   */
   @Override
   public void close() {
     thread.interrupt();
@@ -56,7 +58,7 @@ final class ScrubSchedule implements Closeable {
     }
   }
 
-  /** Verifies what is due; returns how long to wait then. */
+  /** Verifies the content that is due, and returns the pause until the next run. */
   private Duration scrub() {
     try {
       Instant next = scrub.run(config.settings(), this::mayGoOn);

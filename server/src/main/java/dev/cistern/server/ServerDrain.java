@@ -11,11 +11,11 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.spi.LoggingEventBuilder;
 
 /**
- * The orderly end of a server: it says that it ends, closes its listeners after {@code delay}, lets
- * replies and pushes run to their end within {@code timeout}, stops the downloads that are left,
- * and closes the store.
+ * The drain of a server. It announces the end, closes the listeners after {@code delay}, and lets
+ * responses and pushes finish within {@code timeout}. Then it stops the remaining downloads and
+ * closes the store.
  *
- * <p>Runs once, on the thread that calls {@link #run}. {@link #step} may be asked by any thread, so
+ * <p>Runs once, on the thread that calls {@link #run}. {@link #step} is safe for any thread, so
  * that a thread that waits for the end can name the part that hangs.
  */
 final class ServerDrain {
@@ -29,7 +29,7 @@ final class ServerDrain {
   private long nextProgress;
 
   /**
-   * @param nanos a clock as {@link System#nanoTime}
+   * @param nanos a clock like {@link System#nanoTime}
    */
   ServerDrain(Server server, DrainSettings settings, LongSupplier nanos) {
     this.server = server;
@@ -37,46 +37,54 @@ final class ServerDrain {
     this.nanos = nanos;
   }
 
-  /** The parts of a server that are ended. Methods may block; those with a time not longer. */
+  /**
+   * The parts of a server that a drain ends. Methods may block. Those with a time parameter block
+   * at most that long.
+   */
   interface Server {
     InFlight inFlight() throws InterruptedException;
 
-    /** Returns how many downloads run. */
+    /** Returns the number of downloads in progress. */
     int fills();
 
-    /** Reports that it is not ready, ends watches and begins no work of its own. */
+    /** Reports that the server is not ready, ends watches, and stops scheduled work. */
     void announce() throws IOException;
 
-    /** Goes on as before for some time. */
+    /** Continues to serve for some time. */
     void serve(Duration time) throws InterruptedException;
 
-    /** Stops accepting connections; open ones close with their reply or when idle. */
+    /**
+     * Stops accepting connections. Open connections close after their response, or when they are
+     * idle.
+     */
     void closeListeners();
 
-    /** Waits until all connections are closed; returns false if some are open after that time. */
+    /**
+     * Waits until all connections are closed. Returns false if some are still open after that time.
+     */
     boolean awaitConnections(Duration atMost) throws InterruptedException;
 
-    /** Waits until no download runs; returns false if one does after that time. */
+    /** Waits until no download is in progress. Returns false if one still is after that time. */
     boolean awaitFills(Duration atMost) throws InterruptedException;
 
     /**
-     * Stops the downloads that no client follows, or all, and syncs what has come of them.
+     * Stops all downloads, or those without a follower, and syncs their partial blobs.
      *
-     * @return of how many something is kept
+     * @return the number of downloads of which a partial blob is kept
      */
     int stopFills(boolean all) throws InterruptedException;
 
     /**
-     * Tells the service manager how far the end is.
+     * Reports the progress of the drain to the service manager.
      *
-     * @param left how long it may take from now on
+     * @param left maximum time until the end, from now
      */
     void tell(String status, Duration left);
 
-    /** Returns how many requests ended well since {@link #announce}. */
+    /** Returns the number of requests that completed since {@link #announce}. */
     long drained();
 
-    /** Ends everything, whatever still runs, and closes the store. */
+    /** Ends everything, including requests and downloads in progress, and closes the store. */
     void close() throws IOException;
   }
 
@@ -124,7 +132,7 @@ final class ServerDrain {
     step = "log";
   }
 
-  /** Serves on until {@code end}. */
+  /** Continues to serve until {@code end}. */
   private void serve(long end) throws InterruptedException {
     step = "requests during the delay";
     for (long now = nanos.getAsLong(); now < end; now = nanos.getAsLong()) {
@@ -134,10 +142,10 @@ final class ServerDrain {
   }
 
   /**
-   * Waits until all replies are out, or {@code end}.
+   * Waits until all responses are sent, or until {@code end}.
    *
-   * @param fillsEnd when downloads without a follower are stopped
-   * @return of how many of these something is kept
+   * @param fillsEnd the time at which downloads without a follower are stopped
+   * @return the number of these downloads of which a partial blob is kept
    */
   private int awaitReplies(long fillsEnd, long end) throws InterruptedException {
     int kept = 0;

@@ -24,7 +24,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.spi.LoggingEventBuilder;
 
-/** Sends each request to who answers it, and tells the log and the counts what came of it. */
+/**
+ * The handler of all requests. It passes each request to the endpoint of its route. It records the
+ * outcome in the access log, the audit log and the metrics.
+ */
 final class Service implements Handler {
   private static final Logger ACCESS = LoggerFactory.getLogger("access");
   private static final Duration RETRY_AFTER = Duration.ofSeconds(1);

@@ -16,14 +16,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The service manager (systemd) that started this process, told of its state as sd_notify(3) has
- * it. Where it watches the process ({@code WATCHDOG_USEC}), it hears twice in that time that the
- * process moves, from a virtual thread that asks first.
+ * The connection to the service manager (systemd) that started this process, by sd_notify(3). If
+ * the manager watches the process ({@code WATCHDOG_USEC}), a virtual thread reports twice in that
+ * time that the process works. It checks this before each report.
  */
 final class ServiceManager implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ServiceManager.class);
 
-  /** Event loops note once a second that they move. */
+  /**
+   * Minimum time without progress that counts as hanging. Event loops record their progress once a
+   * second.
+   */
   private static final Duration MIN_STILL = Duration.ofSeconds(3);
 
   private static final String MICROS = "\\d{1,18}";
@@ -34,9 +37,9 @@ final class ServiceManager implements AutoCloseable {
   private @Nullable Thread watch;
 
   /**
-   * @param socket sends assignments
-   * @param watchdog how long it may hear nothing before it ends the process
-   * @param isMoving returns whether the process does its work; does not block
+   * @param socket the receiver of assignments
+   * @param watchdog the time without a report after which the manager ends the process
+   * @param isMoving returns whether the process makes progress; does not block
    */
   ServiceManager(Consumer<String> socket, Optional<Duration> watchdog, BooleanSupplier isMoving) {
     this.socket = socket;
@@ -45,8 +48,8 @@ final class ServiceManager implements AutoCloseable {
   }
 
   /**
-   * Connects to the manager that the environment names ({@code NOTIFY_SOCKET}); does nothing where
-   * it names none.
+   * Connects to the manager that the environment names in {@code NOTIFY_SOCKET}. If it names none,
+   * reports have no effect.
    */
   static ServiceManager of(
       Map<String, String> environment, HttpServer http, LoopPulse pulse, IndexHealth index) {
@@ -69,7 +72,7 @@ final class ServiceManager implements AutoCloseable {
     return new ServiceManager(assignments -> {}, Optional.empty(), () -> true);
   }
 
-  /** Returns how often the environment wants to hear from the process with this id. */
+  /** Returns the watchdog timeout that the environment sets for the process with this id. */
   static Optional<Duration> watchdog(Map<String, String> environment, long process) {
     String micros = environment.getOrDefault("WATCHDOG_USEC", "");
     String meant = environment.getOrDefault("WATCHDOG_PID", "");
@@ -79,14 +82,14 @@ final class ServiceManager implements AutoCloseable {
         : Optional.empty();
   }
 
-  /** Reports that the server serves. */
+  /** Reports that the server is ready, and starts the watchdog's thread. */
   void ready(String status) {
     socket.accept("READY=1\nSTATUS=" + status);
     watchdog.ifPresent(time ->
         watch = Thread.ofVirtual().name("watchdog").start(() -> keepTelling(time.dividedBy(2))));
   }
 
-  /** Reports that the server stops, how far that is, and how long it may take from now on. */
+  /** Reports that the server is stopping, its progress, and the maximum time left from now. */
   void stopping(String status, Duration atMost) {
     long micros = TimeUnit.NANOSECONDS.toMicros(atMost.toNanos());
     socket.accept("STOPPING=1\nSTATUS=" + status + "\nEXTEND_TIMEOUT_USEC=" + micros);

@@ -13,11 +13,11 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * The parts of a running server in the order in which they end.
+ * The parts of a running server. {@link #close} closes them in the order of their dependencies.
  *
- * @param work what the server begins by itself: scheduled imports, prefetches and prunes, and the
- *     follower of streams that sets them off
- * @param senders what tells others of changes, to the end
+ * @param work the server's own activities: scheduled imports, prefetches and prunes, and the
+ *     follower of streams that triggers them
+ * @param senders the senders of notifications, which work until the end
  */
 record Shutdown(
     Store store,

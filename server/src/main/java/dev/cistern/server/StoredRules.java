@@ -11,14 +11,17 @@ import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The mirror sets and secrets that were made through the API, which count like those of files. */
+/**
+ * The mirror sets and secrets that were created through the API. They have the same effect as those
+ * of files.
+ */
 record StoredRules(Objects objects) {
   private static final Logger LOG = LoggerFactory.getLogger(StoredRules.class);
   private static final List<ResourceType> KINDS =
       List.of(
           Kinds.SECRET, Kinds.DIGEST_MIRROR_SET, Kinds.TAG_MIRROR_SET, Kinds.CONTENT_SOURCE_POLICY);
 
-  /** Returns them as they are now. */
+  /** Returns the current objects. Logs and omits an object that cannot be parsed. */
   Resources read() {
     Resources all = Resources.NONE;
     for (ResourceType type : KINDS) {

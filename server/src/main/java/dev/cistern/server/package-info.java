@@ -1,4 +1,4 @@
-/** The program: builds the object graph and runs it. */
+/** The server program, which builds the object graph and runs it. */
 @NullMarked
 package dev.cistern.server;
 

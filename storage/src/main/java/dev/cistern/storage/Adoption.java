@@ -10,21 +10,23 @@ import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /**
- * Gives a data directory that has content but no index a new, empty index. The content goes to the
- * {@link Quarantine}, from which a later fill takes it instead of downloading it.
+ * Result of adopting a data directory that has content but no index. Adoption creates a new, empty
+ * index and moves the content to the {@link Quarantine}. A later fill takes the content from there
+ * instead of downloading it.
  *
- * <p>Content that has its digest expires with the quarantine; other content stays there until it is
- * emptied. The new index is made last, so an adoption that was interrupted is repeated.
+ * <p>Content that matches its digest expires with the quarantine. Other content stays in the
+ * quarantine until an administrator empties it. The index is created last, so an interrupted
+ * adoption can be repeated.
  *
- * @param blobs whole blobs that were set aside for reuse
- * @param bytes of these
- * @param damaged blobs that do not have their digest
+ * @param blobs intact blobs that were set aside for reuse
+ * @param bytes total size of these blobs in bytes
+ * @param damaged blobs whose content does not match their digest
  */
 public record Adoption(long blobs, long bytes, long damaged) {
   /**
-   * Adopts the content of a directory; takes as long as reading all of it.
+   * Adopts the content of a directory. Takes as long as reading all of the content.
    *
-   * @param progress is given the number of bytes of each file that was read
+   * @param progress callback that receives the size in bytes of each file after it was read
    * @throws StoreRefusedException if there is an index, or another process has the store open
    */
   public static Adoption adopt(

@@ -14,20 +14,24 @@ import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatchWithIndex;
 
 /**
- * One try to make a change that is decided beside the writer of the index. What it reads is noted
- * before it is read. {@link #write} has the writer's thread look whether a key that was read has
- * been written since, and write only if not. A change of more than a page of keys is written under
- * an intent.
+ * One attempt to make a change that is decided outside the writer thread of the index. Each key is
+ * recorded before it is read. In {@link #write} the writer thread checks whether a recorded key was
+ * written since, and writes only if none was. A change of more than one page of keys is written
+ * under an intent.
  *
- * <p>Decides on the thread that made it. {@code isStale} is set by the writer's thread.
+ * <p>The decision runs on the thread that created the attempt. The writer thread sets {@code
+ * isStale}.
  */
 final class Attempt implements AutoCloseable {
-  /** The outcome of a try. */
+  /** The outcome of an attempt. */
   enum Written {
     DONE,
-    /** The last part did not let it be written. */
+    /** The guard, parameter {@code last} of {@link #write}, rejected the change. */
     REJECTED,
-    /** A key that it read has changed: it must be decided again. */
+    /**
+     * A key that the decision read has changed, or a condition no longer holds. The change must be
+     * decided again.
+     */
     STALE
   }
 
@@ -59,24 +63,24 @@ final class Attempt implements AutoCloseable {
     }
   }
 
-  /** Returns whether nothing is to be written. */
+  /** Returns whether there is nothing to write. */
   boolean isEmpty() {
     return steps.isEmpty() && sums.isEmpty() && afterwards.isEmpty() && intent == Intents.NONE;
   }
 
-  /** Returns how many keys the decision has read and written. */
+  /** Returns the number of keys that the decision has read and written. */
   long keys() {
     return keys;
   }
 
-  /** Is told of a batch that is written. */
+  /** Marks this attempt as stale if a written batch changes a key that it read. */
   void written(Index.Batch batch) {
     if (!isStale && batch.changes(reads)) {
       isStale = true;
     }
   }
 
-  /** Writes what was decided. */
+  /** Writes the decided change if the guard {@code last} permits it. */
   Written write(Index.Durability durability, Index.Change<Boolean> last) throws IOException {
     if (intent == Intents.NONE) {
       return index.write(durability, batch -> write(batch, last));
@@ -121,7 +125,7 @@ final class Attempt implements AutoCloseable {
     }
   }
 
-  /** Drops what was staged and is not committed. */
+  /** Drops the staged part of the change unless it is committed. */
   @Override
   public void close() throws IOException {
     index.unwatch(this);

@@ -11,9 +11,9 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A stored blob, open for reading. Several may read it at once, at positions; each that keeps it
- * longer than its caller does calls {@link #retain}. The file is closed with the last {@link
- * #release}, and stays readable until then even if the blob is removed from the store.
+ * A stored blob, open for reading. Several threads may read it at once, at explicit positions. Code
+ * that keeps it longer than its caller does calls {@link #retain}. The last {@link #release} closes
+ * the file. Until then the file stays readable, even if the blob is removed from the store.
  */
 public final class Blob implements AutoCloseable {
   private final Blobs blobs;
@@ -39,12 +39,12 @@ public final class Blob implements AutoCloseable {
     return size;
   }
 
-  /** Returns the open file; read it at positions only. */
+  /** Returns the open file. Read it only at explicit positions. */
   public FileChannel channel() {
     return channel;
   }
 
-  /** Returns the whole content; for blobs known to be small. */
+  /** Returns the whole content. Only for blobs that are known to be small. */
   public byte[] readAll() throws IOException {
     ByteBuffer content = ByteBuffer.allocate(Math.toIntExact(size));
     while (content.hasRemaining()) {
@@ -56,10 +56,10 @@ public final class Blob implements AutoCloseable {
   }
 
   /**
-   * Returns the whole content, verified; for blobs known to be small.
+   * Returns the whole content, verified. Only for blobs that are known to be small.
    *
-   * @return empty if the stored copy is damaged; then the blob is not stored any longer, and may be
-   *     asked for again
+   * @return empty if the content does not match its digest; if the stored copy is damaged, the blob
+   *     is no longer stored and can be fetched again
    * @throws IOException if the content cannot be read and is not known to be damaged
    */
   public Optional<byte[]> readVerified() throws IOException {
@@ -81,19 +81,19 @@ public final class Blob implements AutoCloseable {
   }
 
   /**
-   * Starts a verification of the stored copy, since reading it failed. Does not block and may be
-   * called on any thread, while the blob is open or later.
+   * Starts a verification of the stored copy because reading it failed. Does not block. May be
+   * called on any thread, also after the blob was closed.
    */
   public void suspect() {
     blobs.suspect(digest);
   }
 
-  /** Adds a holder; returns false if the file is closed already. */
+  /** Adds a holder. Returns false if the file is already closed. */
   public boolean retain() {
     return holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) > 0;
   }
 
-  /** Removes a holder; the last closes the file. */
+  /** Removes a holder. The last call closes the file. */
   public void release() {
     if (holders.decrementAndGet() == 0) {
       try {

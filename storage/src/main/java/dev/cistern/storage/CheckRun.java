@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** The state that the parts of one check of the store share. Used by one thread. */
+/** State that the parts of one check of the store share. Used by one thread. */
 final class CheckRun {
   private static final int MAX_REPOSITORIES = 20;
   private static final int MAX_COUNTED_REPOSITORIES = 10_000;
@@ -56,7 +56,7 @@ final class CheckRun {
         order.rate().isPresent() ? new Pace(order.rate().getAsLong()) : BlobVerifier.Pace.NONE;
   }
 
-  /** The repositories that name a digest, the first of them, and how many there are besides. */
+  /** Repositories that link a digest: the first of them, and the number of further ones. */
   record Namers(List<RepositoryName> first, int more) {}
 
   Layout layout() {
@@ -91,7 +91,7 @@ final class CheckRun {
     return order.isRepair();
   }
 
-  /** Returns when the check began. */
+  /** Returns the time at which the check began. */
   Instant now() {
     return now;
   }
@@ -108,7 +108,11 @@ final class CheckRun {
     return new StoreCheck.Progress(things, bytes);
   }
 
-  /** Counts a fact or a file that is looked at. */
+  /**
+   * Counts a fact or file that is examined.
+   *
+   * @throws InterruptedIOException if the thread was interrupted
+   */
   void look() throws IOException {
     if (Thread.currentThread().isInterrupted()) {
       throw new InterruptedIOException("the check was interrupted");
@@ -118,7 +122,7 @@ final class CheckRun {
     }
   }
 
-  /** Counts bytes that are about to be read, and waits if they are too many. */
+  /** Counts bytes that are about to be read, and waits if the rate limit is reached. */
   void spend(int count) throws IOException {
     pace.spend(count);
     bytes += count;
@@ -132,7 +136,7 @@ final class CheckRun {
     report.found(finding);
   }
 
-  /** Reports what is about content. */
+  /** Reports a finding about content. */
   void found(
       FindingKind kind,
       Digest digest,
@@ -155,7 +159,10 @@ final class CheckRun {
             isRepaired ? "" : advice));
   }
 
-  /** Returns the repositories of keys that start with a prefix and end with a name. */
+  /**
+   * Returns the repositories of keys that consist of a prefix and a repository name. Returns the
+   * first 20, and counts at most 10,000 further ones.
+   */
   Namers namers(byte[] prefix) {
     var names = new ArrayList<RepositoryName>();
     var more = new int[1];
@@ -173,7 +180,7 @@ final class CheckRun {
     return new Namers(names, more[0]);
   }
 
-  /** Decodes a fact; one that cannot be read is reported, and empty. */
+  /** Decodes a fact. If it cannot be decoded, reports it and returns empty. */
   <T> Optional<T> decoded(byte[] key, byte[] value, Function<byte[], T> decoder)
       throws IOException {
     look();
@@ -196,9 +203,9 @@ final class CheckRun {
   }
 
   /**
-   * Reports a stored time in the future, and repairs it if that is wanted.
+   * Reports a stored time in the future, and repairs it if this run repairs.
    *
-   * @param repair writes the fact anew
+   * @param repair change that rewrites the fact
    */
   void future(String subject, Instant stored, Index.Change<Boolean> repair) throws IOException {
     if (isRepair()) {

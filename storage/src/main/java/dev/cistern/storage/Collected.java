@@ -1,4 +1,7 @@
 package dev.cistern.storage;
 
-/** What a garbage collection removed. */
+/**
+ * Result of a garbage collection: the number of removed manifests, links and blobs, and the freed
+ * bytes.
+ */
 public record Collected(int manifests, int links, int blobs, long bytes) {}

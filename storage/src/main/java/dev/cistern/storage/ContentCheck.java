@@ -14,7 +14,7 @@ import java.time.Instant;
 import java.util.Optional;
 import org.rocksdb.RocksDBException;
 
-/** The part of a check that compares facts with files. */
+/** The part of a store check that compares facts with files. */
 final class ContentCheck {
   private static final Duration STALE = Duration.ofDays(1);
   private static final String REPAIR = "run fsck --repair: it is set aside";
@@ -66,7 +66,7 @@ final class ContentCheck {
     return value != null;
   }
 
-  /** Reports what was found just now, and is set aside. */
+  /** Reports damage that this check found. The file is already set aside. */
   private void damaged(Digest digest, FindingKind kind) throws IOException {
     Origin origin =
         run.damaged()
@@ -88,10 +88,10 @@ final class ContentCheck {
         origin == Origin.PUSHED ? PUSH_AGAIN : "it is fetched again at the next pull");
   }
 
-  /** Reports pushed content that was found damaged earlier and not pushed again. */
+  /** Reports pushed content that was found damaged earlier and has not been pushed again. */
   private void knownDamage(byte[] key, byte[] value) throws IOException {
     if (key.length == 1) {
-      return; // how many there are
+      return; // the number of damaged blobs
     }
     Optional<DamageFact> fact = run.decoded(key, value, DamageFact::decode);
     if (fact.isEmpty()
@@ -230,7 +230,7 @@ final class ContentCheck {
     }
   }
 
-  /** Sets a file aside if this run repairs; returns whether it did. */
+  /** Sets a file aside if this run repairs. Returns whether it did. */
   private boolean isSetAside(Path file, String prefix, String why) throws IOException {
     return run.isRepair()
         && Files.isRegularFile(file)

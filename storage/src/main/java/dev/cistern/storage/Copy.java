@@ -13,8 +13,9 @@ import java.util.Optional;
 import org.rocksdb.RocksDBException;
 
 /**
- * Copies an image from one repository to another: the links of its manifests and blobs, as they are
- * there. Walks over its manifests first, so that nothing is changed when that is refused.
+ * Copy of an image from one repository to another. It copies the links of the image's manifests and
+ * blobs with their origins. It walks over the manifests first, so that nothing is changed if the
+ * walk is refused.
  */
 final class Copy {
   private static final byte[] EMPTY = {};
@@ -33,7 +34,7 @@ final class Copy {
     this.now = now;
   }
 
-  /** Returns whether the image was there to be copied. */
+  /** Copies the image. Returns false if the source repository does not have it. */
   boolean run(Digest root) throws IOException {
     List<Digest> manifests = manifests(root);
     return index.decide(
@@ -51,7 +52,7 @@ final class Copy {
         });
   }
 
-  /** Returns the manifests that the other repository has of the image. */
+  /** Returns the manifests of the image that the source repository has. */
   private List<Digest> manifests(Digest root) throws IOException {
     var found = new ArrayList<Digest>();
     ManifestWalk.<IOException>from(
@@ -74,7 +75,7 @@ final class Copy {
     byte[] link = batch.get(Keys.manifestLink(from, manifest));
     Optional<NamesFact> named = Holders.names(batch, manifest);
     if (link == null || named.isEmpty()) {
-      return; // it was deleted there meanwhile
+      return; // it was deleted from the source repository meanwhile
     }
     Origin origin = LinkFact.decode(link).origin();
     for (Digest blob : named.get().digests()) {
@@ -83,7 +84,7 @@ final class Copy {
         Blobs.putLink(batch, to, blob, LinkFact.decode(blobLink).origin(), now);
       }
     }
-    if (origin == Origin.CACHED) { // its upstream vouches for all it names
+    if (origin == Origin.CACHED) { // its upstream has every blob that it references
       for (Digest blob : named.get().blobs().toList()) {
         if (!batch.has(Keys.blobLink(from, blob))) {
           Blobs.putLink(batch, to, blob, origin, now);

@@ -12,12 +12,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The content whose stored copy is known to be damaged. It counts as not stored until verified
- * content replaces it; that it was stored is remembered here, so that clients are told to push it
- * again.
+ * Content whose stored copy is known to be damaged. It counts as not stored until verified content
+ * replaces it. The damage is remembered, so that clients are told to push the content again.
  *
- * <p>Safe for all threads. The number of damaged blobs is a fact, the other counts are those of
- * this process.
+ * <p>Safe for all threads. The number of damaged blobs is stored in the index. The other counts
+ * begin when the store is opened.
  */
 public final class DamagedContent {
   private static final Logger LOG = LoggerFactory.getLogger(DamagedContent.class);
@@ -26,11 +25,11 @@ public final class DamagedContent {
   private final Map<Origin, LongAdder> found = new EnumMap<>(Origin.class);
   private final Map<Healing, LongAdder> healed = new EnumMap<>(Healing.class);
 
-  /** How damaged content is replaced. */
+  /** The way in which damaged content was replaced. */
   public enum Healing {
-    /** It was fetched from an upstream again. */
+    /** The content was fetched from an upstream again. */
     REFETCHED,
-    /** A client pushed it again. */
+    /** A client pushed the content again. */
     PUSHED;
 
     /** Returns the name in metrics, such as {@code refetched}. */
@@ -88,12 +87,18 @@ public final class DamagedContent {
     return Blobs.bytes(index.get(Keys.family(Keys.DAMAGE)));
   }
 
-  /** Returns how much content of an origin was found damaged since the store was opened. */
+  /**
+   * Returns the number of blobs and manifests of an origin that were found damaged since the store
+   * was opened.
+   */
   public long found(Origin origin) {
     return count(found, origin);
   }
 
-  /** Returns how much damaged content was replaced since the store was opened. */
+  /**
+   * Returns the number of damaged blobs and manifests that were replaced in this way since the
+   * store was opened.
+   */
   public long healed(Healing how) {
     return count(healed, how);
   }
@@ -102,7 +107,7 @@ public final class DamagedContent {
     return Optional.ofNullable(index.get(Keys.damage(digest, form))).map(DamageFact::decode);
   }
 
-  /** Writes that content is damaged; it is counted when it was not known to be. */
+  /** Records that content is damaged. Counts it unless the damage was already known. */
   void add(Index.Batch batch, Digest digest, Form form, DamageFact fact) throws RocksDBException {
     byte[] key = Keys.damage(digest, form);
     boolean isNew = batch.get(key) == null;
@@ -113,14 +118,16 @@ public final class DamagedContent {
     }
   }
 
-  /** Removes what {@link #add} wrote, if there is something, since the content is replaced. */
+  /**
+   * Removes the fact that {@link #add} wrote, if there is one, because the content was replaced.
+   */
   void heal(Index.Batch batch, Digest digest, Form form, Healing how) throws RocksDBException {
     if (forget(batch, digest, form)) {
       batch.afterwards(() -> increment(healed, how));
     }
   }
 
-  /** Removes what {@link #add} wrote; returns whether there was something. */
+  /** Removes the fact that {@link #add} wrote. Returns whether there was one. */
   boolean forget(Index.Batch batch, Digest digest, Form form) throws RocksDBException {
     byte[] key = Keys.damage(digest, form);
     if (batch.get(key) == null) {
@@ -131,7 +138,7 @@ public final class DamagedContent {
     return true;
   }
 
-  /** Logs damage: an error where a client has to push the content again. */
+  /** Logs damage, as an error if a client must push the content again, otherwise as a warning. */
   static void log(Origin origin, Digest digest, String reason) {
     (origin == Origin.PUSHED ? LOG.atError() : LOG.atWarn())
         .addKeyValue("digest", digest)

@@ -21,17 +21,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes what can be fetched again: first downloads that nobody goes on with, then cached images,
- * least recently used first, then cached blobs that no manifest names. If that is too little, what
- * was deleted lately goes too, before the next collection.
+ * Eviction of content that can be fetched again. It removes abandoned downloads first, then cached
+ * images, least recently used first, then cached blobs that no manifest references. If that frees
+ * too little, it collects garbage before the next scheduled collection.
  *
- * <p>Each image is decided on and taken from the index in one change ({@link Images}), so that no
- * push, tag or pin comes between; its files go after that is synced.
+ * <p>One change of the index decides on an image and removes it ({@link Images}), so that no push,
+ * tag or pin comes between the two. The files are removed after that change is synced.
  */
 final class Eviction implements Space.Relief {
   private static final Logger LOG = LoggerFactory.getLogger(Eviction.class);
 
-  /** What came or was used in this time is not pruned. */
+  /**
+   * Content that was stored or used within this time, or the grace period if shorter, is not
+   * pruned.
+   */
   private static final Duration SPARED = Duration.ofMinutes(10);
 
   private final Layout layout;
@@ -77,7 +80,7 @@ final class Eviction implements Space.Relief {
   @Override
   public long free(long wanted) throws IOException {
     if (blobs.isIndexRepaired()) {
-      return 0; // its files would be set aside, which frees nothing
+      return 0; // blob files would be set aside, which frees no space
     }
     space.indexMeasured(Layout.bytesIn(layout.index()));
     uses.flush();
@@ -120,9 +123,10 @@ final class Eviction implements Space.Relief {
   }
 
   /**
-   * Takes a manifest from a repository, with what only it needs there and anywhere.
+   * Removes a manifest from a repository, with the links of the repository and the stored content
+   * that only this manifest needs.
    *
-   * @param notAfter what was used after this stays
+   * @param notAfter content that was used after this time stays
    */
   Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException {
     letGo(manifest);
@@ -139,7 +143,7 @@ final class Eviction implements Space.Relief {
     }
   }
 
-  /** Returns what {@link #prune} would, and changes nothing but the trial. */
+  /** Returns the result that {@link #prune} would have. Changes only the trial. */
   Pruned tryPrune(Index.Trial trial, RepositoryName repository, Digest manifest, Instant notAfter)
       throws IOException {
     letGo(manifest);
@@ -147,7 +151,10 @@ final class Eviction implements Space.Relief {
     return trial.apply(batch -> prune(batch, repository, manifest, limit));
   }
 
-  /** Returns the limit, but for what a push that goes on may be about to name. */
+  /**
+   * Returns {@code notAfter}, or an earlier time that spares content that a push in progress may be
+   * about to reference.
+   */
   private Instant spared(Instant notAfter) {
     Instant latest = clock.instant().minus(grace.compareTo(SPARED) < 0 ? grace : SPARED);
     return notAfter.isBefore(latest) ? notAfter : latest;
@@ -159,7 +166,7 @@ final class Eviction implements Space.Relief {
     return new Pruning(batch, repository, uses, blobs::isRead, notAfter).remove(manifest);
   }
 
-  /** Has the blobs of a manifest closed that are only kept open. */
+  /** Asks idle holders to close the blobs of a manifest. */
   private void letGo(Digest manifest) {
     byte[] names = index.get(Keys.names(manifest));
     if (names != null) {
@@ -167,12 +174,12 @@ final class Eviction implements Space.Relief {
     }
   }
 
-  /** Returns how many images were evicted since the store was opened. */
+  /** Returns the number of images that were evicted since the store was opened. */
   long images() {
     return images.sum();
   }
 
-  /** Returns how many bytes evictions freed since the store was opened. */
+  /** Returns the number of bytes that evictions freed since the store was opened. */
   long bytes() {
     return bytes.sum();
   }
@@ -228,7 +235,7 @@ final class Eviction implements Space.Relief {
   private Images.Outcome evict(Oldest.Entry entry, boolean alsoAttached) throws IOException {
     try {
       return remove(entry.repository(), entry.manifest(), entry.lastUsed(), alsoAttached);
-    } catch (OciException e) { // others change the repository all the time
+    } catch (OciException e) { // too many concurrent changes of the repository
       return new Images.Outcome.Kept(new Purge.Absent());
     }
   }
@@ -249,7 +256,7 @@ final class Eviction implements Space.Relief {
   private long evict(Digest blob) throws IOException {
     try {
       return remove(blob);
-    } catch (OciException e) { // others change what links it all the time
+    } catch (OciException e) { // too many concurrent changes of its links
       return 0;
     }
   }
@@ -285,7 +292,10 @@ final class Eviction implements Space.Relief {
     }
   }
 
-  /** Removes the files of blobs that are out of the index, with what was a repository's of them. */
+  /**
+   * Removes the files of blobs whose facts are removed, and invalidates earlier responses of the
+   * repository.
+   */
   private void removeFiles(RepositoryName repository, Map<Digest, Long> removed)
       throws IOException {
     versions.changed(repository);
@@ -294,7 +304,7 @@ final class Eviction implements Space.Relief {
     }
   }
 
-  /** Returns whether the reason why an image stays is gone now. */
+  /** Resolves the reason why an image stays, if possible. Returns whether it no longer applies. */
   private boolean isMended(Purge why) throws IOException {
     return switch (why) {
       case Purge.Read(Digest blob) -> isLetGo(blob);
@@ -308,7 +318,7 @@ final class Eviction implements Space.Relief {
     return !blobs.isRead(blob);
   }
 
-  /** Removes a cached blob that no manifest names, with its links; returns how many bytes. */
+  /** Removes a cached blob that no manifest references, with its links. Returns the freed bytes. */
   private long remove(Digest digest) throws IOException {
     if (blobs.isRead(digest)) {
       blobs.letGo(digest);

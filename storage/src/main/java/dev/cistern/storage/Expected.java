@@ -1,13 +1,13 @@
 package dev.cistern.storage;
 
-/** What must be there of an object for a change to be made. */
+/** Precondition of a change to a stored object. */
 public sealed interface Expected {
-  /** Whatever is there, or is not. */
+  /** No precondition: the object may or may not exist. */
   record Anything() implements Expected {}
 
-  /** Nothing. */
+  /** The object must not exist. */
   record Absent() implements Expected {}
 
-  /** What the change of this revision made of it. */
+  /** The last change of the object must have this revision. */
   record Revision(long number) implements Expected {}
 }

@@ -26,8 +26,8 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * The values of the index: what is known of the thing its key names. Each starts with a version
- * byte (1, for links 2); times are milliseconds since 1970.
+ * The values of the index: records about the items that the keys name. Each value starts with a
+ * version byte, which is 2 for links and 1 otherwise. Times are milliseconds since 1970.
  */
 final class Facts {
   private static final int VERSION = 1;
@@ -35,7 +35,7 @@ final class Facts {
 
   private Facts() {}
 
-  /** A blob whose file is whole and verified. */
+  /** A blob whose file is complete and verified. */
   record BlobFact(long size, Instant firstSeen, Instant lastUsed) {
     byte[] encoded() {
       return encode(out -> {
@@ -51,7 +51,7 @@ final class Facts {
     }
   }
 
-  /** A manifest, byte for byte as it came. */
+  /** A manifest, byte for byte as received. */
   record ManifestFact(MediaType mediaType, Instant firstSeen, Instant lastUsed, byte[] bytes) {
     byte[] encoded() {
       return encode(out -> {
@@ -62,7 +62,7 @@ final class Facts {
       });
     }
 
-    /** Returns whether an encoded fact can be read and its bytes have this digest. */
+    /** Returns whether an encoded fact can be decoded and its bytes match the digest. */
     static boolean isOf(byte[] value, Digest digest) {
       try {
         return Digest.of(digest.algorithm(), decode(value).bytes()).equals(digest);
@@ -71,7 +71,7 @@ final class Facts {
       }
     }
 
-    /** Returns whether an encoded fact has these bytes. */
+    /** Returns whether an encoded fact contains exactly these manifest bytes. */
     static boolean holds(byte[] value, byte[] bytes) {
       int from = value.length - bytes.length;
       return from > 0 && Arrays.equals(value, from, value.length, bytes, 0, bytes.length);
@@ -89,7 +89,7 @@ final class Facts {
     }
   }
 
-  /** In which way a manifest names a digest. */
+  /** The way in which a manifest references a digest. */
   enum Role {
     CONFIG(0),
     /** A layer, or an entry of an index that is not a manifest. */
@@ -112,14 +112,14 @@ final class Facts {
     }
   }
 
-  /** One digest that a manifest names, with the size in bytes that the manifest states. */
+  /** One digest that a manifest references, with the size in bytes that the manifest states. */
   record Part(Digest digest, long size, Role role) {}
 
   /**
-   * The content that a manifest names, each digest once for each role, so that no decision parses a
-   * manifest.
+   * The content that a manifest references, each digest once for each role. Because of this fact no
+   * decision parses a manifest.
    *
-   * @param bytes of the manifest itself
+   * @param bytes size of the manifest itself
    * @param isIndex whether the manifest is an index, not an image
    */
   record NamesFact(long bytes, boolean isIndex, Optional<Digest> subject, List<Part> parts) {
@@ -146,7 +146,7 @@ final class Facts {
           bytes, manifest instanceof Manifest.Index, manifest.subject(), List.copyOf(parts));
     }
 
-    /** Returns all that is named, each digest once, manifests after blobs. */
+    /** Returns all referenced digests, each once, manifests after blobs. */
     Set<Digest> digests() {
       var digests = new LinkedHashSet<Digest>();
       parts.forEach(part -> digests.add(part.digest()));
@@ -205,9 +205,9 @@ final class Facts {
   }
 
   /**
-   * That a repository reaches a digest; the key says whether as a manifest or as a blob.
+   * A link of a repository to a manifest or a blob, depending on the key.
    *
-   * @param lastUsed when it was last written or, in coarse steps, asked for
+   * @param lastUsed time of the last write or, with a coarse resolution, of the last request
    */
   record LinkFact(Origin origin, Instant lastUsed) {
     byte[] encoded() {
@@ -219,7 +219,10 @@ final class Facts {
           });
     }
 
-    /** Reads version 1 too, which had no time: it was last used long ago. */
+    /**
+     * Decodes version 1 too. That version had no time, so its links count as last used at the
+     * epoch.
+     */
     static LinkFact decode(byte[] value) {
       return value[0] == VERSION
           ? Facts.decode(value, in -> new LinkFact(readOrigin(in), Instant.EPOCH))
@@ -228,7 +231,7 @@ final class Facts {
     }
   }
 
-  /** Where a tag points. */
+  /** The manifest that a tag points to. */
   record TagFact(Digest digest, Origin origin, Instant checked) {
     byte[] encoded() {
       return encode(out -> {
@@ -244,7 +247,7 @@ final class Facts {
     }
   }
 
-  /** An upload that a client may go on with. */
+  /** An upload that a client may continue. */
   record UploadFact(
       RepositoryName repository, Digest.Algorithm algorithm, Instant started, String owner) {
     byte[] encoded() {
@@ -256,7 +259,10 @@ final class Facts {
       });
     }
 
-    /** One of an earlier version has no owner, and so is nobody's. */
+    /**
+     * Decodes an upload. An upload of an earlier version has an empty owner, so no client may
+     * continue it.
+     */
     static UploadFact decode(byte[] value) {
       return Facts.decode(
           value,
@@ -269,7 +275,7 @@ final class Facts {
     }
   }
 
-  /** An object as it was put, and the revision of that change. */
+  /** An object as it was last written, and the revision of that change. */
   record ObjectFact(long revision, byte[] json) {
     byte[] encoded() {
       return encode(out -> {
@@ -286,9 +292,9 @@ final class Facts {
   /**
    * Content that was stored and whose stored copy is damaged.
    *
-   * @param kind what is wrong with it
-   * @param size the length in bytes that it had when it was verified
-   * @param found when the damage was noticed
+   * @param kind kind of damage
+   * @param size length in bytes of the content when it was verified
+   * @param found time at which the damage was found
    */
   record DamageFact(FindingKind kind, Origin origin, long size, Instant found) {
     byte[] encoded() {
@@ -312,7 +318,7 @@ final class Facts {
     }
   }
 
-  /** Encodes what a list of referrers says of one; its digest is in the key. */
+  /** Encodes a referrer as an entry of a list of referrers. Its digest is in the key. */
   static byte[] encodeReferrer(Descriptor descriptor) {
     return encode(out -> {
       out.writeUTF(descriptor.mediaType().name());
@@ -347,7 +353,10 @@ final class Facts {
         });
   }
 
-  /** A text of any length; {@code writeUTF} ends at 64 KiB and annotations may be longer. */
+  /**
+   * Writes a text of any length. {@code writeUTF} is limited to 64 KiB, and annotations may be
+   * longer.
+   */
   private static void writeText(DataOutputStream out, String text) throws IOException {
     byte[] bytes = text.getBytes(UTF_8);
     out.writeInt(bytes.length);

@@ -6,14 +6,14 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One thing that a check of the store has found.
+ * One problem that a check of the store found.
  *
- * @param subject what it is about: a digest, a tag, a file below the data directory, an object
- * @param origin whether the content was pushed or cached, where that is known
- * @param repositories those that name it, the first of them
- * @param moreRepositories how many others name it
+ * @param subject affected item: a digest, a tag, a file below the data directory, or an object
+ * @param origin origin of the content, pushed or cached, if it is known
+ * @param repositories first affected repositories, at most 20
+ * @param moreRepositories number of further affected repositories, at most 10,000
  * @param isRepaired whether nothing is left to do
- * @param advice what is left to do; empty where it is repaired
+ * @param advice remaining action; empty if the problem is repaired
  */
 public record Finding(
     FindingKind kind,

@@ -3,29 +3,31 @@ package dev.cistern.storage;
 import java.util.Arrays;
 import java.util.Locale;
 
-/** A kind of finding of a check of the store. The words are part of the format of the index. */
+/**
+ * Kind of problem that a check of the store finds. The words are part of the format of the index.
+ */
 public enum FindingKind {
   /** A blob whose file is missing. */
   MISSING_CONTENT,
-  /** A blob whose file has another length than its fact. */
+  /** A blob whose file has a length that differs from its fact. */
   WRONG_SIZE,
-  /** Content whose bytes have another digest, or cannot be read. */
+  /** Content that does not match its digest, or cannot be read. */
   WRONG_DIGEST,
-  /** A file beside the blobs that no fact names. */
+  /** A file among the blobs that has no fact. */
   UNKNOWN_CONTENT,
-  /** Content that a pushed manifest names and its repository does not have. */
+  /** Content that a pushed manifest references and its repository does not have. */
   MISSING_CHILD,
-  /** A tag that points at a manifest its repository does not have. */
+  /** A tag that points to a manifest that its repository does not have. */
   DANGLING_TAG,
   /** A link to content that is not stored. */
   DANGLING_LINK,
-  /** A referrer whose manifest its repository does not have. */
+  /** A listed referrer that its repository does not have. */
   DANGLING_REFERRER,
   /** An object or a fact that cannot be read. */
   UNREADABLE_OBJECT,
-  /** An upload or a download of which the fact or the file is missing, or that has expired. */
+  /** An upload or download that received no data for more than a day, or a leftover file of one. */
   STALE_UPLOAD,
-  /** A sum that differs from what it is the sum of. */
+  /** A stored sum that differs from the sum of its parts. */
   WRONG_SUM,
   /** A stored time more than 5 minutes in the future. */
   FUTURE_TIME;

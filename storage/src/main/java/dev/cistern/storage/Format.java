@@ -13,9 +13,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings an index of an earlier format to this one, once. Version 1 had no mark, no holders and no
- * count of bytes. What is written is the same however often it is done, and the mark comes last, so
- * a kill in between does no harm.
+ * Upgrade of an index from an earlier format, done once. Format 1 had no version, no entries of
+ * {@link Holders} and no sum of blob sizes. The upgrade writes the same values however often it
+ * runs, and writes the version last, so a kill in between does no harm.
  */
 final class Format {
   private static final Logger LOG = LoggerFactory.getLogger(Format.class);
@@ -25,6 +25,8 @@ final class Format {
   private Format() {}
 
   /**
+   * Checks that this version of Cistern knows the format of the index.
+   *
    * @throws StoreRefusedException if a newer version wrote the index; it was not changed
    */
   static void check(Index index) throws StoreRefusedException {
@@ -38,7 +40,7 @@ final class Format {
     }
   }
 
-  /** Brings an index that {@link #check} has accepted to this format. */
+  /** Upgrades an index that {@link #check} has accepted to the current format. */
   static void upgrade(Index index) throws IOException {
     byte[] mark = index.get(Keys.family(Keys.FORMAT));
     if (mark == null) {

@@ -19,13 +19,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Removes what nothing reaches, while the server runs: manifests that no repository keeps, links of
- * pushed blobs for which no manifest came, and blobs that no repository links and no manifest
- * names.
+ * Garbage collection while the server runs. It removes manifests that no repository links, links of
+ * pushed blobs for which no manifest was pushed, and blobs that no repository links and no manifest
+ * references.
  *
- * <p>It looks through the index beside everything else; each removal then looks again in a change
- * of its own, so that what was pushed, mounted or put meanwhile stays. A client that was told that
- * a blob is here ({@link Blobs#keep}) has the grace, but for a minute, to put its manifest.
+ * <p>A collection reads the index concurrently with all other work. Each removal then checks again
+ * in a change of its own, so that content that was pushed, mounted or linked meanwhile stays. After
+ * a client was told that a blob is stored ({@link Blobs#keep}), it has the grace period, less at
+ * most one minute, to push its manifest.
  */
 final class Garbage {
   private static final Logger LOG = LoggerFactory.getLogger(Garbage.class);
@@ -53,20 +54,21 @@ final class Garbage {
     this.jumps = jumps;
   }
 
-  /** What a change may do with one key. */
+  /** A removal of the item of one key. */
   private interface Removal {
     boolean remove(byte[] key) throws IOException;
   }
 
-  /** Says whether a key is worth a closer look. */
+  /** A test whether a key may be garbage. */
   private interface Suspicion {
     boolean falls(byte[] key, byte[] value);
   }
 
   /**
-   * Removes the garbage; blobs and pushed links must be older than {@code grace}. Removes nothing
-   * if the index has lost facts ({@link Store#repair}), which garbage cannot be told from. After a
-   * jump of the clock forward nothing is removed for another grace.
+   * Removes the garbage. Blobs and pushed links stay unless they are older than {@code grace}.
+   * Removes nothing if the index has lost facts ({@link Store#repair}), because garbage cannot be
+   * told from content whose facts are lost. Removes nothing for one grace period after the clock
+   * jumped forward.
    */
   Collected collect(Duration grace) throws IOException {
     if (blobs.isIndexRepaired() || jumps.holds(grace)) {
@@ -108,9 +110,11 @@ final class Garbage {
   }
 
   /**
-   * Removes a blob now, however young, with the manifests that name it and that nobody keeps.
+   * Removes a blob now, regardless of its age, with the manifests that reference it and that no
+   * repository links.
    *
-   * @return whether it is gone; not if a repository reaches it, or keeps a manifest that names it
+   * @return whether the blob was removed; false if a repository links it or a manifest that
+   *     references it, if it is being read, or if it is not stored
    */
   boolean discard(Digest digest) throws IOException {
     byte[] prefix = Keys.namers(digest);
@@ -120,7 +124,10 @@ final class Garbage {
     return removeBlob(digest, Instant.MAX);
   }
 
-  /** Removes facts of damaged content that nothing reaches: no client will push it again. */
+  /**
+   * Removes facts of damaged content that nothing references, because no client will push that
+   * content again.
+   */
   private void forgetDamage() throws IOException {
     index.walk(
         Keys.family(Keys.DAMAGE),
@@ -152,12 +159,12 @@ final class Garbage {
     };
   }
 
-  /** Returns how many bytes were collected since the store was opened. */
+  /** Returns the number of bytes that were collected since the store was opened. */
   long bytes() {
     return bytes.sum();
   }
 
-  /** Looks through a family of keys; returns how many were removed. */
+  /** Examines a family of keys. Returns the number of removed items. */
   private int removeAll(byte letter, Suspicion suspicion, Removal removal) throws IOException {
     var removed = new int[1];
     index.walk(
@@ -170,7 +177,9 @@ final class Garbage {
     return removed[0];
   }
 
-  /** Removes what a key stands for; leaves it to the next run if others change it all the time. */
+  /**
+   * Removes the item of a key. Leaves it to the next run if concurrent changes prevent the removal.
+   */
   private static boolean isRemoved(Removal removal, byte[] key) throws IOException {
     try {
       return removal.remove(key);
@@ -227,7 +236,7 @@ final class Garbage {
     }
   }
 
-  /** Returns the size of the blob that was taken out, or -1 if it stays. */
+  /** Removes the facts of a blob. Returns its size in bytes, or -1 if it stays. */
   private long takeBlob(Index.Batch batch, Digest digest, Instant limit) throws RocksDBException {
     byte[] value = batch.get(Keys.blob(digest));
     if (value == null

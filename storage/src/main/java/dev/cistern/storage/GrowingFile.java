@@ -13,12 +13,12 @@ import java.security.MessageDigest;
 import java.util.function.LongConsumer;
 
 /**
- * A file that is appended to and hashed on the way, until it is whole. What was in it when it was
- * opened counts only after {@link #resume}. It takes the room for what is appended from the {@link
- * Space} and gives it back when the content goes.
+ * A file that is appended to and hashed at the same time until it is complete. Content that was in
+ * the file when it was opened counts only after {@link #resume}. The file allocates space from
+ * {@link Space} before it appends, and frees it when the content is removed.
  *
- * <p>Used by one thread at a time; only {@link #channel} may be read, and {@link #remove} called,
- * by others.
+ * <p>Used by one thread at a time. Other threads may only read {@link #channel} and call {@link
+ * #remove}.
  */
 final class GrowingFile implements AutoCloseable {
   private static final int READ_BACK_BYTES = 1 << 20;
@@ -30,13 +30,13 @@ final class GrowingFile implements AutoCloseable {
   private final MessageDigest hash;
   private long length;
 
-  /** Bytes of the file that count as taken; guarded by this. */
+  /** Bytes that are allocated for the file; guarded by this. */
   private long taken;
 
-  /** Whether the system failed to write the content; guarded by this. */
+  /** True after the operating system failed to write the content; guarded by this. */
   private boolean isUnsyncable;
 
-  /** Bytes reserved for what is still to come; guarded by this. */
+  /** Bytes reserved for content that is still to be appended; guarded by this. */
   private long reserved;
 
   private GrowingFile(
@@ -62,7 +62,9 @@ final class GrowingFile implements AutoCloseable {
     return new GrowingFile(path, channel, space, algorithm, algorithm.newHash());
   }
 
-  /** Takes what an earlier process left in the file as the beginning; reads all of it. */
+  /**
+   * Uses the content that an earlier process left in the file as the beginning. Reads all of it.
+   */
   void resume() throws IOException {
     hash.reset();
     length = readInto(hash, channel);
@@ -81,10 +83,10 @@ final class GrowingFile implements AutoCloseable {
   }
 
   /**
-   * Holds room for {@code bytes} more, in place of what was held before, until they are appended or
-   * the file is closed.
+   * Reserves space for {@code bytes} more, in place of an earlier reservation, until they are
+   * appended or the file is closed.
    *
-   * @throws StoreFullException if there is no room; nothing is held then
+   * @throws StoreFullException if there is no room; nothing is reserved then
    */
   synchronized void reserve(long bytes) throws IOException {
     unreserve();
@@ -93,17 +95,17 @@ final class GrowingFile implements AutoCloseable {
   }
 
   /**
-   * Appends all of {@code bytes}. If it throws, the file is as long as before.
+   * Appends all of {@code bytes}. If it throws, the content is unchanged.
    *
-   * @throws StoreFullException if the disk has no room
+   * @throws StoreFullException if there is no room in the store or on the disk
    */
   void append(ByteBuffer bytes) throws IOException {
     append(bytes, length -> {});
   }
 
   /**
-   * Appends all of {@code bytes}; {@code written} is told the new length when they can be read, and
-   * before they are hashed.
+   * Appends all of {@code bytes}. Calls {@code written} with the new length as soon as the bytes
+   * can be read, before they are hashed.
    */
   synchronized void append(ByteBuffer bytes, LongConsumer written) throws IOException {
     if (!channel.isOpen()) {
@@ -126,7 +128,7 @@ final class GrowingFile implements AutoCloseable {
     hash.update(hashed);
   }
 
-  /** Forgets all content. */
+  /** Removes all content, but not the file. */
   synchronized void clear() throws IOException {
     channel.truncate(0);
     give(taken);
@@ -134,14 +136,17 @@ final class GrowingFile implements AutoCloseable {
     length = 0;
   }
 
-  /** Removes the file; who has it open may go on reading. */
+  /** Removes the file. Readers that have it open may continue to read. */
   synchronized void remove() throws IOException {
     unreserve();
     Files.deleteIfExists(path);
     give(taken);
   }
 
-  /** Ends the counting here; returns how many bytes were taken for the file. */
+  /**
+   * Ends the space accounting of this object. Returns the number of bytes that were allocated for
+   * the file; the caller accounts for them from now on.
+   */
   synchronized long handOver() {
     unreserve();
     long handed = taken;
@@ -149,7 +154,10 @@ final class GrowingFile implements AutoCloseable {
     return handed;
   }
 
-  /** Returns the digest of the content; the running hash goes on from here as it was. */
+  /**
+   * Returns the digest of the content and leaves the running hash unchanged. Reads the whole file
+   * if {@code wanted} is not the algorithm of the running hash.
+   */
   Digest digest(Digest.Algorithm wanted) throws IOException {
     if (wanted == algorithm) {
       return Digest.ofHash(algorithm, hash().digest());
@@ -159,7 +167,7 @@ final class GrowingFile implements AutoCloseable {
     return Digest.ofHash(wanted, other.digest());
   }
 
-  /** Returns the hash of the content as it is now, to go on with. */
+  /** Returns a copy of the running hash, which the caller may continue. */
   MessageDigest hash() {
     try {
       return (MessageDigest) hash.clone();
@@ -169,10 +177,10 @@ final class GrowingFile implements AutoCloseable {
   }
 
   /**
-   * Returns when the content survives a power cut; the file may be closed.
+   * Ensures that the content survives a power cut. The file may be closed.
    *
-   * @throws IOException if it may not; a later call throws too, since the system writes what it
-   *     failed to write no second time
+   * @throws IOException if the content may not survive; every later call throws too, because the
+   *     operating system does not repeat a failed write
    */
   synchronized void sync() throws IOException {
     if (isUnsyncable) {
@@ -187,7 +195,7 @@ final class GrowingFile implements AutoCloseable {
     }
   }
 
-  /** Returns whether a {@link #sync} failed: the content has to come again. */
+  /** Returns whether a {@link #sync} failed, so that the content must be received again. */
   synchronized boolean isUnsyncable() {
     return isUnsyncable;
   }
@@ -201,7 +209,7 @@ final class GrowingFile implements AutoCloseable {
     }
   }
 
-  /** Closes the file; what is in it stays, and stays counted. */
+  /** Closes the file. Its content stays and keeps its allocated space. */
   @Override
   public synchronized void close() throws IOException {
     unreserve();
@@ -236,7 +244,7 @@ final class GrowingFile implements AutoCloseable {
     reserved = 0;
   }
 
-  /** Hashes a whole file; returns its length. */
+  /** Hashes a whole file. Returns its length in bytes. */
   static long readInto(MessageDigest hash, FileChannel channel) throws IOException {
     long size = channel.size();
     if (size == 0) {

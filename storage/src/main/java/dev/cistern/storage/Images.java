@@ -26,13 +26,14 @@ import java.util.stream.Stream;
 import org.rocksdb.RocksDBException;
 
 /**
- * One repository within one decided change of the index: decides whether a cached image of it may
- * go, and takes it out whole.
+ * View of one repository within one decided change of the index. It decides whether a cached image
+ * may be removed, and removes it completely.
  *
- * <p>An image is a manifest with the children that nothing else here names and the referrers of all
- * of them. What was pushed, is pinned or has a tag of its own is no part of another's going. Its
- * blobs lose the repository's cached link when nothing else here names them, and their content when
- * no manifest anywhere names them, no repository has pushed them and nobody reads them.
+ * <p>An image is a manifest, the children that no other manifest of the repository references, and
+ * the referrers of all of these. A pushed, pinned or separately tagged manifest is never removed as
+ * a part of another image. A blob of the image loses the repository's cached link when no other
+ * manifest of the repository references it. Its content is removed when no remaining manifest of
+ * any repository references it, no repository links it as pushed, and it is not being read.
  */
 final class Images {
   private final Index.Batch batch;
@@ -44,11 +45,14 @@ final class Images {
   private final Map<Digest, Optional<NamesFact>> named = new HashMap<>();
 
   /**
-   * The pinned digests; empty if they are more than is followed: then everything counts as pinned.
+   * The pinned digests. Empty if there are more of them than are followed, and then every digest
+   * counts as pinned.
    */
   private final Optional<Set<Digest>> pinned;
 
-  /** Looks at a repository; {@code isRead} says which blobs are being read. */
+  /**
+   * Reads the tags and pins of a repository. {@code isRead} returns whether a blob is being read.
+   */
   Images(Index.Batch batch, RepositoryName repository, Uses uses, Predicate<Digest> isRead)
       throws RocksDBException {
     this.batch = batch;
@@ -60,26 +64,26 @@ final class Images {
     this.pinned = pinned();
   }
 
-  /** What came of a try to take an image out. */
+  /** Outcome of an attempt to remove an image. */
   sealed interface Outcome {
-    /** It is gone from the index; the files of these blobs are to be removed. */
+    /** The image was removed from the index. The caller must remove the files of these blobs. */
     record Removed(int manifests, Map<Digest, Long> blobs) implements Outcome {
       long bytes() {
         return blobs.values().stream().mapToLong(Long::longValue).sum();
       }
     }
 
-    /** It stays. */
+    /** The image stays. */
     record Kept(Purge why) implements Outcome {}
 
-    /** It stays because it belongs to its subject. */
+    /** The image stays because it belongs to its subject. */
     record Attached() implements Outcome {}
 
-    /** It, or a part of it, was used later than the caller thinks. */
+    /** The image, or a part of it, was used after the time that the caller gave. */
     record UsedLater(Instant lastUsed) implements Outcome {}
   }
 
-  /** Returns what a reference of this repository points at. */
+  /** Returns the digest that a reference of this repository points to. */
   Optional<Digest> resolve(Reference reference) {
     return switch (reference) {
       case Digest digest -> Optional.of(digest);
@@ -88,10 +92,11 @@ final class Images {
   }
 
   /**
-   * Takes an image out if it may go.
+   * Removes an image if it may be removed.
    *
-   * @param notAfter it stays if it, or a part of it, was used after this
-   * @param alsoAttached whether it may go alone though its subject is here
+   * @param notAfter latest permitted use; the image stays if it, or a part of it, was used after
+   *     this time
+   * @param alsoAttached whether a referrer may be removed although the repository has its subject
    */
   Outcome remove(Digest root, Instant notAfter, boolean alsoAttached) throws RocksDBException {
     Optional<LinkFact> link = manifestLink(root);
@@ -163,8 +168,8 @@ final class Images {
   }
 
   /**
-   * Returns the image's manifests, the root first; the root alone if there are more than are
-   * followed, since the others go one by one then.
+   * Returns the manifests of the image, the root first. If there are more than are followed,
+   * returns only the root, and later removals take the others one by one.
    */
   private Set<Digest> members(Digest root) throws RocksDBException {
     var members = new LinkedHashSet<Digest>();
@@ -205,7 +210,10 @@ final class Images {
     return names(digest).stream().flatMap(NamesFact::children);
   }
 
-  /** Returns what is pinned here, with all it names and what refers to that. */
+  /**
+   * Returns the pinned manifests with their children and referrers at every level. Empty if there
+   * are more than are followed.
+   */
   private Optional<Set<Digest>> pinned() throws RocksDBException {
     byte[] prefix = Keys.pins(repository);
     var references = new ArrayList<Reference>();

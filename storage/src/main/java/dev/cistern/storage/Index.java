@@ -35,53 +35,61 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The facts, in RocksDB.
+ * The facts, stored in RocksDB.
  *
  * <p>Reads run on the caller's thread and take microseconds. All writes go through one thread of
- * this class: a {@link Change} reads, decides and writes with no other change between, so that what
- * is decided ("unless a pushed tag is there") still holds when it is written. Changes that wait at
- * the same time become one batch and one sync of the log, which is why many pushes at once cost
- * little more than one. A change that throws leaves no trace, and its neighbours in the batch are
- * not affected.
+ * this class. A {@link Change} reads, decides and writes with no other change in between, so its
+ * decision ("unless a pushed tag exists") still holds when it is written. Changes that wait at the
+ * same time become one batch with one sync of the log, so many concurrent pushes cost little more
+ * than one. A change that throws leaves no trace, and does not affect the other changes of its
+ * batch.
  *
- * <p>Each group leaves its sequence number in the {@link SequenceMark} before it is acknowledged.
+ * <p>Each batch writes its sequence number to the {@link SequenceMark} before it is acknowledged.
  */
 final class Index implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Index.class);
 
-  /** When a write is acknowledged. */
+  /** The point at which a write is acknowledged. */
   enum Durability {
-    /** When it survives a power cut. */
+    /** The write survives a power cut. */
     SYNCED,
-    /** When all readers see it; it survives a kill of the process. */
+    /** All readers see the write; it survives a kill of the process. */
     VISIBLE
   }
 
-  /** Reads, decides, writes. Runs on the writer's thread and must not block. */
+  /**
+   * A change of the index: reads, decides and writes. Must not block. Runs on the writer's thread,
+   * and for {@link #decide} also on the caller's thread.
+   */
   interface Change<T> {
     T apply(Batch batch) throws RocksDBException;
   }
 
-  /** What is done with one entry of a scan; returns false to end it. */
+  /** A callback for one entry of a scan. Returns false to end the scan. */
   interface Visitor {
     boolean visit(byte[] key, byte[] value);
   }
 
-  /** What is done with one entry of a walk; may use the index. */
+  /** A callback for one entry of a walk. May use the index. */
   interface Walker {
     void visit(byte[] key, byte[] value) throws IOException;
   }
 
-  /** A key and its value. */
   record Entry(byte[] key, byte[] value) {}
 
   private static final int MOST_CHANGES_A_BATCH = 512;
   private static final int MAX_DECISIONS = 16;
 
-  /** How often a small change is decided beside the writer before it takes its turn there. */
+  /**
+   * How often a small change is decided again on the caller's thread before it runs on the writer's
+   * thread.
+   */
   private static final int MAX_SMALL_DECISIONS = 4;
 
-  /** The keys that a change may read and write that is decided on the writer's thread. */
+  /**
+   * Maximum number of keys read and written by a change of {@link #decide} that runs on the
+   * writer's thread.
+   */
   private static final int MAX_KEYS_IN_TURN = 1_000;
 
   private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
@@ -96,28 +104,30 @@ final class Index implements AutoCloseable {
   private final BlockingQueue<Pending<?>> queue = new LinkedBlockingQueue<>();
   private final Thread writer;
 
-  /** Held for reading while the database is used, for writing when it is closed. */
+  /** Held for reading while the database is used, for writing while it is closed or reopened. */
   private final StampedLock use = new StampedLock();
 
   private boolean isClosed;
 
-  /** Replaced when it is opened again after an error; guarded by use. */
+  /** Replaced when the database is reopened after an error; guarded by use. */
   private RocksDB db;
 
-  /** False after a try to open it again that failed. Guarded by use. */
+  /** False after a failed attempt to reopen the database; guarded by use. */
   private boolean isOpen = true;
 
-  /** True if the last try to note the end of the log failed; of the writer's thread. */
+  /**
+   * True if the last attempt to record the end of the log failed; used by the writer's thread only.
+   */
   private boolean isMarkFailing;
 
-  /** Background errors that were seen; of the writer's thread. */
+  /** Number of background errors seen so far; used by the writer's thread only. */
   private long backgroundErrors;
 
   private final AtomicLong changes = new AtomicLong();
   private final WriteTimes times = new WriteTimes();
   private final Intents intents = new Intents(this);
 
-  /** The decisions that are being made; the writer looks whether it changes what they read. */
+  /** The decisions in progress. The writer checks whether it changes keys that they have read. */
   private final Set<Attempt> attempts = ConcurrentHashMap.newKeySet();
 
   private Index(IndexFiles files, RocksDB db) {
@@ -127,11 +137,11 @@ final class Index implements AutoCloseable {
   }
 
   /**
-   * Opens the index in a directory; a new one if it has no file. It can be read, and is written
-   * after {@link #start}.
+   * Opens the index in a directory, or creates it if the directory has no file. The index can be
+   * read at once, and written after {@link #start}.
    *
-   * @throws StoreRefusedException if it is damaged, or its log ends before the last change that was
-   *     acknowledged; nothing was changed
+   * @throws StoreRefusedException if the index is damaged, or its log ends before the last
+   *     acknowledged change; nothing was changed
    */
   static Index openUnstarted(Path directory) throws IOException {
     var files = new IndexFiles(directory);
@@ -143,7 +153,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Same as {@link #openUnstarted}, and starts it. */
+  /** Opens the index like {@link #openUnstarted}, and starts it. */
   static Index open(Path directory) throws IOException {
     Index index = openUnstarted(directory);
     try {
@@ -155,7 +165,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Opens the index in a directory up to the last good record of its log; it is not started. */
+  /** Opens the index in a directory up to the last intact record of its log. Does not start it. */
   static Repaired repair(Path directory) throws IOException {
     var files = new IndexFiles(directory);
     try {
@@ -171,14 +181,15 @@ final class Index implements AutoCloseable {
   /**
    * An index that was opened although its log was damaged.
    *
-   * @param lostChanges acknowledged changes after the last good record; 0 if none is known
-   * @param unreadBytes of the log after that record
+   * @param lostChanges number of acknowledged changes after the last intact record; 0 if none is
+   *     known
+   * @param unreadBytes bytes of the log after that record
    */
   record Repaired(Index index, long lostChanges, long unreadBytes) {}
 
   /**
-   * Begins to write, and completes a large change that a kill interrupted. From now on the end of
-   * this log is the one that the next start expects.
+   * Starts the writer, and completes a large change that a kill interrupted. From now on, the next
+   * start requires the log to reach at least its current end.
    */
   void start() throws IOException {
     mark = SequenceMark.open(files.mark(), db.getLatestSequenceNumber());
@@ -186,7 +197,7 @@ final class Index implements AutoCloseable {
     intents.recover();
   }
 
-  /** Returns the value of {@code key}, or null. */
+  /** Returns the value of {@code key}, or null if there is none. */
   byte @Nullable [] get(byte[] key) {
     long stamp = begin();
     try {
@@ -200,7 +211,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Returns what {@link #get} does; null also where the stored value is damaged. */
+  /** Returns the same as {@link #get}, but null if the stored value is damaged. */
   byte @Nullable [] getIntact(byte[] key) {
     try {
       return get(key);
@@ -212,7 +223,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Says whether a key starts with {@code prefix}. */
+  /** Returns whether any key starts with {@code prefix}. */
   boolean hasAny(byte[] prefix) {
     var found = new boolean[1];
     scan(
@@ -225,15 +236,15 @@ final class Index implements AutoCloseable {
     return found[0];
   }
 
-  /** Returns a number that moves with every batch that is written. */
+  /** Returns a counter that changes with every written batch. */
   long changes() {
     return changes.get();
   }
 
   /**
-   * Visits all entries whose keys start with {@code prefix}, in order, however many there are. They
-   * are read a page at a time: in between the database is free to be closed, and the walker may
-   * read and write; what is written behind it is not seen.
+   * Visits all entries whose keys start with {@code prefix}, in order, in any number. Reads one
+   * page at a time. Between pages the database may be closed. The walker may read and write the
+   * index. Entries that are written behind the current position are not visited.
    */
   void walk(byte[] prefix, Walker walker) throws IOException {
     List<Entry> page = page(prefix, prefix);
@@ -245,14 +256,17 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Returns some entries from {@code from} on; none if there are no more. */
+  /**
+   * Returns entries in order, starting at {@code from}; none if no entry is left. A page ends after
+   * 1,000 entries or 1 MiB of values.
+   */
   List<Entry> page(byte[] prefix, byte[] from) {
     var page = new Page();
     scan(prefix, from, page);
     return page.entries;
   }
 
-  /** Returns what {@link #page} does, without the intent that lies over it. */
+  /** Returns the same as {@link #page}, but without the steps of a committed intent. */
   List<Entry> stored(byte[] prefix, byte[] from) {
     var page = new Page();
     long stamp = begin();
@@ -266,7 +280,7 @@ final class Index implements AutoCloseable {
     return page.entries;
   }
 
-  /** Collects entries until they are a page. */
+  /** A visitor that collects the entries of one page. */
   private static final class Page implements Visitor {
     private final List<Entry> entries = new ArrayList<>();
     private int bytes;
@@ -280,14 +294,14 @@ final class Index implements AutoCloseable {
   }
 
   /**
-   * Visits the entries whose keys start with {@code prefix}, in order, from {@code from} on. The
-   * visitor must not use the index, which cannot be closed meanwhile.
+   * Visits the entries whose keys start with {@code prefix}, in order, starting at {@code from}.
+   * The visitor must not use the index, which cannot be closed during the scan.
    */
   void scan(byte[] prefix, byte[] from, Visitor visitor) {
     long stamp = begin();
     try {
       while (!scanNow(prefix, from, visitor)) {
-        // an intent was committed meanwhile: it may be half in place in what was to be read
+        // an intent was committed meanwhile, and may be applied to only a part of these entries
       }
     } catch (RocksDBException e) {
       throw new IndexException(e);
@@ -296,10 +310,10 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Returns whether what was read is one state; if not, nothing was visited. */
+  /** Returns whether the entries were read in one consistent state. If not, none was visited. */
   private boolean scanNow(byte[] prefix, byte[] from, Visitor visitor) throws RocksDBException {
     long over = intents.over();
-    // What is staged is read first: what it has lost since is in place then.
+    // Staged steps are opened first. A step that is no longer staged by then is already applied.
     try (RocksIterator staged = over == Intents.NONE ? null : db.newIterator(read);
         RocksIterator entries = db.newIterator(read)) {
       if (over == Intents.NONE && intents.over() != Intents.NONE) {
@@ -314,13 +328,13 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** The keys of an intent, and what it does with them. */
+  /** The staged steps of an intent. */
   private record Staged(RocksIterator entries, long intent) {
     void seek(byte[] key) {
       entries.seek(Keys.staged(intent, key));
     }
 
-    /** Returns the next step, if its key starts with {@code prefix}. */
+    /** Returns the next step if its key starts with {@code prefix}, otherwise null. */
     Intents.@Nullable Step next(byte[] prefix) {
       if (!entries.isValid() || !startsWith(entries.key(), Keys.staged(intent, prefix))) {
         return null;
@@ -358,8 +372,8 @@ final class Index implements AutoCloseable {
   /**
    * Makes a change and waits until it is acknowledged.
    *
-   * @throws StoreFullException if the disk has no room; RocksDB then refuses all changes until it
-   *     has seen that there is room again, for which it looks every few seconds
+   * @throws StoreFullException if the disk is full; RocksDB then rejects all changes until it finds
+   *     free space, for which it looks every few seconds
    * @throws StoreFailingException if the index cannot be written for another reason; see {@link
    *     IndexHealth}
    */
@@ -373,7 +387,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Puts a value that depends on nothing that is stored. */
+  /** Writes a value that does not depend on stored values. */
   void put(Durability durability, byte[] key, byte[] value) throws IOException {
     write(
         durability,
@@ -405,15 +419,16 @@ final class Index implements AutoCloseable {
   }
 
   /**
-   * Makes a change that reads or writes more than is fit for the writer's thread: it is decided on
-   * the caller's thread, and written if nothing that it read has changed meanwhile; otherwise it is
-   * decided again. What it writes appears together, and in pages if it is more than {@link
-   * Intents#MAX_KEYS_PER_PAGE} keys. The change runs once or more often, beside other changes; if
-   * what it reads changes all the time and it is small, at last on the writer's thread, where
-   * nothing changes beside it.
+   * Makes a change that reads or writes too much for the writer's thread. The change is decided on
+   * the caller's thread and written if nothing that it read has changed meanwhile. Otherwise it is
+   * decided again. Its writes become visible together. If they are more than {@link
+   * Intents#MAX_KEYS_PER_PAGE} keys, they are written in pages.
    *
-   * @throws OciException with TOOMANYREQUESTS, if what it read changed too often and is more than
-   *     {@value #MAX_KEYS_IN_TURN} keys
+   * <p>The change runs once or several times, concurrently with other changes. A small change whose
+   * keys change all the time finally runs on the writer's thread, where no other change interferes.
+   *
+   * @throws OciException with TOOMANYREQUESTS, if the keys that it read changed too often and are
+   *     more than {@value #MAX_KEYS_IN_TURN}
    */
   <T> T decide(Durability durability, Change<T> change) throws IOException {
     return decide(durability, change, Optional.empty()).orElseThrow();
@@ -421,10 +436,11 @@ final class Index implements AutoCloseable {
 
   /**
    * Makes a change as {@link #decide(Durability, Change)} does, if a guard that runs on the
-   * writer's thread lets it. The guard touches few keys.
+   * writer's thread permits it. The guard must use few keys.
    *
-   * @param guard returns whether the change is made; if not, it has written nothing
-   * @return what was decided; empty if the guard did not let it be written
+   * @param guard returns whether the change is made; if it returns false, it must not have written
+   *     anything
+   * @return the decision; empty if the guard rejected the change
    */
   <T> Optional<T> decide(Durability durability, Change<T> change, Change<Boolean> guard)
       throws IOException {
@@ -460,7 +476,7 @@ final class Index implements AutoCloseable {
         .withRetryAfter(RETRY_AFTER);
   }
 
-  /** Begins to look for changes of what an attempt reads. */
+  /** Begins to watch for changes of keys that an attempt reads. */
   void watch(Attempt attempt) {
     attempts.add(attempt);
   }
@@ -474,17 +490,17 @@ final class Index implements AutoCloseable {
     return intents;
   }
 
-  /** Returns how long changes took. */
+  /** Returns the durations of changes. */
   WriteTimes times() {
     return times;
   }
 
-  /** Returns how many changes wait for the writer. */
+  /** Returns the number of changes that wait for the writer. */
   int waiting() {
     return queue.size();
   }
 
-  /** Reads for an attempt, on its thread. */
+  /** A read of an attempt or a trial, on its thread. */
   interface Reading<T extends @Nullable Object> {
     T read() throws RocksDBException;
   }
@@ -503,7 +519,7 @@ final class Index implements AutoCloseable {
     return new Trial();
   }
 
-  /** Ends the writer after what is queued, and closes the database. Later uses throw. */
+  /** Ends the writer after all queued changes, and closes the database. Later calls throw. */
   @Override
   public void close() {
     long stamp = use.writeLock();
@@ -515,7 +531,7 @@ final class Index implements AutoCloseable {
     }
     queue.add(Pending.END);
     try {
-      writer.join(); // at once if it was not started
+      writer.join(); // returns at once if it was not started
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -542,7 +558,7 @@ final class Index implements AutoCloseable {
     return StorageError.of(e);
   }
 
-  /** Returns whether the index can be written, and how that has been. */
+  /** Returns the health of the index. */
   IndexHealth health() {
     return health;
   }
@@ -550,7 +566,7 @@ final class Index implements AutoCloseable {
   /**
    * Throws if the index cannot be written now.
    *
-   * @throws UnwritableStoreException with the error
+   * @throws UnwritableStoreException with the error that prevents writes
    */
   void requireWritable() throws UnwritableStoreException {
     Optional<StorageError> error = health.error();
@@ -559,7 +575,10 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Begins a use of the database, which is native: used after its end it would take us with it. */
+  /**
+   * Begins a use of the database. The database is native code, and any use after it was closed
+   * would crash the process.
+   */
   private long begin() {
     long stamp = use.readLock();
     if (isClosed) {
@@ -617,7 +636,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Returns the next change; null if it is time to look after the database. */
+  /** Returns the next change; null if it is time to check the database. */
   private @Nullable Pending<?> next() throws InterruptedException {
     return health.error().isEmpty()
         ? queue.poll(IDLE_SECONDS, TimeUnit.SECONDS)
@@ -626,7 +645,9 @@ final class Index implements AutoCloseable {
             : queue.poll(health.nanosToRetry(), TimeUnit.NANOSECONDS);
   }
 
-  /** Tries to resume; or, when nothing is written, looks whether a flush or compaction failed. */
+  /**
+   * Tries to resume after an error. If there is none, checks whether a flush or compaction failed.
+   */
   private void lookAfter(WriteOptions synced) {
     if (health.error().isPresent()) {
       resume(synced);
@@ -652,7 +673,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Notes that the database refused to be written. */
+  /** Records that the database rejected a write. */
   private void fail(RocksDBException e) {
     StorageError error = errorOf(e);
     if (error == StorageError.ENOSPC) {
@@ -669,13 +690,13 @@ final class Index implements AutoCloseable {
   }
 
   /**
-   * Tries to write again, by opening the database anew: after an error RocksDB refuses all changes,
-   * and its Java API has no call to resume. Reads wait meanwhile. The database stays open, for
-   * reads, as long as the directory cannot be written.
+   * Tries to write again by reopening the database, because RocksDB rejects all changes after an
+   * error, and its Java API has no call to resume. Reads wait meanwhile. While the directory cannot
+   * be written, the database stays open for reads.
    */
   private void resume(WriteOptions synced) {
     try {
-      files.probe(); // with as many descriptors as a database needs: this one is closed for it
+      files.probe(); // uses as many descriptors as a database, before this one is closed
       long stamp = use.writeLock();
       try {
         if (isOpen) {
@@ -711,13 +732,13 @@ final class Index implements AutoCloseable {
         changes.incrementAndGet();
       }
       batch.afterwards.forEach(action -> Guarded.run("what follows a change of the index", action));
-      attempts.forEach(attempt -> attempt.written(batch)); // one that begins now reads what is new
+      attempts.forEach(attempt -> attempt.written(batch)); // later ones read new values
     } catch (RocksDBException e) {
       fail(e);
       waiting.forEach(pending -> pending.done.completeExceptionally(unwritable(e)));
     } catch (RuntimeException | Error e) {
       waiting.forEach(
-          pending -> pending.done.completeExceptionally(e)); // the next group is written
+          pending -> pending.done.completeExceptionally(e)); // the next batch is still written
     }
     for (Pending<?> pending : waiting) {
       times.add(Duration.ofNanos(System.nanoTime() - pending.queued));
@@ -725,7 +746,10 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** Notes how far the log reaches. The changes are in the log, so a failure is not theirs. */
+  /**
+   * Records how far the log reaches. A failure does not affect the changes, which are already in
+   * the log.
+   */
   private void note(boolean isSynced) {
     try {
       requireNonNull(mark).reached(db.getLatestSequenceNumber(), isSynced);
@@ -738,7 +762,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** A change that waits for its batch, and those who wait for it. */
+  /** A change that waits for its batch, and the future that its caller waits for. */
   private static final class Pending<T> {
     static final Pending<Boolean> END =
         new Pending<>(Durability.VISIBLE, batch -> true, new CompletableFuture<>());
@@ -768,15 +792,15 @@ final class Index implements AutoCloseable {
       }
     }
 
-    @SuppressWarnings("NullAway") // a change returns what its type says, null included
+    @SuppressWarnings("NullAway") // the result has the type of the change, null included
     void acknowledge() {
       done.complete(result);
     }
   }
 
   /**
-   * Changes that are never written: those that follow in the trial see them, and nobody else. Runs
-   * on the caller's thread, beside the writer.
+   * Changes that are never written. Only later changes of the same trial see them. Runs on the
+   * caller's thread, concurrently with the writer.
    */
   final class Trial implements AutoCloseable {
     private final WriteBatchWithIndex entries = new WriteBatchWithIndex(true);
@@ -811,7 +835,7 @@ final class Index implements AutoCloseable {
     }
   }
 
-  /** What a change reads and writes: the database with this batch's changes over it. */
+  /** The reads and writes of a change: the database, overlaid with the changes of this batch. */
   class Batch {
     final WriteBatchWithIndex entries;
     private final List<Runnable> afterwards = new ArrayList<>();
@@ -827,7 +851,7 @@ final class Index implements AutoCloseable {
       return entries.getFromBatchAndDB(db, read, key);
     }
 
-    /** Returns what {@link #get} does; null also where the stored value is damaged. */
+    /** Returns the same as {@link #get}, but null if the stored value is damaged. */
     byte @Nullable [] getIntact(byte[] key) throws RocksDBException {
       try {
         return get(key);
@@ -839,7 +863,7 @@ final class Index implements AutoCloseable {
       }
     }
 
-    /** Returns whether the key is there, without reading its value. */
+    /** Returns whether the key exists, without reading its value. */
     boolean has(byte[] key) throws RocksDBException {
       return isThere(key, false);
     }
@@ -856,28 +880,32 @@ final class Index implements AutoCloseable {
       entries.delete(key);
     }
 
-    /** Adds to the number that a key has, 8 bytes, big-endian; 0 if there is none. */
+    /** Adds to the value of a key, an 8-byte big-endian number. A missing value counts as 0. */
     void add(byte[] key, long count) throws RocksDBException {
       byte[] old = get(key);
       long sum = count + (old == null ? 0 : ByteBuffer.wrap(old).getLong());
       put(key, ByteBuffer.allocate(Long.BYTES).putLong(sum).array());
     }
 
-    /** Adds a condition on which the change was decided, and which must hold when it is written. */
+    /**
+     * Adds a condition that the decision relies on and that must hold when the change is written.
+     */
     void require(BooleanSupplier condition) {}
 
-    /** Declares that the change does not read keys that it has written, which may be very many. */
+    /**
+     * Declares that the change does not depend on reading its own writes, which may be very many.
+     */
     void readsNothingItWrote() {}
 
     /**
-     * Has something done when the change is written, before it is acknowledged, in the order of
-     * changes. It must neither block nor throw.
+     * Runs an action when the change is written, before it is acknowledged, in the order of
+     * changes. The action must neither block nor throw.
      */
     void afterwards(Runnable action) {
       afterwards.add(action);
     }
 
-    /** Says whether a key starts with {@code prefix}. */
+    /** Returns whether any key starts with {@code prefix}. */
     boolean hasAny(byte[] prefix) throws RocksDBException {
       return isThere(prefix, true);
     }
@@ -889,7 +917,7 @@ final class Index implements AutoCloseable {
       }
     }
 
-    /** Returns up to {@code most} keys that start with {@code prefix}, from {@code from} on. */
+    /** Returns up to {@code most} keys that start with {@code prefix}, starting at {@code from}. */
     List<byte[]> keys(byte[] prefix, byte[] from, int most) throws RocksDBException {
       requireFree(prefix, true);
       var keys = new ArrayList<byte[]>();
@@ -912,18 +940,18 @@ final class Index implements AutoCloseable {
       }
     }
 
-    /** Notes a key that is written. */
+    /** Records a key that is written. */
     void wrote(byte[] key) {
       written.add(key);
     }
 
-    /** Does a step of a change that was decided before. */
+    /** Applies a step of a change that was decided before. */
     void apply(Intents.Step step) throws RocksDBException {
       requireFree(step.key(), false);
       settle(step);
     }
 
-    /** Brings what an intent does with a key to its place. */
+    /** Applies a staged step of an intent. */
     void settle(Intents.Step step) throws RocksDBException {
       wrote(step.key());
       if (step.value() == null) {
@@ -933,22 +961,28 @@ final class Index implements AutoCloseable {
       }
     }
 
-    /** Notes that an intent is committed in this batch. */
+    /** Records that this batch commits an intent. */
     void commits(long intent) {
       committed = intent;
     }
 
-    /** Returns whether a change of this batch commits an intent. */
+    /** Returns whether a change of this batch commits the intent. */
     boolean isCommitting(long intent) {
       return committed == intent;
     }
 
-    /** Returns whether the batch changes something that was read. */
+    /**
+     * Returns whether the batch changes something that was read; always true if it commits an
+     * intent.
+     */
     boolean changes(ReadSet reads) {
       return committed != Intents.NONE || reads.hasAny(written);
     }
 
-    /** Throws if a key, or one that starts with it, is to be changed by an intent. */
+    /**
+     * Throws {@link Intents.BusyException} if a committed intent has a staged step for the key or,
+     * with {@code isPrefix}, for a key that starts with it.
+     */
     private void requireFree(byte[] key, boolean isPrefix) throws RocksDBException {
       long intent = committed == Intents.NONE ? intents.over() : committed;
       if (intent == Intents.NONE) {
@@ -961,7 +995,10 @@ final class Index implements AutoCloseable {
       }
     }
 
-    /** Returns whether there is the key, or one that starts with it; moves the iterator. */
+    /**
+     * Returns whether the key exists or, with {@code isPrefix}, a key that starts with it. Moves
+     * the iterator.
+     */
     private static boolean isAt(RocksIterator entries, byte[] key, boolean isPrefix)
         throws RocksDBException {
       entries.seek(key);

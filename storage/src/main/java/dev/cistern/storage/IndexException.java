@@ -3,16 +3,19 @@ package dev.cistern.storage;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.Status;
 
-/** The index could not be read: a broken disk, a broken file, or the end of the server. */
+/**
+ * Thrown if the index cannot be used, because of a disk error, a damaged file, or the end of the
+ * server.
+ */
 public final class IndexException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  /** Returns whether what was read is damaged, as its check sum says. */
+  /** Returns whether the data that was read is damaged, according to its checksum. */
   boolean isDamage() {
     return getCause() instanceof RocksDBException e && isDamage(e);
   }
 
-  /** Returns what RocksDB said. */
+  /** Returns the message of RocksDB, or of this exception if it has no cause. */
   String reason() {
     return String.valueOf(getCause() == null ? getMessage() : getCause().getMessage());
   }

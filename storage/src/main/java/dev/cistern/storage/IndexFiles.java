@@ -23,12 +23,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Opens the database of the index, or refuses it.
+ * Files of the index: the directory of its database, and the {@link SequenceMark} beside it. Opens
+ * the database, or refuses a damaged or incomplete one.
  *
- * <p>Damage of the log anywhere but in an incomplete last record is an error, and so is a missing
- * log file: RocksDB tracks those that are complete, and the {@link SequenceMark} beside the index
- * has the number that the last one must reach. That is compared before the database is opened for
- * writing, because opening it rewrites the log: what was refused can still be put right.
+ * <p>Damage of the log is an error, except in an incomplete last record. A missing log file is an
+ * error too. RocksDB tracks the complete log files, and the mark has the sequence number that the
+ * last log file must reach. This number is compared before the database is opened for writing,
+ * because opening it rewrites the log. An index that was refused can therefore still be repaired.
  */
 final class IndexFiles implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(IndexFiles.class);
@@ -50,7 +51,10 @@ final class IndexFiles implements AutoCloseable {
     this.options = options(true, WALRecoveryMode.TolerateCorruptedTailRecords);
   }
 
-  /** Returns options; the Java API has no method for those about the tracking of log files. */
+  /**
+   * Returns the options. The tracking of log files is set by a property, because the Java API has
+   * no method for it.
+   */
   private Options options(boolean isTracking, WALRecoveryMode recovery) {
     var tracking = new Properties();
     tracking.setProperty("track_and_verify_wals_in_manifest", String.valueOf(isTracking));
@@ -67,13 +71,16 @@ final class IndexFiles implements AutoCloseable {
     }
   }
 
-  /** Returns whether there is an index: any file in its directory. */
+  /** Returns whether there is an index, that is, any file in its directory. */
   static boolean isThere(Path directory) throws IOException {
     return Files.isDirectory(directory)
         && Layout.list(directory).stream().anyMatch(Files::isRegularFile);
   }
 
-  /** Returns the file that tells how far the log must reach; beside the index, not in it. */
+  /**
+   * Returns the file with the sequence number that the log must reach. It is beside the index, not
+   * in it.
+   */
   Path mark() {
     return directory.resolveSibling("acknowledged");
   }
@@ -81,8 +88,8 @@ final class IndexFiles implements AutoCloseable {
   /**
    * Opens the database.
    *
-   * @param mayCreate whether a new one is made if the directory has no file; otherwise it is
-   *     refused
+   * @param mayCreate whether a new database is created if the directory has no file; otherwise such
+   *     a directory is refused
    */
   RocksDB open(boolean mayCreate) throws IOException {
     boolean isNew = !isThere(directory);
@@ -100,7 +107,7 @@ final class IndexFiles implements AutoCloseable {
     }
   }
 
-  /** Opens the database up to the last whole record of its log, whatever follows. */
+  /** Opens the database up to the last intact record of its log, whatever follows. */
   Repaired repair() throws IOException {
     long required = required();
     LogEnd end = LogEnd.of(directory);
@@ -114,18 +121,19 @@ final class IndexFiles implements AutoCloseable {
   }
 
   /**
-   * A database and what it has lost.
+   * A repaired database and the extent of its loss.
    *
-   * @param lostChanges acknowledged changes after the last good record; 0 if none is known
-   * @param unreadBytes of the log after that record
+   * @param lostChanges number of acknowledged changes after the last intact record; 0 if none is
+   *     known
+   * @param unreadBytes bytes of the log after that record
    */
   record Repaired(RocksDB database, long lostChanges, long unreadBytes) {}
 
   /**
-   * Tries what opening the database takes: a file is made, synced and removed, and as many files
-   * are opened at a time as the directory has.
+   * Tests the operations that opening the database needs. Creates, syncs and removes a file, and
+   * opens all files of the directory at once, at most 1,000.
    *
-   * @throws IOException with the error of the system
+   * @throws IOException with the error of the operating system
    */
   void probe() throws IOException {
     Layout.probe(directory);
@@ -172,7 +180,7 @@ final class IndexFiles implements AutoCloseable {
     }
   }
 
-  /** Returns the number of the last change; changes no file. */
+  /** Returns the sequence number of the last change. Changes no file. */
   private long sequence() throws IOException {
     try (RocksDB reading = RocksDB.openReadOnly(options, directory.toString())) {
       return reading.getLatestSequenceNumber();
@@ -181,7 +189,7 @@ final class IndexFiles implements AutoCloseable {
     }
   }
 
-  /** Returns why the database was not opened: a refusal, or an error of the system. */
+  /** Returns the exception for a database that was not opened: a refusal, or a system error. */
   private IOException refusal(RocksDBException e) throws IOException {
     String message = String.valueOf(e.getMessage());
     Status status = e.getStatus();
@@ -199,7 +207,7 @@ final class IndexFiles implements AutoCloseable {
     return damaged(directory, message, e);
   }
 
-  /** Returns the refusal of an index of which a table is damaged. */
+  /** Returns the refusal of an index with a damaged table. */
   static StoreRefusedException damaged(Path directory, String how, Exception cause) {
     return new StoreRefusedException(
         directory

@@ -12,15 +12,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The health of the index: since when it cannot be written, and when it is tried again: at once,
- * after 1 s, then after twice the time, up to 30 s. Damage that opening the index anew does not
- * heal, and an input/output error or a read-only file system that lasts 60 s, end the process
- * ({@link #unrecoverable}). An error less than 30 s after the last one counts as the same one.
+ * Health of the index: for how long it has not been writable, and when the next attempt to resume
+ * is due. The first attempt is made at once and the second after 1 s. The pause then doubles, up to
+ * 30 s. An error less than 30 s after the index resumed counts as a continuation of the previous
+ * one.
  *
- * <p>The index writer tells; all threads may ask. Times are monotonic.
+ * <p>Some errors end the process ({@link #unrecoverable}): damage that reopening the index does not
+ * repair, and an input/output error or a read-only file system that lasts 60 s.
+ *
+ * <p>The index writer updates the state, and all threads may read it. Times are monotonic.
  */
 public final class IndexHealth {
-  /** How long an error may last that no time heals. */
+  /** Maximum duration of an input/output error or a read-only file system. */
   static final Duration MAX_LASTING = Duration.ofSeconds(60);
 
   private static final Logger LOG = LoggerFactory.getLogger(IndexHealth.class);
@@ -31,7 +34,10 @@ public final class IndexHealth {
   private final Map<StorageError, LongAdder> errors = new EnumMap<>(StorageError.class);
   private final CompletableFuture<String> unrecoverable = new CompletableFuture<>();
 
-  /** The error of the last try, null if it succeeded; guarded by this, like all that follow. */
+  /**
+   * The error of the last attempt; null if it succeeded. Guarded by this, like the fields up to
+   * pause.
+   */
   private @Nullable StorageError error;
 
   private long failedAt;
@@ -41,7 +47,7 @@ public final class IndexHealth {
   private long retryAt;
   private long pause;
 
-  /** When the writer began what it does now; 0 if it waits for work. */
+  /** Time at which the writer began its current work; 0 if it waits for work. */
   private volatile long busySince;
 
   IndexHealth(LongSupplier nanos) {
@@ -51,34 +57,41 @@ public final class IndexHealth {
     }
   }
 
-  /** Returns how often a write failed because of an error, since the start. */
+  /**
+   * Returns how often an error has occurred since the start, in writes and in attempts to resume.
+   */
   public long errors(StorageError which) {
     LongAdder count = errors.get(which);
     return count == null ? 0 : count.sum();
   }
 
-  /** Returns the error that keeps the index from being written now. */
+  /** Returns the error that currently prevents writes to the index, if there is one. */
   public synchronized Optional<StorageError> error() {
     return Optional.ofNullable(error);
   }
 
-  /** Returns how long the index has not been written. */
+  /** Returns how long the index has not been writable; zero if it is writable. */
   public synchronized Duration failingFor() {
     return error == null ? Duration.ZERO : Duration.ofNanos(nanos.getAsLong() - failedAt);
   }
 
-  /** Returns how long the writer has been busy with one group of changes. */
+  /**
+   * Returns how long the writer has been busy with its current batch of changes; zero if it is
+   * idle.
+   */
   public Duration busyFor() {
     long since = busySince;
     return since == 0 ? Duration.ZERO : Duration.ofNanos(nanos.getAsLong() - since);
   }
 
-  /** Is completed with the reason when only a new process can help. */
+  /**
+   * Returns a future that completes with the reason when only a restart of the process can help.
+   */
   public CompletableFuture<String> unrecoverable() {
     return unrecoverable;
   }
 
-  /** Counts an error that does not stop the index: there is no room, or a read failed. */
+  /** Counts an error that does not stop the index, such as a full disk. */
   void count(StorageError which) {
     LongAdder count = errors.get(which);
     if (count != null) {
@@ -94,7 +107,7 @@ public final class IndexHealth {
     busySince = 0;
   }
 
-  /** Notes that a write or a try to resume failed. */
+  /** Records that a write or an attempt to resume failed. */
   synchronized void failed(StorageError which, Throwable cause) {
     count(which);
     long now = nanos.getAsLong();
@@ -122,7 +135,7 @@ public final class IndexHealth {
     }
   }
 
-  /** Notes that it is written again. */
+  /** Records that the index is writable again. */
   synchronized void resumed() {
     if (error != null) {
       LOG.atInfo()
@@ -135,12 +148,12 @@ public final class IndexHealth {
     error = null;
   }
 
-  /** Notes that only a new process can help. */
+  /** Records that only a restart of the process can help. */
   void end(String reason) {
     unrecoverable.complete("the index cannot be written: " + reason);
   }
 
-  /** Returns how long to wait until the next try; 0 or less if it is due. */
+  /** Returns the nanoseconds until the next attempt; 0 or less if it is due. */
   synchronized long nanosToRetry() {
     return retryAt - nanos.getAsLong();
   }

@@ -15,23 +15,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Changes of more keys than the writer of the index takes at a time. What such a change writes is
- * staged first, page by page, where no read looks; one small change commits the intent; then pages
- * bring what is staged to its place. From the commit on readers see the change whole: what is
- * staged lies over what is in place ({@link Index#get}, {@link Index#scan}). A change that needs a
- * key that is still staged waits until all are in place.
+ * Changes with more keys than the writer of the index handles at a time. The writes of such a
+ * change are first staged, page by page, under keys that no read uses. One small change then
+ * commits the intent. After that, the staged steps are applied to their keys, page by page. From
+ * the commit on, readers see the whole change, because a staged step takes precedence over the
+ * entry that it replaces ({@link Index#get}, {@link Index#scan}). A change that needs a key that is
+ * still staged waits until all steps are applied.
  *
- * <p>After a kill {@link #recover} drops what is staged without a commit, and brings the rest to
- * its place.
+ * <p>After a kill, {@link #recover} drops the staged steps of uncommitted intents and applies those
+ * of committed ones.
  *
- * <p>Safe for all threads. {@code turn} is held from a commit until all is in place, so that one
- * intent at a time is committed and not done. {@code active} is that one; it is written on the
- * thread of the index, and read by all.
+ * <p>Safe for all threads. {@code turn} is held from a commit until all steps are applied, so at
+ * most one committed intent is not yet applied. {@code active} is that intent. The index writer's
+ * thread and {@link #recover} write it, and all threads read it.
  */
 final class Intents {
   private static final Logger LOG = LoggerFactory.getLogger(Intents.class);
 
-  /** How many keys one change stages, brings to their place, or drops. */
+  /** Maximum number of keys that one change stages, applies or drops. */
   static final int MAX_KEYS_PER_PAGE = 500;
 
   static final long NONE = 0;
@@ -43,17 +44,20 @@ final class Intents {
   private final ReentrantLock turn = new ReentrantLock();
   private volatile long active = NONE;
 
-  /** Intents whose change was refused and whose mark may be in the log. */
+  /** Intents that are not committed, but whose mark may be in the log. */
   private final Set<Long> uncommitted = ConcurrentHashMap.newKeySet();
 
-  /** Runs after each page; for tests that look at the store as a kill at this instant leaves it. */
+  /**
+   * Runs after each page. Tests use it to examine the store as a kill at this moment would leave
+   * it.
+   */
   private volatile Runnable afterPage = () -> {};
 
   Intents(Index index) {
     this.index = index;
   }
 
-  /** A step of an intent with one key: a new value, or null to delete the key. */
+  /** A step of an intent: a key and its new value, or null to delete the key. */
   record Step(byte[] key, byte @Nullable [] value) {
     private byte[] encoded() {
       if (value == null) {
@@ -66,7 +70,7 @@ final class Intents {
     }
   }
 
-  /** Thrown in a change that needs a key of an intent that is committed and not yet in place. */
+  /** Thrown by a change that needs a key of an intent that is committed and not yet applied. */
   static final class BusyException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -85,7 +89,7 @@ final class Intents {
     return last.incrementAndGet();
   }
 
-  /** Stages steps of an intent, in one change. */
+  /** Stages steps of an intent in one change. */
   void stage(long id, List<Step> steps) throws IOException {
     index.write(
         Index.Durability.VISIBLE,
@@ -99,8 +103,9 @@ final class Intents {
   }
 
   /**
-   * Drops what an intent staged, unless it is committed. The mark goes first: a commit that failed
-   * may have left it in the log. If it cannot be removed now, {@link #dropMarks} does it.
+   * Drops the staged steps of an intent, unless it is committed. Removes the mark first, because a
+   * failed commit may have left it in the log. If the mark cannot be removed now, {@link
+   * #dropMarks} removes it later.
    */
   void drop(long id) throws IOException {
     uncommitted.add(id);
@@ -121,8 +126,9 @@ final class Intents {
   }
 
   /**
-   * Removes the marks that {@link #drop} could not remove, before the index is written again: the
-   * next start would complete these changes, over what was written since. On the writer's thread.
+   * Removes the marks that {@link #drop} could not remove, before the index is written again.
+   * Otherwise the next start would complete these changes and overwrite later ones. Runs on the
+   * index writer's thread.
    */
   void dropMarks(WriteBatch batch) throws RocksDBException {
     for (long id : uncommitted) {
@@ -132,7 +138,7 @@ final class Intents {
     }
   }
 
-  /** An action with a step before it is no longer staged. */
+  /** An action on a step, run before the step is removed from the staged ones. */
   private interface Settling {
     void settle(Index.Batch batch, Step step) throws RocksDBException;
   }
@@ -166,7 +172,10 @@ final class Intents {
     T run() throws IOException;
   }
 
-  /** Commits an intent, when no other is committed and not in place, and brings it to its place. */
+  /**
+   * Runs a commit and applies the intent that it committed, if any. If an earlier committed intent
+   * is not yet applied, first applies it or waits for it.
+   */
   <T> T commit(Commit<T> commit) throws IOException {
     turn.lock();
     try {
@@ -181,8 +190,8 @@ final class Intents {
   }
 
   /**
-   * Marks an intent as committed, in the change that commits it. Decisions that are being made may
-   * have read what it changes, so they are made again.
+   * Marks an intent as committed, in the change that commits it. Decisions in progress may have
+   * read keys that the intent changes, so they are made again.
    */
   void mark(Index.Batch batch, long id) throws RocksDBException {
     batch.entries.put(Keys.intent(id), new byte[0]);
@@ -190,7 +199,10 @@ final class Intents {
     batch.afterwards(() -> active = id);
   }
 
-  /** Returns when no intent is committed that is not in place; brings it there if need be. */
+  /**
+   * Applies the committed intent that is not yet applied, if there is one, or waits until another
+   * thread has applied it.
+   */
   void settle() throws IOException {
     turn.lock();
     try {
@@ -200,14 +212,14 @@ final class Intents {
     }
   }
 
-  /** Goes on with the intents that a kill interrupted; called before the index is used. */
+  /** Completes or drops the intents that a kill interrupted. Called before the index is used. */
   void recover() throws IOException {
     Set<Long> committed = new HashSet<>();
     Set<Long> all = new HashSet<>();
     byte[] family = Keys.family(Keys.INTENT);
     byte[] from = family;
     List<Index.Entry> page = index.page(family, from);
-    while (!page.isEmpty()) { // one look for each intent, however much it has staged
+    while (!page.isEmpty()) { // one page for each intent, however much it has staged
       byte[] key = page.getFirst().key();
       long id = Keys.intentOf(key);
       all.add(id);
@@ -242,12 +254,12 @@ final class Intents {
         });
   }
 
-  /** Returns the intent that lies over what is in place; {@link #NONE} if there is none. */
+  /** Returns the committed intent that is not yet applied; {@link #NONE} if there is none. */
   long over() {
     return active;
   }
 
-  /** Returns what is staged for a key, as {@link Keys#staged} names it. */
+  /** Decodes the staged step for a key; see {@link Keys#staged}. */
   static Step step(byte[] key, byte[] encoded) {
     return new Step(
         key, encoded[0] == DELETE ? null : Arrays.copyOfRange(encoded, 1, encoded.length));

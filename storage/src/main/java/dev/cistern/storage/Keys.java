@@ -13,42 +13,42 @@ import java.util.Arrays;
  * The keys of the index. This is the format on disk:
  *
  * <pre>
- * b DIGEST                      a blob: its content is a file        {@link Facts.BlobFact}
- * m DIGEST                      a manifest: its content is the value {@link Facts.ManifestFact}
- * g DIGEST                      what that manifest names            {@link Facts.NamesFact}
- * g                             all stored manifests have theirs    (empty)
- * n NAME                        a repository that has manifests      (empty)
- * k NAME 0 DIGEST               a manifest that NAME keeps           {@link Facts.LinkFact}
- * l NAME 0 DIGEST               a blob that NAME may reach           {@link Facts.LinkFact}
- * t NAME 0 TAG                  where a tag points                   {@link Facts.TagFact}
- * r NAME 0 SUBJECT DIGEST       DIGEST refers to SUBJECT             a descriptor
- * u ID                          an upload in progress                {@link Facts.UploadFact}
- * p NAME 0 REFERENCE            a pin: a tag or a digest to be kept  (empty)
- * h DIGEST 0 NAME               NAME keeps the manifest DIGEST       (empty)
- * h DIGEST 1 NAME               NAME may reach the blob DIGEST       (empty)
- * h DIGEST 2 MANIFEST           the stored manifest MANIFEST names it (empty)
- * o KIND 0 NAMESPACE 0 NAME     an object                          {@link Facts.ObjectFact}
- * v                             the revision of the last change of an object, 8 bytes, big-endian
- * c                             bytes of all blobs                   8 bytes, big-endian
- * f                             the version of this format           1 byte
- * d                             how many blobs are damaged           8 bytes, big-endian
- * d DIGEST FORM                 the stored copy is damaged           {@link Facts.DamageFact}
- * s                             when all content was last verified   8 bytes, big-endian
- * w                             the newest time that was seen        8 bytes, big-endian
- * s DIGEST                      when a blob was last verified        8 bytes, big-endian
- * i                             the id of this store, as in store.json
- * x ID                          the intent ID is committed           (empty)
- * x ID KEY                      what the intent ID does with KEY     {@link Intents.Step}
+ * b DIGEST                      a blob; its content is a file          {@link Facts.BlobFact}
+ * m DIGEST                      a manifest; its content is the value   {@link Facts.ManifestFact}
+ * g DIGEST                      the digests that a manifest names      {@link Facts.NamesFact}
+ * g                             mark: all parsable manifests have g    (empty)
+ * n NAME                        a repository that has manifests        (empty)
+ * k NAME 0 DIGEST               the link of NAME to a manifest         {@link Facts.LinkFact}
+ * l NAME 0 DIGEST               the link of NAME to a blob             {@link Facts.LinkFact}
+ * t NAME 0 TAG                  the target of a tag                    {@link Facts.TagFact}
+ * r NAME 0 SUBJECT DIGEST       the referrer DIGEST of SUBJECT         a descriptor
+ * u ID                          an upload in progress                  {@link Facts.UploadFact}
+ * p NAME 0 REFERENCE            a pin of a tag or a digest             (empty)
+ * h DIGEST 0 NAME               NAME links the manifest DIGEST         (empty)
+ * h DIGEST 1 NAME               NAME links the blob DIGEST             (empty)
+ * h DIGEST 2 MANIFEST           the stored manifest MANIFEST names it  (empty)
+ * o KIND 0 NAMESPACE 0 NAME     an API object                          {@link Facts.ObjectFact}
+ * v                             revision of the last object change     8 bytes, big-endian
+ * c                             bytes of all blobs                     8 bytes, big-endian
+ * f                             version of this format                 1 byte
+ * d                             number of damaged blobs                8 bytes, big-endian
+ * d DIGEST FORM                 damage of the stored copy              {@link Facts.DamageFact}
+ * s                             last verification of all content       8 bytes, big-endian
+ * s DIGEST                      last verification of a blob            8 bytes, big-endian
+ * w                             wall clock time that was noted last    8 bytes, big-endian
+ * i                             id of this store, as in store.json
+ * x ID                          mark: the intent ID is committed       (empty)
+ * x ID KEY                      step of the intent ID for KEY          {@link Intents.Step}
  * </pre>
  *
- * The first byte is the letter. NAME, TAG, KIND and NAMESPACE are ASCII, so that keys sort as names
- * do, by bytes; the zero byte sorts before all that a name can hold. DIGEST is one byte for the
- * algorithm (0 sha256, 1 sha512) and the hash, so that its length is known from its first byte.
+ * The first byte is the letter. NAME, TAG, KIND and NAMESPACE are ASCII, so keys sort by bytes in
+ * the order of the names. The zero byte sorts before every byte that a name can contain. DIGEST is
+ * one byte for the algorithm (0 sha256, 1 sha512) and the hash, so its first byte tells its length.
  * FORM is one byte: 0 the file of a blob, 1 a manifest. ID of an intent is 8 bytes, big-endian, and
- * not negative.
+ * not negative. Times are milliseconds since 1970.
  *
- * <p>An earlier version of Cistern neither reads nor writes {@code g}, so a manifest may lack it:
- * what it names is then not known until {@link ManifestNames} has read it.
+ * <p>Earlier versions of Cistern neither read nor write {@code g}, so a manifest may lack it. The
+ * digests that such a manifest names are unknown until {@link ManifestNames} has parsed it.
  */
 final class Keys {
   static final byte BLOB = 'b';
@@ -87,7 +87,7 @@ final class Keys {
     return join(MANIFEST, digest(digest));
   }
 
-  /** The key of the content that the manifest names. */
+  /** Returns the key of the digests that a manifest names. */
   static byte[] names(Digest manifest) {
     return join(NAMES, digest(manifest));
   }
@@ -96,7 +96,7 @@ final class Keys {
     return join(REPOSITORY, ascii(name.path()));
   }
 
-  /** Returns what all repositories' keys start with. */
+  /** Returns the common prefix of the keys of all repositories. */
   static byte[] repositories() {
     return new byte[] {REPOSITORY};
   }
@@ -145,7 +145,7 @@ final class Keys {
     return join(PIN, scope(name));
   }
 
-  /** That {@code name} keeps the manifest. */
+  /** Returns the key of the record that {@code name} links the manifest. */
   static byte[] keeper(Digest manifest, RepositoryName name) {
     return join(HOLDER, digest(manifest), new byte[] {KEEPER}, ascii(name.path()));
   }
@@ -154,7 +154,7 @@ final class Keys {
     return join(HOLDER, digest(manifest), new byte[] {KEEPER});
   }
 
-  /** That {@code name} may reach the blob. */
+  /** Returns the key of the record that {@code name} links the blob. */
   static byte[] linker(Digest blob, RepositoryName name) {
     return join(HOLDER, digest(blob), new byte[] {LINKER}, ascii(name.path()));
   }
@@ -163,7 +163,7 @@ final class Keys {
     return join(HOLDER, digest(blob), new byte[] {LINKER});
   }
 
-  /** That the stored manifest {@code namer} names {@code named}. */
+  /** Returns the key of the record that the stored manifest {@code namer} names {@code named}. */
   static byte[] namer(Digest named, Digest namer) {
     return join(HOLDER, digest(named), new byte[] {NAMER}, digest(namer));
   }
@@ -172,17 +172,17 @@ final class Keys {
     return join(HOLDER, digest(named), new byte[] {NAMER});
   }
 
-  /** The key of the damage of the stored copy of a digest. */
+  /** Returns the key of the damage of the stored copy of a digest. */
   static byte[] damage(Digest digest, DamagedContent.Form form) {
     return join(DAMAGE, digest(digest), new byte[] {form.code()});
   }
 
-  /** Returns the form of a key of {@link #damage}. */
+  /** Returns the form in a key of {@link #damage}. */
   static DamagedContent.Form formOf(byte[] key) {
     return DamagedContent.Form.ofCode(key[key.length - 1]);
   }
 
-  /** When a blob was last verified. */
+  /** Returns the key of the time at which a blob was last verified. */
   static byte[] verified(Digest blob) {
     return join(VERIFIED, digest(blob));
   }
@@ -206,38 +206,43 @@ final class Keys {
     return key;
   }
 
-  /** Returns the object of a key of one. */
+  /** Returns the name of the object that a key of {@link #object} belongs to. */
   static ObjectName objectOf(byte[] key) {
     String[] parts = textAfter(1, key).split("\0", -1);
     return new ObjectName(parts[0], parts[1], parts[2]);
   }
 
-  /** The key of a committed intent; its staged keys follow it in the order of keys. */
+  /** Returns the key of a committed intent. The keys of its steps sort directly after it. */
   static byte[] intent(long id) {
     return join(INTENT, ByteBuffer.allocate(Long.BYTES).putLong(id).array());
   }
 
-  /** The key of the step of an intent with a key. */
+  /** Returns the key of the step of an intent for {@code key}. */
   static byte[] staged(long id, byte[] key) {
     return join(INTENT, ByteBuffer.allocate(Long.BYTES).putLong(id).array(), key);
   }
 
-  /** Returns the intent of a key of one. */
+  /** Returns the id of the intent in a key of {@link #intent} or {@link #staged}. */
   static long intentOf(byte[] key) {
     return ByteBuffer.wrap(key, 1, Long.BYTES).getLong();
   }
 
-  /** Returns the key that a key of {@link #staged} is for. */
+  /** Returns the key that the step in a key of {@link #staged} changes. */
   static byte[] stagedOf(byte[] key) {
     return Arrays.copyOfRange(key, 1 + Long.BYTES, key.length);
   }
 
-  /** Returns the key that there is one of, or what all keys of a family start with. */
+  /**
+   * Returns the one-byte key {@code letter}. It is the key of a single value, the prefix of a
+   * family of keys, or both.
+   */
   static byte[] family(byte letter) {
     return new byte[] {letter};
   }
 
-  /** Returns the repository of a key that has one, a zero byte and more. */
+  /**
+   * Returns the repository in a key that consists of a letter, a repository, a zero byte and more.
+   */
   static RepositoryName scopeOf(byte[] key) {
     int end = 1;
     while (key[end] != 0) {
@@ -246,7 +251,7 @@ final class Keys {
     return new RepositoryName(new String(key, 1, end - 1, US_ASCII));
   }
 
-  /** Returns the digest that ends a key of {@code name}. */
+  /** Returns the digest that follows the repository {@code name} in a key. */
   static Digest digestIn(RepositoryName name, byte[] key) {
     return digestAfter(name.path().length() + 2, key);
   }
@@ -291,7 +296,7 @@ final class Keys {
     return ended(name.path());
   }
 
-  /** Returns a text with the zero byte that ends it. */
+  /** Returns the bytes of {@code text}, followed by a zero byte. */
   private static byte[] ended(String text) {
     byte[] bytes = ascii(text);
     return Arrays.copyOf(bytes, bytes.length + 1);

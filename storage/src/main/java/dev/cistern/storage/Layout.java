@@ -17,18 +17,18 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The one class that knows the paths on disk, and how a finished file gets to its place so that it
- * survives a power cut: the file synced, then renamed, then the directory synced.
+ * The paths of a data directory, and the moves that make finished files durable. A finished file
+ * survives a power cut: it is synced, then renamed, then its directory is synced.
  *
  * <pre>
- * blobs/sha256/ab/abcd...   finished content; name = digest
- * fills/sha256-abcd...      being downloaded
- * uploads/ID                being pushed
+ * blobs/sha256/ab/abcd...   finished content, named by its digest
+ * fills/sha256-abcd...      partial blobs of downloads
+ * uploads/ID                content of uploads in progress
  * index/                    RocksDB
- * acknowledged              how far its log must reach, see {@link SequenceMark}
- * store.json                which store this is, see {@link StoreIdentity}
- * quarantine/DATE/...       set aside, see {@link Quarantine}
- * lock                      held by the process that has the store open
+ * acknowledged              required end of the log of the index, see {@link SequenceMark}
+ * store.json                identity of the store, see {@link StoreIdentity}
+ * quarantine/DATE/...       files that were set aside, see {@link Quarantine}
+ * lock                      locked by the process that has the store open
  * </pre>
  */
 record Layout(Path root) {
@@ -56,7 +56,7 @@ record Layout(Path root) {
     return blobs().resolve(algorithm.toString());
   }
 
-  /** Returns what is right in a directory. */
+  /** Returns the entries directly in a directory, in no particular order. */
   static List<Path> list(Path directory) throws IOException {
     var found = new ArrayList<Path>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
@@ -68,7 +68,8 @@ record Layout(Path root) {
   }
 
   /**
-   * Returns how many bytes the files right in a directory have; those that vanish count nothing.
+   * Returns the total size in bytes of the files directly in a directory. Files that vanish
+   * meanwhile count as 0.
    */
   static long bytesIn(Path directory) throws IOException {
     long bytes = 0;
@@ -78,7 +79,7 @@ record Layout(Path root) {
     return bytes;
   }
 
-  /** Returns the length in bytes, 0 if there is no such file. */
+  /** Returns the length of a file in bytes, or 0 if the file does not exist. */
   static long sizeOf(Path file) throws IOException {
     try {
       return Files.size(file);
@@ -99,7 +100,10 @@ record Layout(Path root) {
     return fills().resolve(digest.algorithm() + "-" + digest.hex());
   }
 
-  /** Returns the digest that a file of {@link #fills} is to have, if its name is one of ours. */
+  /**
+   * Returns the digest that the content of a file in {@link #fills} must have, or empty if its name
+   * is not a digest.
+   */
   static Optional<Digest> fillOf(Path file) {
     try {
       return Optional.of(Digest.parse(String.valueOf(file.getFileName()).replaceFirst("-", ":")));
@@ -108,7 +112,10 @@ record Layout(Path root) {
     }
   }
 
-  /** Returns the digest that is the name of a file; empty if its name is none. */
+  /**
+   * Returns the digest that a file is named by, or empty if its name is not a hash of {@code
+   * algorithm}.
+   */
   static Optional<Digest> digestOf(Digest.Algorithm algorithm, Path file) {
     try {
       return Optional.of(new Digest(algorithm, String.valueOf(file.getFileName())));
@@ -117,7 +124,10 @@ record Layout(Path root) {
     }
   }
 
-  /** Returns the digest of a blob's file; empty if it is not where that blob's file belongs. */
+  /**
+   * Returns the digest of the blob that {@code file} stores, or empty if its path is not that of a
+   * blob.
+   */
   Optional<Digest> blobOf(Digest.Algorithm algorithm, Path file) {
     return digestOf(algorithm, file).filter(digest -> blob(digest).equals(file));
   }
@@ -147,8 +157,9 @@ record Layout(Path root) {
   }
 
   /**
-   * Makes {@code written}, whose content is that of {@code digest} and synced, the blob's file,
-   * durably. It may be so already, by an earlier try after which the index could not be written.
+   * Moves {@code written} durably to the path of the blob {@code digest}. Its content must have the
+   * digest and be synced. If an earlier attempt has moved the file and then failed to write the
+   * index, only the directory is synced.
    */
   void commit(Path written, Digest digest) throws IOException {
     try {
@@ -167,8 +178,8 @@ record Layout(Path root) {
   }
 
   /**
-   * Creates the directory of a blob, durably, if it is missing; returns it. Called by one thread at
-   * a time for a directory.
+   * Creates the directory of a blob durably if it is missing, and returns it. At most one thread at
+   * a time may call this for the same directory.
    */
   Path createBlobDirectory(Digest digest) throws IOException {
     Path directory = blobDirectory(digest);
@@ -177,7 +188,7 @@ record Layout(Path root) {
       try {
         sync(blobs(digest.algorithm()));
       } catch (IOException e) {
-        Files.deleteIfExists(directory); // so that the next one syncs it
+        Files.deleteIfExists(directory); // so that the next call syncs it
         throw e;
       }
     }
@@ -185,9 +196,9 @@ record Layout(Path root) {
   }
 
   /**
-   * Tries to write in a directory: a file is made, synced and removed.
+   * Checks that a directory is writable: creates, syncs and deletes a file in it.
    *
-   * @throws IOException with the error of the system
+   * @throws IOException if that fails, with the error of the operating system
    */
   static void probe(Path directory) throws IOException {
     Path file = directory.resolve("probe");
@@ -196,7 +207,8 @@ record Layout(Path root) {
   }
 
   /**
-   * Writes a file, replaced if it is there, and syncs it; its name is durable after {@link #sync}.
+   * Writes and syncs a file, replacing an existing one. The name of the file is durable only after
+   * {@link #sync} of its directory.
    */
   static void writeSynced(Path file, byte[] content) throws IOException {
     try (FileChannel channel =
@@ -212,7 +224,7 @@ record Layout(Path root) {
     }
   }
 
-  /** Makes the names in a directory durable. */
+  /** Syncs a directory, so that the names in it are durable. */
   static void sync(Path directory) throws IOException {
     try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
       channel.force(true);

@@ -13,9 +13,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The content that stored manifests name. A manifest that an earlier version of Cistern stored has
- * no such fact; it is parsed on the caller's thread, never on the index's, and gets it. Until then
- * it is neither evicted nor pruned.
+ * The digests that stored manifests name. A manifest that an earlier version of Cistern stored has
+ * no fact about them. Such a manifest is parsed on the caller's thread, never on that of the index,
+ * and then gets the fact. Until then it is neither evicted nor pruned.
  *
  * <p>Safe for all threads.
  */
@@ -31,9 +31,10 @@ final class ManifestNames {
   }
 
   /**
-   * Returns what a manifest names, parsing it if that is not known yet.
+   * Returns the digests that a manifest names. If the fact about them is missing, parses the
+   * manifest and stores the fact.
    *
-   * @return empty if the manifest is not stored, or cannot be parsed
+   * @return empty if the manifest is not stored or cannot be parsed
    */
   Optional<NamesFact> learn(Digest digest) throws IOException {
     byte[] known = index.get(Keys.names(digest));
@@ -49,8 +50,8 @@ final class ManifestNames {
   }
 
   /**
-   * Gives each stored manifest its fact, page by page, and marks the index when all have it;
-   * returns how many were missing. Does nothing in an index that is marked.
+   * Stores the missing facts of all manifests that can be parsed, page by page, then marks the
+   * index. Does nothing in a marked index. Returns the number of stored facts.
    */
   int learnAll() throws IOException {
     byte[] mark = Keys.family(Keys.NAMES);

@@ -2,12 +2,12 @@ package dev.cistern.storage;
 
 import java.util.List;
 
-/** What became of a change of objects. */
+/** Outcome of a change of objects. */
 public sealed interface ObjectChange {
   /**
-   * It was made.
+   * The change was made.
    *
-   * @param objects what was put or deleted, in the order of the edits, each with the revision of
+   * @param objects stored or deleted objects, in the order of the edits, each with the revision of
    *     its change
    */
   record Done(List<StoredObject> objects) implements ObjectChange {
@@ -17,10 +17,10 @@ public sealed interface ObjectChange {
   }
 
   /**
-   * Nothing of it was: of one object something else is there than was expected, or nothing to be
-   * deleted.
+   * Nothing was changed, because an object is not as expected or an object to be deleted does not
+   * exist.
    *
-   * @param name of the first such object
+   * @param name name of the first such object
    */
   record Conflict(ObjectName name) implements ObjectChange {}
 }

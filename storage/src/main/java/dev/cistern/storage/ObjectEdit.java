@@ -1,14 +1,14 @@
 package dev.cistern.storage;
 
-/** What is to be done with one object, if what is there is as expected. */
+/** An edit of one object, which is made only if the stored object is as expected. */
 public sealed interface ObjectEdit {
   ObjectName name();
 
   Expected expected();
 
-  /** Stores it. */
+  /** An edit that stores the object. */
   record Put(ObjectName name, String json, Expected expected) implements ObjectEdit {}
 
-  /** Removes it; it must be there. */
+  /** An edit that removes the object, which must exist. */
   record Delete(ObjectName name, Expected expected) implements ObjectEdit {}
 }

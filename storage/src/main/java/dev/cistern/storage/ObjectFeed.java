@@ -9,10 +9,10 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The latest changes of objects, in the order of their revisions, for those who follow them. At
- * most {@link #MOST_EVENTS} of {@link #MOST_BYTES} are kept, none over a restart: who wants to
- * follow from an older one lists first. Safe for all threads; a follower that is slow keeps nobody
- * waiting.
+ * The latest changes of objects, in the order of their revisions, for watchers. At most {@link
+ * #MOST_EVENTS} events with {@link #MOST_BYTES} bytes together are kept, and none over a restart.
+ * To watch from an older revision, a watcher lists the objects first. Safe for all threads; a slow
+ * watcher delays no other thread.
  */
 public final class ObjectFeed {
   private static final long MOST_BYTES = 32L << 20;
@@ -30,13 +30,13 @@ public final class ObjectFeed {
   private boolean isClosed;
 
   /**
-   * @param revision of the last change before the first event
+   * @param revision revision of the last change before the first event
    */
   ObjectFeed(long revision) {
     this.complete = revision;
   }
 
-  /** A place in the feed. Used by one thread, but for {@link #close}. */
+  /** A position in the feed. Used by one thread, except {@link #close}. */
   public final class Cursor implements AutoCloseable {
     private long seen;
     private boolean isOver;
@@ -46,21 +46,24 @@ public final class ObjectFeed {
     }
 
     /**
-     * Waits for events that come after those it has returned.
+     * Waits for events after those that it has returned.
      *
-     * @return some of them in order; none after {@code atMost}, or when it is over
-     * @throws TooOldException if events were dropped that it has not returned
+     * @return some of these events in order; none after {@code atMost}, or if the cursor or the
+     *     feed has ended
+     * @throws TooOldException if events that it has not returned were dropped
      */
     public List<ObjectEvent> next(Duration atMost) throws InterruptedException, TooOldException {
       return next(atMost, MOST_AT_ONCE);
     }
 
     /**
-     * Waits for events that come after those it has returned.
+     * Waits for events after those that it has returned.
      *
-     * @param mostBytes how long they are together, at most or a little more
-     * @return some of them in order; none after {@code atMost}, or when it is over
-     * @throws TooOldException if events were dropped that it has not returned
+     * @param mostBytes total size in bytes at which the returned list ends; its last event may
+     *     exceed it
+     * @return some of these events in order; none after {@code atMost}, or if the cursor or the
+     *     feed has ended
+     * @throws TooOldException if events that it has not returned were dropped
      */
     public List<ObjectEvent> next(Duration atMost, long mostBytes)
         throws InterruptedException, TooOldException {
@@ -94,7 +97,7 @@ public final class ObjectFeed {
       return unseen.reversed();
     }
 
-    /** Returns the first of them, at least one, as many as one can have at once. */
+    /** Returns the first events, at least one, until {@code mostBytes} is reached. */
     private static List<ObjectEvent> firstOf(List<ObjectEvent> unseen, long mostBytes) {
       long left = mostBytes;
       int count = 0;
@@ -105,7 +108,10 @@ public final class ObjectFeed {
       return List.copyOf(unseen.subList(0, count));
     }
 
-    /** Goes back to before an event that it has returned, to return it again. */
+    /**
+     * Moves the cursor back to before an event that it has returned, so that it returns the event
+     * again.
+     */
     public void back(ObjectEvent event) {
       lock.lock();
       try {
@@ -119,7 +125,10 @@ public final class ObjectFeed {
       return events.isEmpty() || events.getLast().revision() <= seen;
     }
 
-    /** Returns whether it was closed, or the feed ended: then nothing more comes. */
+    /**
+     * Returns whether the cursor was closed or the feed has ended, so that it returns no further
+     * events.
+     */
     public boolean isOver() {
       lock.lock();
       try {
@@ -129,7 +138,7 @@ public final class ObjectFeed {
       }
     }
 
-    /** Ends the wait for more. */
+    /** Closes the cursor and ends a wait for events. */
     @Override
     public void close() {
       lock.lock();
@@ -142,7 +151,7 @@ public final class ObjectFeed {
     }
   }
 
-  /** Events were dropped between the revision that was asked for and the oldest that is kept. */
+  /** Thrown when events between the requested revision and the oldest kept event were dropped. */
   public static final class TooOldException extends Exception {
     private static final long serialVersionUID = 1;
 
@@ -152,9 +161,9 @@ public final class ObjectFeed {
   }
 
   /**
-   * Returns the place behind the change of that revision.
+   * Returns a cursor after the change with the given revision.
    *
-   * @throws TooOldException if events after it were dropped
+   * @throws TooOldException if events after that revision were dropped
    */
   public Cursor after(long revision) throws TooOldException {
     lock.lock();
@@ -168,7 +177,7 @@ public final class ObjectFeed {
     }
   }
 
-  /** Adds what was made durable. Called in the order of revisions. */
+  /** Adds a change that is durable. Called in the order of revisions. */
   void add(ObjectEvent event) {
     lock.lock();
     try {
@@ -191,7 +200,7 @@ public final class ObjectFeed {
             + event.after().map(String::length).orElse(0));
   }
 
-  /** Ends all cursors, those that are still to come too. */
+  /** Ends all cursors, including those that are created later. */
   public void end() {
     lock.lock();
     try {

@@ -6,12 +6,13 @@ import dev.cistern.oci.Texts;
 import java.util.regex.Pattern;
 
 /**
- * What tells one object from all others.
+ * The identity of an object.
  *
- * @param kind such as {@code RoleBinding}: a letter, then letters, digits and dots, at most 63
- * @param namespace empty for an object that is in none; at most 255 characters
- * @param name as it can stand in a path (Kubernetes' path segment names): printable ASCII, neither
- *     {@code /} nor {@code %}, not {@code .} or {@code ..}; 1 to 253 characters
+ * @param kind kind such as {@code RoleBinding}: a letter, then letters, digits and dots, at most 63
+ *     characters
+ * @param namespace namespace of at most 255 characters; empty for an object outside any namespace
+ * @param name name that can stand in a path (Kubernetes' path segment names): printable ASCII
+ *     without space, {@code /} and {@code %}, not {@code .} or {@code ..}; 1 to 253 characters
  */
 public record ObjectName(String kind, String namespace, String name) {
   private static final Pattern KIND = Pattern.compile("[A-Za-z][A-Za-z0-9.]{0,62}");
@@ -19,7 +20,7 @@ public record ObjectName(String kind, String namespace, String name) {
   private static final Pattern NAME = Pattern.compile("(?!\\.\\.?$)[!-$&-.0-~]{1,253}");
 
   /**
-   * @throws OciException with NAME_INVALID, if there can be no such object
+   * @throws OciException with NAME_INVALID, if a part is not valid
    */
   public ObjectName {
     check("kind", KIND, kind, "letters, digits and dots are expected, at most 63");
@@ -27,7 +28,7 @@ public record ObjectName(String kind, String namespace, String name) {
     check("name", NAME, name, "1 to 253 characters are expected that can stand in a path");
   }
 
-  /** Returns whether there can be an object of that name. */
+  /** Returns whether {@code text} is a valid name of an object. */
   public static boolean isName(String text) {
     return NAME.matcher(text).matches();
   }
@@ -40,7 +41,7 @@ public record ObjectName(String kind, String namespace, String name) {
     }
   }
 
-  /** Returns {@code KIND NAMESPACE/NAME}, or {@code KIND NAME} of what is in no namespace. */
+  /** Returns {@code KIND NAMESPACE/NAME}, or {@code KIND NAME} if the object is in no namespace. */
   @Override
   public String toString() {
     return kind + " " + (namespace.isEmpty() ? "" : namespace + "/") + name;

@@ -14,16 +14,16 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 
 /**
- * The cluster's objects that are made here: JSON by kind, namespace and name. What the JSON says is
- * not looked at.
+ * The stored API objects of the cluster: JSON by kind, namespace and name. The JSON is not
+ * interpreted.
  *
- * <p>Every change has a revision, a number that grows by one with each and is never given twice,
- * over restarts too. A change can demand what it found when it was decided, so that nobody's change
- * is lost under another's; it is durable when it returns. Safe for all threads; reads take
- * microseconds, writes wait for the index.
+ * <p>Every change has a revision. Revisions grow by one with each change and are never reused, not
+ * even after a restart. A change can require the state in which its caller found an object, so that
+ * concurrent changes do not overwrite each other. A change is durable when the method returns. Safe
+ * for all threads. Reads take microseconds; writes wait for the index.
  */
 public final class Objects {
-  /** How long the JSON of an object may be, in bytes. */
+  /** Maximum length of the JSON of an object, in bytes of UTF-8. */
   public static final int MOST_BYTES = 1 << 20;
 
   private static final int MAX_ANNOUNCED_PER_CHANGE = 200;
@@ -36,12 +36,12 @@ public final class Objects {
     this.feed = new ObjectFeed(revision());
   }
 
-  /** Returns the latest changes, for those who follow them. */
+  /** Returns the feed of the latest changes, for watchers. */
   public ObjectFeed feed() {
     return feed;
   }
 
-  /** Returns the revision of the last change; 0 if there was none. */
+  /** Returns the revision of the last change, or 0 if there was none. */
   public long revision() {
     return number(index.get(Keys.family(Keys.REVISION)));
   }
@@ -51,22 +51,24 @@ public final class Objects {
   }
 
   /**
-   * Returns all objects of a kind, by namespace and name. With a {@link #revision} that was asked
-   * for before, all changes up to it are in the list; later ones may be.
+   * Returns all objects of a kind, ordered by namespace and name. If {@link #revision} was read
+   * before, the list includes all changes up to that revision, and may include later ones.
    */
   public List<StoredObject> list(String kind) {
     return list(Keys.objects(kind));
   }
 
-  /** Returns the objects of a kind in one namespace, by name, as {@link #list(String)} does. */
+  /**
+   * Returns the objects of a kind in one namespace, ordered by name, as {@link #list(String)} does.
+   */
   public List<StoredObject> list(String kind, String namespace) {
     return list(Keys.objects(kind, namespace));
   }
 
   /**
-   * Some objects of a kind.
+   * A page of the objects of a kind.
    *
-   * @param isMore whether there may be more behind them
+   * @param isMore whether there may be more objects after these
    */
   public record Page(List<StoredObject> objects, boolean isMore) {
     public Page {
@@ -75,20 +77,22 @@ public final class Objects {
   }
 
   /**
-   * Returns up to {@code most} objects of a kind after one, in the order of {@link #list(String)};
-   * fewer, but one, if they are long: {@link #MOST_BYTES} or a little more together.
+   * Returns up to {@code most} objects of a kind after {@code after}, in the order of {@link
+   * #list(String)}. The page ends earlier, but not before its first object, when its objects reach
+   * {@link #MOST_BYTES} together.
    *
-   * @param namespace in which they are; all if empty
+   * @param namespace namespace of the objects; all namespaces if empty
    */
   public Page page(String kind, Optional<String> namespace, Optional<ObjectName> after, int most) {
     return page(kind, namespace, after, most, MOST_BYTES);
   }
 
   /**
-   * Returns up to {@code most} objects of a kind after one, in the order of {@link #list(String)}.
+   * Returns up to {@code most} objects of a kind after {@code after}, in the order of {@link
+   * #list(String)}.
    *
-   * @param namespace in which they are; all if empty
-   * @param mostBytes how long they are together, at most or one object more
+   * @param namespace namespace of the objects; all namespaces if empty
+   * @param mostBytes total size in bytes at which the page ends; its last object may exceed it
    */
   public Page page(
       String kind,
@@ -111,7 +115,7 @@ public final class Objects {
     return new Page(objects, objects.size() >= most || left.get() <= 0);
   }
 
-  /** Returns the namespaces that have objects of a kind, in the order of bytes. */
+  /** Returns the namespaces that have objects of a kind, in byte order. */
   public List<String> namespaces(String kind) {
     byte[] prefix = Keys.objects(kind);
     var namespaces = new ArrayList<String>();
@@ -143,7 +147,7 @@ public final class Objects {
   }
 
   /**
-   * Stores an object if what is there is as expected.
+   * Stores an object if its current state is as expected.
    *
    * @throws OciException with SIZE_INVALID, if the JSON is longer than {@link #MOST_BYTES}
    */
@@ -151,13 +155,13 @@ public final class Objects {
     return change(List.of(new ObjectEdit.Put(name, json, expected)));
   }
 
-  /** Removes an object if it is there and as expected. */
+  /** Removes an object if it exists and is as expected. */
   public ObjectChange delete(ObjectName name, Expected expected) throws IOException {
     return change(List.of(new ObjectEdit.Delete(name, expected)));
   }
 
   /**
-   * Makes all edits, each of another object, or none of them.
+   * Makes all edits, each of a different object, or none of them.
    *
    * @throws OciException with SIZE_INVALID, if a JSON is longer than {@link #MOST_BYTES}
    */
@@ -166,7 +170,7 @@ public final class Objects {
     return index.write(Index.Durability.SYNCED, batch -> apply(batch, edits));
   }
 
-  /** Says to those who follow that objects changed which are not stored here. */
+  /** Adds changes of objects that are not in this store to the feed, each with a new revision. */
   public void announce(List<Announced> changes) throws IOException {
     for (int from = 0; from < changes.size(); from += MAX_ANNOUNCED_PER_CHANGE) {
       List<Announced> page =
@@ -184,10 +188,10 @@ public final class Objects {
     }
   }
 
-  /** A change of an object that is not stored here, as {@link ObjectEvent} has it. */
+  /** A change of an object that is not in this store, with the fields of {@link ObjectEvent}. */
   public record Announced(ObjectName name, Optional<String> before, Optional<String> after) {}
 
-  /** Says whether an object would be short enough to be stored. */
+  /** Returns whether the JSON of an object is short enough to be stored. */
   public static boolean isStorable(String json) {
     return json.length() <= MOST_BYTES / 3 || json.getBytes(UTF_8).length <= MOST_BYTES;
   }
@@ -203,7 +207,7 @@ public final class Objects {
     }
   }
 
-  /** Makes edits within a change of the index, which may do more. */
+  /** Makes edits within a change of the index. That change may do more. */
   ObjectChange apply(Index.Batch batch, List<ObjectEdit> edits) throws RocksDBException {
     for (ObjectEdit edit : edits) {
       Optional<StoredObject> before = stored(edit.name(), batch.get(Keys.object(edit.name())));

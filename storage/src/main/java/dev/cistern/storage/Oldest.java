@@ -12,18 +12,19 @@ import java.util.Optional;
 import java.util.PriorityQueue;
 
 /**
- * Things in the order of their last use, the oldest first, however many there are: only so many at
- * a time are in memory, and the next are looked for when these are through.
+ * An iteration over entries of the index in the order of their last use, the oldest first. It works
+ * for any number of entries: only one page of at most {@link #MOST} entries is in memory, and the
+ * next page is read when that one is used up.
  */
 final class Oldest {
   private static final int MOST = 10_000;
 
-  /** Reads a page: the oldest entries after one, or from the beginning. */
+  /** Reader of a page: the oldest entries after a given entry, or from the beginning. */
   interface Pages {
     void read(Oldest into, Optional<Entry> after) throws IOException;
   }
 
-  /** One thing, by its key in the index. */
+  /** An entry of the index, by its key, and the time of its last use. */
   record Entry(Instant lastUsed, byte[] key) {
     private static final Comparator<Entry> ORDER =
         Comparator.comparing(Entry::lastUsed).thenComparing(Entry::key, Arrays::compareUnsigned);
@@ -32,17 +33,17 @@ final class Oldest {
       return ORDER.compare(this, other) > 0;
     }
 
-    /** Returns the repository of a manifest link. */
+    /** Returns the repository of an entry that is a manifest link. */
     RepositoryName repository() {
       return Keys.scopeOf(key);
     }
 
-    /** Returns the digest of a manifest link. */
+    /** Returns the manifest of an entry that is a manifest link. */
     Digest manifest() {
       return Keys.digestIn(repository(), key);
     }
 
-    /** Returns the digest of a blob. */
+    /** Returns the digest of an entry that is a blob. */
     Digest blob() {
       return Keys.digestAfter(1, key);
     }
@@ -58,7 +59,7 @@ final class Oldest {
     this.pages = pages;
   }
 
-  /** The cached manifests, by when their links were last used. */
+  /** Returns the links of cached manifests, by the time of their last use. */
   static Oldest cachedManifests(Index index) {
     return new Oldest((into, after) ->
         index.walk(
@@ -71,7 +72,7 @@ final class Oldest {
             }));
   }
 
-  /** The blobs that no manifest names, by when they came. */
+  /** Returns the blobs that no manifest names, by the time at which they were stored. */
   static Oldest unnamedBlobs(Index index) {
     return new Oldest((into, after) ->
         index.walk(
@@ -83,7 +84,10 @@ final class Oldest {
             }));
   }
 
-  /** The blobs, by when they were last verified; a time in the future counts as never. */
+  /**
+   * Returns the blobs, by the time of their last verification. A time in the future counts as
+   * never.
+   */
   static Oldest verifiedBlobs(Index index, Instant now) {
     return new Oldest((into, after) ->
         index.walk(
@@ -95,7 +99,7 @@ final class Oldest {
             }));
   }
 
-  /** Returns the next, if there is one. */
+  /** Returns the next entry, or empty at the end. */
   Optional<Entry> next() throws IOException {
     while (!isLastPage && (waiting.isEmpty() || isBeyondPage(waiting.element()))) {
       pages.read(this, last);
@@ -107,7 +111,7 @@ final class Oldest {
     return Optional.ofNullable(waiting.poll());
   }
 
-  /** Puts one back that turned out to be younger. */
+  /** Puts back an entry that turned out to be used later than the index states. */
   void later(Entry entry, Instant lastUsed) {
     waiting.add(new Entry(lastUsed, entry.key()));
   }

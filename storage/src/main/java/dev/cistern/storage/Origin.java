@@ -2,14 +2,14 @@ package dev.cistern.storage;
 
 import java.util.Locale;
 
-/** Where content came from, which decides what may be done to it. */
+/** The origin of content. It decides what may be done with the content. */
 public enum Origin {
   /**
-   * A client pushed it: precious, durable before it is acknowledged, never replaced by an
-   * upstream's.
+   * Content that a client pushed. It is durable before it is acknowledged, never evicted, and never
+   * replaced by content of an upstream.
    */
   PUSHED(0),
-  /** It was fetched from an upstream and can be fetched again. */
+  /** Content that was fetched from an upstream and can be fetched again. */
   CACHED(1);
 
   private final int code;

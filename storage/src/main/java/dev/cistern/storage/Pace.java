@@ -6,14 +6,14 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * Holds a reader to a number of bytes a second: over any 10 s the rate is within 10 % of it, if the
- * reader could be that fast. Time lost by the reader is made good for at most one second. Used by
- * one thread at a time.
+ * A limit on the bytes that a reader reads per second. Over any 10 s the rate is within 10 % of the
+ * limit, if the reader is able to read that fast. A reader that was slower catches up for at most
+ * one second. Used by one thread at a time.
  */
 final class Pace implements BlobVerifier.Pace {
   private static final long SECOND_NANOS = 1_000_000_000L;
 
-  /** How a thread waits. */
+  /** The way in which a thread waits. */
   interface Waiting {
     void sleep(long nanos) throws InterruptedException;
   }
@@ -34,7 +34,7 @@ final class Pace implements BlobVerifier.Pace {
     this.due = clock.getAsLong();
   }
 
-  /** Waits until so many bytes may be read. */
+  /** Waits until {@code bytes} bytes may be read. */
   @Override
   public void spend(int bytes) throws IOException {
     long now = clock.getAsLong();

@@ -12,11 +12,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A blob that is being downloaded. Its file keeps what has come, also over a restart of the server;
- * nothing of it counts as stored before {@link #commit}.
+ * A blob that is being downloaded. Its file keeps the downloaded content, also over a restart of
+ * the server. None of it counts as stored before {@link #commit}.
  *
- * <p>One thread writes; others may read {@link #channel} at positions below what that thread told
- * them.
+ * <p>One thread writes. Other threads may read {@link #channel} at positions below the length that
+ * the writing thread has told them.
  */
 public final class PartialBlob implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(PartialBlob.class);
@@ -32,22 +32,24 @@ public final class PartialBlob implements AutoCloseable {
     this.file = file;
   }
 
-  /** Returns the digest the content must have. */
+  /** Returns the digest that the content must have. */
   public Digest digest() {
     return digest;
   }
 
   /**
-   * Stores the blob from the quarantine, durably, if it lies there whole; this download is then not
-   * needed. Reads all of it.
+   * Stores the blob durably from a complete copy that no fact names, in the quarantine or at the
+   * path of the blob. The download is then not needed. Reads the whole copy.
+   *
+   * @return whether the blob is stored
    */
   public boolean takeBack() throws IOException {
     return blobs.takeBack(digest);
   }
 
   /**
-   * Takes what an earlier download left as the beginning, if it can be read; reads all of it to
-   * hash it.
+   * Continues after the content that an earlier download left, if it can be read. Reads all of it
+   * to hash it.
    */
   public void resume() throws IOException {
     try {
@@ -60,58 +62,63 @@ public final class PartialBlob implements AutoCloseable {
     }
   }
 
-  /** Returns how many bytes are there. */
+  /** Returns the length of the downloaded content in bytes. */
   public long length() {
     return file.length();
   }
 
-  /** Returns the file, for readers at positions. */
+  /** Returns the channel of the file, for positional reads. */
   public FileChannel channel() {
     return file.channel();
   }
 
   /**
-   * Holds room for {@code bytes} more, in place of what was held before. It is given back as they
-   * are appended, and the rest when this is committed, discarded or closed; so a download that has
-   * room for all of it is not stopped by others that fill the store.
+   * Reserves space for {@code bytes} more bytes, in place of an earlier reservation. Appended bytes
+   * use the reservation up. The rest is released when this blob is committed, discarded or closed.
+   * A download that has reserved space for all of its content is not stopped by others that fill
+   * the store.
    *
-   * @throws StoreFullException if there is no room even after an eviction
+   * @throws StoreFullException if there is no space even after an eviction
    */
   public void reserve(long bytes) throws IOException {
     file.reserve(bytes);
   }
 
   /**
-   * Appends all of {@code bytes}. If it throws, the file is as long as before.
+   * Appends all of {@code bytes}. If this throws, the file is as long as before.
    *
-   * @param written is told the new length as soon as the bytes can be read; they are hashed then
-   * @throws StoreFullException if the disk has no room
+   * @param written receiver of the new length, called as soon as the bytes can be read and before
+   *     they are hashed
+   * @throws StoreFullException if there is no space
    */
   public void append(ByteBuffer bytes, LongConsumer written) throws IOException {
     file.append(bytes, written);
   }
 
-  /** Returns when what is there survives a power cut; an interrupt may have closed the file. */
+  /**
+   * Syncs the content, so that it survives a power cut. Also works if an interrupt has closed the
+   * file.
+   */
   public void sync() throws IOException {
     file.sync();
   }
 
-  /** Returns the hash of what is there, to go on with elsewhere. */
+  /** Returns a copy of the running hash of the content, which can be continued elsewhere. */
   public MessageDigest hash() {
     return file.hash();
   }
 
-  /** Says whether the content has the digest it must have. */
+  /** Returns whether the content has the digest that it must have. */
   public boolean isVerified() throws IOException {
     return file.digest(digest.algorithm()).equals(digest);
   }
 
-  /** Stores the content, which must be verified, as the blob, durably. */
+  /** Stores the content durably as the blob. The content must be verified. */
   public void commit() throws IOException {
     blobs.commit(file, digest, Optional.empty());
   }
 
-  /** Drops the content, which is not what it should be. */
+  /** Drops content that is not the expected one. */
   public void clear() throws IOException {
     file.clear();
   }
@@ -121,7 +128,7 @@ public final class PartialBlob implements AutoCloseable {
     file.remove();
   }
 
-  /** Closes the file; what is in it stays for a later try. */
+  /** Closes the file. Its content stays for a later attempt. */
   @Override
   public synchronized void close() throws IOException {
     if (!isClosed) {

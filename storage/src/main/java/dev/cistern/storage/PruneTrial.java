@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.time.Instant;
 
 /**
- * Prunes that are only tried: each says what would come of it after those before, and nothing is
- * changed. For one thread at a time.
+ * A dry run of prunes. Each prune returns the result that it would have after those before it, and
+ * nothing is changed. Used by one thread at a time.
  */
 public final class PruneTrial implements AutoCloseable {
   private final Index.Trial trial;
@@ -18,7 +18,7 @@ public final class PruneTrial implements AutoCloseable {
     this.eviction = eviction;
   }
 
-  /** Returns what {@link Repositories#prune} would. */
+  /** Returns the result that {@link Repositories#prune} would return. */
   public Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter)
       throws IOException {
     return eviction.tryPrune(trial, repository, manifest, notAfter);

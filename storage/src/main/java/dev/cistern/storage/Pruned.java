@@ -4,13 +4,16 @@ import dev.cistern.oci.Digest;
 import java.util.List;
 import java.util.Map;
 
-/** What came of a wish to take a manifest from a repository for good, with what only it needs. */
+/**
+ * Result of removing a manifest, pushed or cached, from a repository together with the content that
+ * only this manifest needs.
+ */
 public sealed interface Pruned {
   /**
-   * It is gone, or would be.
+   * The manifest was removed, or would be.
    *
-   * @param unlinked the blobs that the repository does not reach any more
-   * @param blobs the content that went with it, with its sizes in bytes
+   * @param unlinked blobs that the repository no longer links
+   * @param blobs blobs that were removed with the manifest, with their sizes in bytes
    */
   record Removed(List<Digest> unlinked, Map<Digest, Long> blobs) implements Pruned {
     public Removed {
@@ -19,9 +22,12 @@ public sealed interface Pruned {
     }
   }
 
-  /** The repository does not keep it. */
+  /** The repository does not link the manifest. */
   record Absent() implements Pruned {}
 
-  /** It stays: it is tagged, pinned, named by another manifest of the repository, or was used. */
+  /**
+   * The manifest stays, for example because it is tagged, pinned, named by another manifest of the
+   * repository, a referrer of one, or was used.
+   */
   record Kept(String why) implements Pruned {}
 }

@@ -17,11 +17,13 @@ import java.util.function.Predicate;
 import org.rocksdb.RocksDBException;
 
 /**
- * One repository within one decided change of the index: takes unneeded manifests out, whether they
- * were pushed or fetched, with the links and the content that only they need.
+ * The removal of unneeded manifests from one repository, within one decided change of the index.
+ * Pushed and cached manifests are removed alike, with the links and the content that only they
+ * need.
  *
- * <p>What was used after a limit stays, so that nobody loses what he is about to name: a blob that
- * an upload or a download has just brought has its time from then.
+ * <p>Manifests and content that were used after a limit stay, so that a client does not lose
+ * content that it is about to name. A blob that an upload or a download has just stored counts as
+ * used at that time.
  */
 final class Pruning {
   private final Index.Batch batch;
@@ -31,7 +33,7 @@ final class Pruning {
   private final Instant notAfter;
 
   /**
-   * @param notAfter what was used after this stays
+   * @param notAfter time limit; manifests and blobs that were used after it stay
    */
   Pruning(
       Index.Batch batch,
@@ -46,7 +48,7 @@ final class Pruning {
     this.notAfter = notAfter;
   }
 
-  /** Takes a manifest out if it may go. */
+  /** Removes a manifest if nothing holds it. */
   Pruned remove(Digest digest) throws RocksDBException {
     byte[] link = batch.get(Keys.manifestLink(repository, digest));
     if (link == null) {
@@ -68,7 +70,8 @@ final class Pruning {
   }
 
   /**
-   * A manifest of an earlier version stays until its names are known; a link to none is removed.
+   * Keeps a manifest of an earlier version of Cistern until the digests that it names are known.
+   * Removes a link to a manifest that is not stored.
    */
   private Pruned notKnown(Digest digest) throws RocksDBException {
     if (batch.has(Keys.manifest(digest))) {
@@ -121,7 +124,10 @@ final class Pruning {
     return new Pruned.Removed(unlinked, removed);
   }
 
-  /** Returns the size of the content that was taken out, or -1 if it stays. */
+  /**
+   * Removes the fact of a blob that nothing needs. Returns the size of the blob in bytes, or -1 if
+   * it stays.
+   */
   private long takeContent(Digest blob) throws RocksDBException {
     byte[] fact = batch.get(Keys.blob(blob));
     if (fact == null

@@ -2,26 +2,37 @@ package dev.cistern.storage;
 
 import dev.cistern.oci.Digest;
 
-/** What came of a wish to remove a cached image. */
+/** Result of purging a cached image. */
 public sealed interface Purge {
-  /** It is removed; so many bytes of blobs went with it. */
+  /**
+   * The image was removed.
+   *
+   * @param bytes bytes of the blobs that were removed with it
+   */
   record Purged(long bytes) implements Purge {}
 
-  /** There is no such tag or manifest. */
+  /** The repository has no such tag or manifest. */
   record Absent() implements Purge {}
 
-  /** It was pushed here and cannot be fetched again: it is deleted, not purged. */
+  /** The image was pushed and cannot be fetched again, so it can be deleted but not purged. */
   record Pushed() implements Purge {}
 
-  /** It is pinned, or something that is pinned names it. */
+  /** The image is pinned, or a pinned manifest names it. */
   record Pinned() implements Purge {}
 
-  /** Another manifest of the repository names it, and would not be whole without it. */
+  /**
+   * Another manifest of the repository names the image and would be incomplete without it.
+   *
+   * @param by digest of that manifest
+   */
   record Named(Digest by) implements Purge {}
 
-  /** This part of it is being read. */
+  /** A blob of the image is being read. */
   record Read(Digest blob) implements Purge {}
 
-  /** An earlier version of Cistern stored this part of it, and what it names is not known yet. */
+  /**
+   * An earlier version of Cistern stored a manifest of the image, and the digests that it names are
+   * not known yet.
+   */
   record NotKnown(Digest manifest) implements Purge {}
 }

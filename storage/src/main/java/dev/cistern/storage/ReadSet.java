@@ -6,13 +6,14 @@ import java.util.Collection;
 import java.util.TreeSet;
 
 /**
- * The keys and prefixes that a decision has read, so that a later write of one of them can be told.
- * Keeps 8 bytes of hash for each: two keys of the same hash only make a decision run again.
+ * The keys and prefixes that a decision has read, so that a later write of one of them is detected.
+ * Of each, only a hash of 8 bytes is kept. Two keys with the same hash only cause a decision to run
+ * again without need.
  *
- * <p>Safe for two threads: the one that decides adds, the writer of the index asks.
+ * <p>Safe for two threads: the deciding thread adds keys, and the writer of the index queries them.
  */
 final class ReadSet {
-  /** Clients choose keys, so it is another one in each process: they cannot make them collide. */
+  /** Random in each process, so that clients, which choose keys, cannot make them collide. */
   private static final long SEED = new SecureRandom().nextLong();
 
   private static final long PRIME = 0x100000001b3L;
@@ -21,18 +22,18 @@ final class ReadSet {
   private final Hashes prefixes = new Hashes();
   private final TreeSet<Integer> prefixLengths = new TreeSet<>();
 
-  /** Adds a key; called before the key is read. */
+  /** Adds a key. Called before the key is read. */
   synchronized void addKey(byte[] key) {
     keys.add(hash(key, key.length));
   }
 
-  /** Adds all keys that start with a prefix; called before they are read. */
+  /** Adds all keys that start with a prefix. Called before they are read. */
   synchronized void addPrefix(byte[] prefix) {
     prefixes.add(hash(prefix, prefix.length));
     prefixLengths.add(prefix.length);
   }
 
-  /** Returns whether one of these keys was read. */
+  /** Returns whether one of the written keys was read, by itself or through a prefix. */
   synchronized boolean hasAny(Collection<byte[]> written) {
     return written.stream().anyMatch(this::has);
   }
@@ -49,7 +50,10 @@ final class ReadSet {
     return false;
   }
 
-  /** FNV-1a, of the first bytes of a key, with all bits mixed into the low ones on the way. */
+  /**
+   * Returns the FNV-1a hash of the first {@code length} bytes of a key. Each step also mixes all
+   * bits into the low ones.
+   */
   private static long hash(byte[] key, int length) {
     long hash = SEED;
     for (int i = 0; i < length; i++) {
@@ -59,7 +63,7 @@ final class ReadSet {
     return hash;
   }
 
-  /** A set of numbers, by open addressing; 0 stands for an empty place. */
+  /** A set of hashes with open addressing; 0 marks an empty place. */
   private static final class Hashes {
     private long[] places = new long[16];
     private int count;
@@ -93,7 +97,7 @@ final class ReadSet {
       return isNew;
     }
 
-    /** Returns where a value is, or the empty place where it would be. */
+    /** Returns the place of a value, or the empty place where it belongs. */
     private static int place(long[] places, long value) {
       int at = (int) (value ^ (value >>> 32)) & (places.length - 1);
       while (places[at] != 0 && places[at] != value) {

@@ -15,10 +15,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Verifies stored content again and again, the least recently verified first. The time when a blob
- * was verified is a fact, so a run continues where an earlier process stopped.
+ * The background verification of stored content, repeated without end. The least recently verified
+ * content is verified first. The time at which a blob was verified is a fact, so a run continues
+ * where an earlier process stopped.
  *
- * <p>{@link #run} is for one thread at a time; the counts are for all threads. Memory is bounded:
+ * <p>One thread at a time calls {@link #run}; all threads may read the counts. Memory is bounded by
  * 10,000 keys and one buffer.
  */
 public final class Scrub {
@@ -39,23 +40,28 @@ public final class Scrub {
     this.clock = clock;
   }
 
-  /** Returns how many bytes were read since the store was opened. */
+  /** Returns the number of bytes that were read since the store was opened. */
   public long bytes() {
     return bytes.sum();
   }
 
-  /** Returns when all content had been verified, as often as is set; empty if it never was. */
+  /**
+   * Returns the time at which a run last ended with no content due for verification; empty if none
+   * did.
+   */
   public Optional<Instant> lastComplete() {
     return Optional.ofNullable(index.get(Keys.family(Keys.VERIFIED)))
         .map(value -> Instant.ofEpochMilli(Blobs.bytes(value)));
   }
 
   /**
-   * Verifies content that is due, until none is or it may not continue. An interrupt ends it too.
+   * Verifies content that is due, until none is left or {@code mayGoOn} returns false. An interrupt
+   * ends it too.
    *
-   * @param mayGoOn is asked before each blob
-   * @return when something is due next; not later than now if it stopped before the end
-   * @throws IOException if content cannot be read for a reason that is not its own
+   * @param mayGoOn whether to continue, called before each blob
+   * @return the time at which content is due next; not later than now if {@code mayGoOn} ended the
+   *     run; 10 minutes from now if 10 blobs in a row were damaged
+   * @throws IOException if content cannot be read for a reason other than its own damage
    */
   public Instant run(ScrubSettings settings, BooleanSupplier mayGoOn) throws IOException {
     Instant now = clock.instant();
@@ -102,7 +108,7 @@ public final class Scrub {
     };
   }
 
-  /** Hashes all manifests that a repository keeps. */
+  /** Hashes all stored manifests, and records the damage of those that a repository links. */
   private void manifests(BlobVerifier.Pace pace) throws IOException {
     byte[] family = Keys.family(Keys.MANIFEST);
     index.walk(

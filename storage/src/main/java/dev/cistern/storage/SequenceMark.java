@@ -15,31 +15,38 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The file beside the index that tells how far its log must reach, so that a log that was cut, lost
- * or replaced by an older one is noticed.
+ * The file beside the index that states how far the log of the index must reach. With it, a log
+ * that was cut, lost or replaced by an older one is detected.
  *
- * <p>After each group of changes, and before any of them is acknowledged, the index writer puts two
- * sequence numbers here: that of the last change of the group, and that of the last change whose
- * group was synced. They are written after the log, so they are never ahead of it, and not synced,
- * so they cost no wait:
+ * <p>After each group of changes, and before any of them is acknowledged, the index writer stores
+ * two sequence numbers. One is that of the last change of the group, the other that of the last
+ * change whose group was synced. They are written after the log, so they are never ahead of it.
+ * They are not synced, so they cost no wait:
  *
  * <ul>
- *   <li>After a kill of the process the system still has all that was written. So if the machine
- *       has not been booted since, the log must reach the last change, also one that was only
- *       visible.
- *   <li>After a power cut the log must reach the last synced change. The file may be older then,
- *       which misses a part of the check, but never newer than what was synced before it.
+ *   <li>After a kill of the process, the operating system still has all written data. If the
+ *       machine has not been booted since, the log must reach the last change, even if that one was
+ *       only visible.
+ *   <li>After a power cut, the log must reach the last synced change. The file may then be older
+ *       than the log, so that the check misses a part. It is never newer than the changes that were
+ *       synced before it.
  * </ul>
  *
- * <p>The file has two slots, written in turns, each with a checksum. So one write that was torn
- * leaves the value before. Used by one thread.
+ * <p>The file has two slots, written in turn, each with a checksum. If a write is torn, the
+ * previous value is left. Used by one thread.
  */
 final class SequenceMark implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SequenceMark.class);
 
-  /** The sequence number that a log must reach. */
+  /**
+   * The content of the file: two sequence numbers, and the boot of the machine in which they were
+   * written.
+   */
   record Reached(long visible, long synced, UUID boot) {
-    /** Returns the number that the log must reach if it is opened in this boot. */
+    /**
+     * Returns the sequence number that the log must reach if it is opened in the boot {@code
+     * thisBoot}.
+     */
     long required(UUID thisBoot) {
       return boot.equals(thisBoot) && !boot.equals(UNKNOWN_BOOT) ? visible : synced;
     }
@@ -62,8 +69,8 @@ final class SequenceMark implements AutoCloseable {
   }
 
   /**
-   * Opens the file for writing, made if it is missing, and has both slots say that the log reaches
-   * {@code sequence}: what an earlier boot had noted beyond that is gone.
+   * Opens the file for writing, creates it if it is missing, and writes {@code sequence} as the end
+   * of the log to both slots. A higher number that an earlier boot left is discarded.
    */
   static SequenceMark open(Path file, long sequence) throws IOException {
     long synced = read(file).map(Reached::synced).orElse(0L);
@@ -76,7 +83,7 @@ final class SequenceMark implements AutoCloseable {
     return mark;
   }
 
-  /** Returns what the file says; nothing if it is missing or has no whole value. */
+  /** Returns the content of the file, or empty if it is missing or has no complete value. */
   static Optional<Reached> read(Path file) throws IOException {
     byte[] content;
     try {
@@ -90,19 +97,22 @@ final class SequenceMark implements AutoCloseable {
         first == null || (second != null && second.visible() > first.visible()) ? second : first);
   }
 
-  /** Returns an identifier of this boot of the machine, or one that equals no other. */
+  /**
+   * Returns the identifier of this boot of the machine, or {@link #UNKNOWN_BOOT}, which {@link
+   * Reached#required} never takes for the same boot.
+   */
   static UUID boot() {
     try {
       return UUID.fromString(Files.readString(BOOT_ID).strip());
     } catch (IOException | IllegalArgumentException e) {
-      return UNKNOWN_BOOT; // a system without it: as if it had just been booted
+      return UNKNOWN_BOOT; // a system without boot identifiers: as if it had just been booted
     }
   }
 
   /**
-   * Notes that the log reaches a change.
+   * Records that the log reaches a change.
    *
-   * @param isSynced whether the log was synced after it
+   * @param isSynced whether the log was synced after the change
    */
   void reached(long sequence, boolean isSynced) throws IOException {
     synced = isSynced ? sequence : synced;
@@ -116,7 +126,7 @@ final class SequenceMark implements AutoCloseable {
     isSecond = !isSecond;
   }
 
-  /** Closes the file; a failure loses nothing. */
+  /** Closes the file. A failure loses nothing and is logged. */
   @Override
   public void close() {
     try {

@@ -8,15 +8,15 @@ import java.time.InstantSource;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The room for content, and how much of it is taken: by the files of blobs, downloads and uploads,
- * by what is reserved for downloads, and by the index as it was last measured. Whoever writes takes
- * the room first, so what is taken never exceeds the limit.
+ * The space of the store, and how much of it is used: by the files of blobs, downloads, uploads and
+ * the quarantine, by the reservations of downloads, and by the index as it was last measured. A
+ * writer allocates space before it writes, so used space never exceeds the limit.
  *
- * <p>From the high mark on (95 % of the limit, or less free on the disk than must stay free) room
- * is made by eviction, down to the low mark (85 %); what then still does not fit below the high
- * mark may go up to the limit itself. One eviction runs at a time, others wait for it and then look
- * again. On the disk, content stops before it is full, so that the index, which needs little, never
- * meets a full disk.
+ * <p>The high mark is reached at 95 % of the limit, or when less disk space is free than must stay
+ * free. Above it, eviction frees space down to the low mark, 85 % of the limit. A request that
+ * still does not fit below the high mark may use space up to the limit itself. One eviction runs at
+ * a time; other threads wait for it and then check again. On the disk, content stops before the
+ * disk is full. The index, which needs little, therefore never meets a full disk.
  */
 final class Space {
   private static final long LARGEST_RESERVE = 64L << 20;
@@ -26,18 +26,22 @@ final class Space {
   private static final int SLACK_PART = 20;
 
   /**
-   * To ask the disk costs a tenth of a write of 128 KiB, and {@link #reserve} is many times this.
+   * Maximum bytes that are used before the disk is queried again. A query costs a tenth of a write
+   * of 128 KiB, and {@link #reserve} is many times this limit.
    */
   private static final long LARGEST_UNASKED = 2L << 20;
 
   private static final Duration PAUSE = Duration.ofSeconds(10);
 
-  /** What makes room. */
+  /** The component that frees space. */
   interface Relief {
-    /** Removes what can be fetched again, up to so many bytes; returns how many were freed. */
+    /**
+     * Removes content that can be fetched again, until {@code bytes} bytes are freed or none is
+     * left. Returns the number of freed bytes.
+     */
     long free(long bytes) throws IOException;
 
-    /** Returns a number that moves when something may have become removable. */
+    /** Returns a number that changes when content may have become removable. */
     long chances();
   }
 
@@ -49,7 +53,7 @@ final class Space {
   private final long slack;
   private final ReentrantLock evicting = new ReentrantLock();
 
-  /** Makes no room until there is something that can. */
+  /** Frees nothing until {@link #relieveWith} sets a component that can. */
   private volatile Relief relief =
       new Relief() {
         @Override
@@ -66,19 +70,22 @@ final class Space {
   /** Bytes of files; guarded by this. */
   private long content;
 
-  /** Bytes that downloads will need; guarded by this. */
+  /** Bytes that are reserved for downloads; guarded by this. */
   private long reserved;
 
-  /** Bytes that may be used before the disk is asked again; guarded by this. */
+  /** Bytes that may be used before the disk is queried again; guarded by this. */
   private long unasked;
 
   /** Bytes of the index as last measured; guarded by this. */
   private long indexBytes;
 
-  /** Chances at the end of the last eviction that freed too little; guarded by evicting. */
+  /**
+   * {@link Relief#chances} at the end of the last eviction that freed too little; guarded by
+   * evicting.
+   */
   private long futileChances = -1;
 
-  /** When that was; guarded by evicting. */
+  /** Time of that eviction; guarded by evicting. */
   private Instant futileTime = Instant.MIN;
 
   Space(FileStore disk, StorageLimits limits, InstantSource clock) throws IOException {
@@ -90,27 +97,27 @@ final class Space {
     this.slack = Math.min(minFree, disk.getTotalSpace() / SLACK_PART);
   }
 
-  /** Says what makes room; before the first use. */
+  /** Sets the component that frees space. Called before the first use. */
   void relieveWith(Relief wanted) {
     relief = wanted;
   }
 
-  /** Counts files that are there already. */
+  /** Counts the bytes of files that exist already. */
   synchronized void found(long bytes) {
     content += bytes;
   }
 
-  /** Notes how large the index is. */
+  /** Records the size of the index in bytes. */
   synchronized void indexMeasured(long bytes) {
     indexBytes = bytes;
   }
 
-  /** Returns the bytes that are taken. */
+  /** Returns the used bytes, including reservations and the index. */
   synchronized long used() {
     return content + reserved + indexBytes;
   }
 
-  /** Returns the bytes that are reserved. */
+  /** Returns the reserved bytes. */
   synchronized long reserved() {
     return reserved;
   }
@@ -120,28 +127,32 @@ final class Space {
     return content;
   }
 
-  /** Throws if there is no room for anything. */
+  /**
+   * Checks that there is space for content.
+   *
+   * @throws StoreFullException if there is none and none can be freed
+   */
   void check() throws IOException {
     take(1, false);
     give(1);
   }
 
   /**
-   * Takes room for {@code bytes} that are about to be written.
+   * Allocates space for {@code bytes} bytes that are about to be written.
    *
-   * @throws StoreFullException if there is none and none can be made
+   * @throws StoreFullException if there is none and none can be freed
    */
   void take(long bytes) throws IOException {
     take(bytes, false);
   }
 
-  /** Takes room for {@code bytes} that will be written later; see {@link #use}. */
+  /** Reserves space for {@code bytes} bytes that will be written later; see {@link #use}. */
   void reserve(long bytes) throws IOException {
     take(bytes, true);
   }
 
   /**
-   * Turns what is reserved into what is written.
+   * Turns reserved space into space of written bytes.
    *
    * @throws StoreFullException if others have filled the disk meanwhile
    */
@@ -158,22 +169,22 @@ final class Space {
     content += bytes;
   }
 
-  /** Gives back the room of files that are gone. */
+  /** Frees the space of removed files. */
   synchronized void give(long bytes) {
     content -= bytes;
   }
 
-  /** Gives back what was reserved and not used. */
+  /** Releases reserved space that was not used. */
   synchronized void unreserve(long bytes) {
     reserved -= bytes;
   }
 
-  /** Returns whether there is no room for one byte more. */
+  /** Returns whether there is no space for one more byte. */
   boolean isFull() throws IOException {
     return !isRoomFor(1, limit());
   }
 
-  /** Makes room if it is scarce, before somebody needs it. */
+  /** Evicts content if space is scarce, before a request needs it. */
   void relieve() throws IOException {
     if (!isRoomFor(0, highMark())) {
       evicting.lock();
@@ -214,7 +225,7 @@ final class Space {
     return true;
   }
 
-  /** Takes room up to the limit; looks and reports what is short under one lock. */
+  /** Allocates space up to the limit. Checks, and reports the shortage, under one lock. */
   private synchronized void takeAtLast(long bytes, boolean isReservation) throws IOException {
     if (!tryTake(bytes, limit(), isReservation)) {
       throw full(bytes);
@@ -225,7 +236,10 @@ final class Space {
     return bytes <= mark - used() && bytes <= disk.getUsableSpace() - reserved - minFree;
   }
 
-  /** Evicts, unless that was tried in vain and nothing has changed since. */
+  /**
+   * Evicts content, unless an earlier eviction freed too little. After that, a request without
+   * space retries only if {@link Relief#chances} has changed; other evictions wait {@link #PAUSE}.
+   */
   private void makeRoom(long bytes) throws IOException {
     boolean isUrgent = !isRoomFor(bytes, limit());
     boolean isFutile =
@@ -249,7 +263,9 @@ final class Space {
     return bytes <= limit() - indexBytes && bytes <= disk.getTotalSpace() - minFree;
   }
 
-  /** Returns how much must go until {@code bytes} fit below the low mark. */
+  /**
+   * Returns the number of bytes that must be freed until {@code bytes} more fit below the low mark.
+   */
   private synchronized long wanted(long bytes) throws IOException {
     long above = used() - part(limit(), LOW_PERCENT) + bytes;
     long missing = minFree + slack + reserved + bytes - disk.getUsableSpace();

@@ -19,11 +19,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Decides whether a data directory may be opened, by what is found in it: {@code store.json}, the
- * index with the id of its store, and content. A new index is made only where there is neither
- * {@code store.json} nor any content. A refusal changes nothing.
+ * The check whether a data directory may be opened. It depends on {@code store.json}, the index
+ * with the id of its store, and content. A new index is created only if there is neither {@code
+ * store.json} nor any content. A refusal changes nothing.
  *
- * <p>A check looks for one file of content; only a refusal counts them all.
+ * <p>The check stops at the first file of content; only a refusal counts all files.
  */
 final class StartCheck {
   private static final Logger LOG = LoggerFactory.getLogger(StartCheck.class);
@@ -36,9 +36,9 @@ final class StartCheck {
     this.layout = layout;
   }
 
-  /** How much there is of something. */
+  /** A number of files or facts and their total size. */
   private record Amount(long count, long bytes) {
-    /** Returns it as people read it, such as {@code 1,204 blobs (41 GiB)}. */
+    /** Returns a readable text, such as {@code 1,204 blobs (41 GiB)}. */
     String of(String things) {
       double size = bytes;
       int unit = 0;
@@ -52,7 +52,7 @@ final class StartCheck {
   }
 
   /**
-   * Checks what can be seen before the index is opened, which would make a new one.
+   * Checks the directory before the index is opened, because opening would create a new one.
    *
    * @return the identity in {@code store.json}, if there is one
    * @throws StoreRefusedException if the index is missing and this is not a new store
@@ -67,11 +67,14 @@ final class StartCheck {
   }
 
   /**
-   * Checks that the index is that of this store, starts it, and gives both the same identity if
-   * they have none: a new store, one of 0.1, or one whose {@code store.json} was lost.
+   * Checks that the index is that of this store, and starts it. If {@code store.json} is missing,
+   * writes the same identity to both. It is missing in a new store, in a store of version 0.1, and
+   * if it was lost.
    *
-   * @param found in {@code store.json}
-   * @throws StoreRefusedException if it is not, or has facts of blobs beside no content
+   * @param found identity in {@code store.json}, if there is one
+   * @throws StoreRefusedException if the index is that of another store; if it has facts of blobs
+   *     although there is no content; or if it has no facts although there are blobs and no {@code
+   *     store.json}
    */
   StoreIdentity afterIndex(Index index, Optional<StoreIdentity> found) throws IOException {
     boolean hasBlobFacts = index.hasAny(Keys.family(Keys.BLOB));
@@ -96,9 +99,9 @@ final class StartCheck {
   }
 
   /**
-   * Checks that an index that was repaired is that of this store, starts it, and notes the loss.
+   * Checks that a repaired index is that of this store, starts it, and records the loss.
    *
-   * @throws StoreRefusedException if it is that of another store
+   * @throws StoreRefusedException if the index is that of another store
    */
   StoreIdentity afterRepair(Index index, Optional<StoreIdentity> found, boolean isLossy)
       throws IOException {
@@ -116,7 +119,7 @@ final class StartCheck {
     return identity;
   }
 
-  /** Gives the index and the data directory the same identity; the index first. */
+  /** Writes the same identity to the index and the data directory, to the index first. */
   void give(Index index, StoreIdentity identity) throws IOException {
     index.put(Index.Durability.SYNCED, Keys.family(Keys.STORE), identity.encodedId());
     identity.write(layout.identity());
@@ -173,7 +176,7 @@ final class StartCheck {
             + " --repair");
   }
 
-  /** Returns whether the index has facts besides those of each new one. */
+  /** Returns whether the index has facts that a new index does not have. */
   private static boolean hasFacts(Index index) {
     for (byte letter : new byte[] {Keys.BLOB, Keys.MANIFEST, Keys.BLOB_LINK, Keys.OBJECT}) {
       if (index.hasAny(Keys.family(letter))) {
@@ -228,7 +231,7 @@ final class StartCheck {
     return new Amount(count, bytes);
   }
 
-  /** Returns what is in a directory; nothing if there is none. */
+  /** Returns the entries of a directory, or none if there is no such directory. */
   private static List<Path> list(Path directory) throws IOException {
     try {
       return Layout.list(directory);

@@ -2,7 +2,10 @@ package dev.cistern.storage;
 
 import java.util.Locale;
 
-/** Errors of the system that keep the store from being written; a closed list, for metrics. */
+/**
+ * Errors of the operating system that prevent writes to the store. The list is closed, because
+ * metrics use the names.
+ */
 public enum StorageError {
   EMFILE("too many open files"),
   ENFILE("too many open files in system"),
@@ -13,7 +16,7 @@ public enum StorageError {
   ENOSPC("no space left on device"),
   /** A file of the index is damaged. */
   CORRUPTION("the index is damaged"),
-  /** None of the others. */
+  /** Any other error. */
   OTHER("unexpected error");
 
   private static final String EPERM = "operation not permitted";
@@ -24,7 +27,7 @@ public enum StorageError {
     this.text = text;
   }
 
-  /** Returns what it is called in messages, such as {@code input/output error}. */
+  /** Returns the text in messages, such as {@code input/output error}. */
   public String text() {
     return text;
   }
@@ -34,12 +37,12 @@ public enum StorageError {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  /** Returns whether it means that there is no room. */
+  /** Returns whether the error means that there is no space. */
   boolean isNoRoom() {
     return this == ENOSPC || this == EDQUOT;
   }
 
-  /** Returns which error a message tells of, in the words of the C library. */
+  /** Returns the error that the message of {@code thrown} names, in the words of the C library. */
   public static StorageError of(Throwable thrown) {
     String message = String.valueOf(thrown.getMessage()).toLowerCase(Locale.ROOT);
     if (message.contains(ENFILE.text)) {

@@ -4,22 +4,24 @@ import java.time.Duration;
 import java.util.OptionalLong;
 
 /**
- * How much a store may take.
+ * The limits of a store.
  *
- * @param maxSize bytes of all that is in its directory; none: as much as the disk has
- * @param minFree bytes that stay free on the disk; none: 64 MiB, or a sixteenth of a smaller disk
- * @param grace how long a blob that was pushed or mounted waits for a manifest that names it
- * @param quarantine how long a file that was set aside is kept
+ * @param maxSize maximum bytes of all files in the data directory; if empty, only the disk limits
+ *     them
+ * @param minFree bytes that stay free on the disk; if empty, 64 MiB or a sixteenth of a smaller
+ *     disk
+ * @param grace time for which a pushed or mounted blob waits for a manifest that names it
+ * @param quarantine time for which a file that was set aside is kept
  */
 public record StorageLimits(
     OptionalLong maxSize, OptionalLong minFree, Duration grace, Duration quarantine) {
   private static final Duration DEFAULT_QUARANTINE = Duration.ofDays(7);
 
-  /** As much as the disk has; a day for manifests to come. */
+  /** No limit but the disk, and a grace of one day. */
   public static final StorageLimits NONE =
       new StorageLimits(OptionalLong.empty(), OptionalLong.empty(), Duration.ofDays(1));
 
-  /** With the default quarantine of 7 days. */
+  /** Creates limits with the default quarantine of 7 days. */
   public StorageLimits(OptionalLong maxSize, OptionalLong minFree, Duration grace) {
     this(maxSize, minFree, grace, DEFAULT_QUARANTINE);
   }

@@ -25,14 +25,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All that is kept, in one directory: content by digest in files, the facts about it in an index.
+ * The store in one data directory: content in files that are named by digest, and the facts about
+ * it in an index.
  *
- * <p>Order of durability: file synced, renamed, directory synced, then the facts with their log
- * synced; never a fact before its content. So after a kill at any instant all that was acknowledged
- * is there and whole, and what was not leaves at most a file in {@code fills} or {@code uploads},
- * which is gone on with or expires, or a blob's file that no fact names, which is replaced when the
- * blob comes again or set aside by {@link #sweep}. Opening reads none of the content and looks
- * through no facts. Nothing stored is deleted because no fact knows it: see {@link Quarantine}.
+ * <p>Content becomes durable in this order: the file is synced and renamed, its directory is
+ * synced, then the facts are written and their log is synced. A fact is never written before its
+ * content. After a kill at any instant, all acknowledged content is therefore stored and complete.
+ * Unacknowledged content leaves at most one of these files:
+ *
+ * <ul>
+ *   <li>a file in {@code fills} or {@code uploads}, which is continued or expires
+ *   <li>a blob's file that no fact names, which is replaced when the blob is stored again, or set
+ *       aside by {@link #sweep}
+ * </ul>
+ *
+ * <p>Opening reads no content and scans no facts. Content is never deleted only because no fact
+ * names it; see {@link Quarantine}.
  */
 public final class Store implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Store.class);
@@ -107,14 +115,14 @@ public final class Store implements AutoCloseable {
     space.relieveWith(eviction);
   }
 
-  /** Same as {@link #open(Path, StorageLimits, InstantSource)}, without limits. */
+  /** Opens the store as {@link #open(Path, StorageLimits, InstantSource)} does, without limits. */
   public static Store open(Path directory, InstantSource clock) throws IOException {
     return open(directory, StorageLimits.NONE, clock);
   }
 
   /**
-   * Same as {@link #open(Path, StorageLimits, InstantSource, InstantSource)}, by a clock that never
-   * jumps.
+   * Opens the store as {@link #open(Path, StorageLimits, InstantSource, InstantSource)} does, with
+   * a clock that never jumps.
    */
   public static Store open(Path directory, StorageLimits limits, InstantSource clock)
       throws IOException {
@@ -122,13 +130,13 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Opens the store in {@code directory}, made if it is not there.
+   * Opens the store in {@code directory}, which is created if it is missing.
    *
-   * @param clock the wall clock, whose times are stored
-   * @param running measures durations; see {@link dev.cistern.base.MonotonicClock}
-   * @throws StoreRefusedException if its parts do not belong together, are missing or damaged, or a
-   *     newer version wrote it; nothing was changed
-   * @throws IOException if it cannot be read or written, or another process has it open
+   * @param clock wall clock, whose times are stored
+   * @param running clock that measures durations; see {@link dev.cistern.base.MonotonicClock}
+   * @throws StoreRefusedException if its parts do not belong together, are missing or damaged, if a
+   *     newer version wrote it, or if another process has it open; nothing was changed
+   * @throws IOException if it cannot be read or written
    */
   public static Store open(
       Path directory, StorageLimits limits, InstantSource clock, InstantSource running)
@@ -158,10 +166,10 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Returns what it means that the index could not be read while a server starts: a refusal, if it
-   * is damaged.
+   * Returns the exception for an index that cannot be read while a server starts. It is a refusal
+   * if the index is damaged.
    *
-   * @param directory of the store
+   * @param directory data directory of the store
    */
   public static IOException unreadable(Path directory, IndexException e) {
     return e.isDamage()
@@ -193,11 +201,13 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Opens a store whose index has a damaged log, up to the last good record, or that has facts of
-   * blobs but no content. No content is deleted, then or later: until a {@link #check} that
-   * repairs, what the server removes is set aside.
+   * Opens a store even if the log of its index is damaged, or the index has facts of blobs but
+   * there is no content. A damaged log is read up to its last good record. No content is deleted.
+   * If changes were lost, the files that the server removes later are set aside, until a repairing
+   * {@link #check} has run.
    *
-   * @throws StoreRefusedException if the index is missing, otherwise damaged, or of another store
+   * @throws StoreRefusedException if the index is missing, damaged in another way, or of another
+   *     store
    */
   public static Repaired repair(Path directory, StorageLimits limits, InstantSource clock)
       throws IOException {
@@ -228,17 +238,17 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * A store that was opened by {@link #repair}; the caller closes it.
+   * A store that {@link #repair} opened. The caller closes it.
    *
    * @param lostChanges acknowledged changes of the index after the last good record of its log; 0
    *     if none is known
-   * @param unreadBytes of the log after that record
+   * @param unreadBytes bytes of the log after that record
    */
   public record Repaired(Store store, long lostChanges, long unreadBytes) {}
 
   /**
-   * Ends what {@link #repair} began: the index was compared with all content, so removed content is
-   * deleted again.
+   * Ends the state that {@link #repair} began. The index was compared with all content, so removed
+   * content is deleted again from now on.
    */
   private void trust() throws IOException {
     StoreIdentity trusted = identity.get().withRepaired(false);
@@ -246,12 +256,15 @@ public final class Store implements AutoCloseable {
     identity.set(trusted);
   }
 
-  /** Returns whether the index was opened with a loss and no check of the store has followed. */
+  /**
+   * Returns whether the index was opened with a loss and no repairing check of the store has
+   * followed.
+   */
   public boolean isRepaired() {
     return identity.get().isRepaired();
   }
 
-  /** Takes the lock of a data directory, made if it is missing. */
+  /** Locks a data directory, which is created if it is missing. */
   static FileChannel lock(Layout layout) throws IOException {
     Files.createDirectories(layout.root());
     FileChannel lock =
@@ -299,8 +312,10 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Removes downloads to which nothing was added for {@code idle} and which {@code running} does
-   * not name; returns how many. The names are those of the files: {@code sha256-HEX}.
+   * Removes downloads to which nothing was added for {@code idle}, except those that are running.
+   * Returns the number of removed downloads.
+   *
+   * @param running whether a download is running, by the name of its file: {@code sha256-HEX}
    */
   public int expireFills(Duration idle, Predicate<String> running) throws IOException {
     if (jumps.holds(idle)) {
@@ -323,22 +338,22 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Removes files that were set aside longer ago than the limits say, except damaged pushed
-   * content; returns how many.
+   * Removes files whose retention in the quarantine has ended, except damaged pushed content.
+   * Returns the number of removed files.
    */
   public int expireQuarantine() throws IOException {
     return jumps.holds(limits.quarantine()) ? 0 : quarantine.expire();
   }
 
-  /** Returns the jumps of the wall clock, which hold deletions by age. */
+  /** Returns the jumps of the wall clock, which delay deletions by age. */
   public ClockJumps clockJumps() {
     return jumps;
   }
 
   /**
-   * Looks whether the wall clock jumped, notes what time it is, and has the age of what is stored
-   * with a time in the future begin now. To be called before deletions by age, and often: a jump is
-   * seen by the next look.
+   * Checks whether the wall clock has jumped, and stores the current time. The age of content that
+   * is stored with a time in the future starts now. Called before deletions by age, and often,
+   * because only the next call detects a jump.
    */
   public void lookAtClock() throws IOException {
     jumps.look();
@@ -372,34 +387,37 @@ public final class Store implements AutoCloseable {
     index.put(Index.Durability.VISIBLE, Keys.family(Keys.CLOCK), now);
   }
 
-  /** Removes all files that were set aside, damaged pushed content too; returns how many. */
+  /**
+   * Removes all files from the quarantine, including damaged pushed content. Returns the number of
+   * removed files.
+   */
   public int emptyQuarantine() throws IOException {
     return quarantine.empty();
   }
 
-  /** Returns how many bytes the files have that were set aside. */
+  /** Returns the total bytes of the files in the quarantine. */
   public long quarantineBytes() {
     return quarantine.bytes();
   }
 
-  /** Returns whether the index can be written, and how that has been. */
+  /** Returns the health of the index: whether it can be written, and for how long it could not. */
   public IndexHealth indexHealth() {
     return index.health();
   }
 
   /**
-   * Writes the index, synced, and changes nothing by that.
+   * Writes to the index and syncs it, without changing anything.
    *
-   * @throws UnwritableStoreException if it cannot be written
+   * @throws UnwritableStoreException if the index cannot be written
    */
   public void probeIndex() throws IOException {
     index.put(Index.Durability.SYNCED, Keys.family(Keys.STORE), identity.get().encodedId());
   }
 
   /**
-   * Makes, syncs and removes a file beside the blobs.
+   * Creates, syncs and removes a file beside the blobs.
    *
-   * @throws UnwritableStoreException if that is not possible
+   * @throws UnwritableStoreException if an error of the operating system prevents it
    */
   public void probeContent() throws IOException {
     try {
@@ -409,33 +427,34 @@ public final class Store implements AutoCloseable {
     }
   }
 
-  /** Returns whether no new content has room; evicts nothing to know it. */
+  /** Returns whether there is no space for new content. Evicts nothing to find out. */
   public boolean isFull() throws IOException {
     return space.isFull();
   }
 
   /**
-   * Returns whether more content is unknown to the index than a kill could have left, or the index
-   * was opened with a loss. Unknown content is not set aside then; {@code cistern fsck} tells more.
+   * Returns whether more files are unknown to the index than a kill can have left, or the index was
+   * opened with a loss. Unknown files are not set aside then. {@code cistern fsck} reports details.
    */
   public boolean isDoubtful() {
     return sweep.isDoubtful() || isRepaired();
   }
 
   /**
-   * Notes what manifests name that an earlier version of Cistern stored without that, which are
-   * neither evicted nor pruned until then; returns how many. Parses them on this thread.
+   * Stores the digests that manifests name, for manifests that an earlier version of Cistern stored
+   * without them. Such a manifest is neither evicted nor pruned until then. Parses them on the
+   * caller's thread. Returns the number of manifests that got the fact.
    */
   public int learnNames() throws IOException {
     return new ManifestNames(index).learnAll();
   }
 
-  /** Returns how long changes of the index took since the store was opened. */
+  /** Returns the durations of changes of the index since the store was opened. */
   public WriteTimes writeTimes() {
     return index.times();
   }
 
-  /** Returns how many changes of the index wait for their turn. */
+  /** Returns the number of changes of the index that wait in the queue. */
   public int waitingWrites() {
     return index.waiting();
   }
@@ -445,8 +464,8 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Checks the store, and repairs it if that is ordered; see {@link StoreCheck}. Blocks until all
-   * is checked; an interrupt ends it.
+   * Checks the store, and repairs it if {@code order} requests it; see {@link StoreCheck}. Blocks
+   * until the check is complete. An interrupt ends it.
    *
    * @throws IOException if the index or the directories cannot be read, or the report throws
    */
@@ -465,17 +484,17 @@ public final class Store implements AutoCloseable {
     }
   }
 
-  /** Returns what verifies stored content in the background. */
+  /** Returns the background verification of stored content. */
   public Scrub scrub() {
     return scrub;
   }
 
-  /** Returns how many bytes of files are counted. */
+  /** Returns the bytes of files that count as used space. */
   long contentBytes() {
     return space.content();
   }
 
-  /** Returns how full the store is. */
+  /** Returns the space usage of the store. */
   public Usage usage() {
     return new Usage(
         space.used(),
@@ -487,23 +506,26 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Removes what nothing reaches: what was deleted, and pushed blobs for which no manifest came
-   * within the grace. May run beside everything else.
+   * Removes content that nothing references: deleted content, and pushed blobs for which no
+   * manifest was stored within the grace. May run beside all other operations.
    */
   public Collected collect() throws IOException {
     return garbage.collect(limits.grace());
   }
 
   /**
-   * Removes a blob that nothing reaches now, however young.
+   * Removes a blob that nothing references now, whatever its age.
    *
-   * @return whether it is gone; not if something reaches it
+   * @return whether it was removed; false if something references it
    */
   public boolean discard(Digest blob) throws IOException {
     return garbage.discard(blob);
   }
 
-  /** Writes down what was used, and makes room if it is scarce before somebody needs it. */
+  /**
+   * Writes the recorded uses to the index, and evicts content if space is scarce, before a request
+   * needs it.
+   */
   public void relieve() throws IOException {
     uses.flush();
     space.indexMeasured(Layout.bytesIn(layout.index()));
@@ -511,8 +533,8 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Sets aside the files that no fact names, which a kill may have left, unless they are too many;
-   * returns how many. Lists all files, so it is for after the start.
+   * Sets aside the files that no fact names, which a kill may have left, unless there are too many.
+   * Returns the number of files. Lists all files, so it is meant for the time after the start.
    */
   public int sweep() throws IOException {
     return isRepaired() ? 0 : sweep.blobs() + sweep.uploads() + sweep.fills();

@@ -1,8 +1,8 @@
 package dev.cistern.storage;
 
 /**
- * The store cannot be written because of an error of the system. It is tried again without a
- * restart, so another try may succeed later.
+ * Thrown when the store cannot be written because of an error of the operating system. The store
+ * retries without a restart, so a later attempt may succeed.
  */
 public final class StoreFailingException extends UnwritableStoreException {
   private static final long serialVersionUID = 1L;

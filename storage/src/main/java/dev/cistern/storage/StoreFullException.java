@@ -1,6 +1,9 @@
 package dev.cistern.storage;
 
-/** There is no space left for what was to be stored; nothing that was stored before is affected. */
+/**
+ * Thrown when there is no space left for new content. Content that was stored before is not
+ * affected.
+ */
 public final class StoreFullException extends UnwritableStoreException {
   private static final long serialVersionUID = 1L;
 

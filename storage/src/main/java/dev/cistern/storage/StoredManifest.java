@@ -3,5 +3,5 @@ package dev.cistern.storage;
 import dev.cistern.oci.Digest;
 import dev.cistern.oci.MediaType;
 
-/** A manifest as it is kept: the bytes exactly as they came. */
+/** A stored manifest, with its bytes exactly as they were received. */
 public record StoredManifest(Digest digest, MediaType mediaType, byte[] bytes) {}

@@ -1,8 +1,9 @@
 package dev.cistern.storage;
 
 /**
- * An object as it is stored.
+ * A stored object.
  *
- * @param revision of the change that made it so: greater than that of all changes before
+ * @param revision revision of the change that stored this state; greater than those of all earlier
+ *     changes
  */
 public record StoredObject(ObjectName name, long revision, String json) {}

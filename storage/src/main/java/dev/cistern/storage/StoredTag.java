@@ -4,8 +4,9 @@ import dev.cistern.oci.Digest;
 import java.time.Instant;
 
 /**
- * Where a tag points.
+ * The target of a stored tag.
  *
- * @param checked when an upstream last confirmed it; for a pushed tag, when it was pushed
+ * @param checked time at which an upstream last confirmed the tag; for a pushed tag, the time of
+ *     the push
  */
 public record StoredTag(Digest digest, Origin origin, Instant checked) {}

@@ -16,12 +16,13 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 
 /**
- * Rewrites the stored times that lie in the future, which a clock that was ahead has left: the age
- * of what has one begins now, and tags have never been checked. Each look at a time knows without
- * this that such a time says nothing ({@link StoredTime}); this has ages begin once, not at each
- * look.
+ * The correction of stored times in the future, which a clock that was ahead has left. The age of
+ * content with such a time starts now; a tag with such a time counts as never checked. All readers
+ * of stored times ignore such a time anyway ({@link StoredTime}). The correction makes an age start
+ * once, not at each read.
  *
- * <p>Pages of a few hundred keys, each rewritten in a change of its own beside everything else.
+ * <p>The index is read in pages of at most 1,000 keys. Each page is rewritten in a change of its
+ * own, beside all other operations.
  */
 final class StoredTimes {
   private final Index index;
@@ -32,15 +33,18 @@ final class StoredTimes {
     this.layout = layout;
   }
 
-  /** Returns the value with its time in the past, or null if it is there already. */
+  /**
+   * A function that returns a value with its future time replaced, or null if no time of the value
+   * lies in the future.
+   */
   private interface Rewriting {
     byte @Nullable [] rewritten(byte[] value);
   }
 
   /**
-   * Rewrites all times that are in the future; returns how many.
+   * Rewrites all times that are in the future. Returns the number of rewritten values.
    *
-   * @param now a time that is not in the future
+   * @param now current time, which is not in the future
    */
   int settle(Instant now) throws IOException {
     int links = 0;
@@ -78,7 +82,7 @@ final class StoredTimes {
         : null;
   }
 
-  /** Content is verified before its turn rather than never. */
+  /** Resets a time in the future to 1970. The content is verified early rather than never. */
   private static byte @Nullable [] verified(byte[] value, Instant now) {
     return StoredTime.isUnknown(Instant.ofEpochMilli(Blobs.bytes(value)), now)
         ? Blobs.bytes(0)
@@ -109,7 +113,10 @@ final class StoredTimes {
     return settled;
   }
 
-  /** Looks again within the change: what was touched meanwhile stays as it is. */
+  /**
+   * Rewrites values within a change. Checks each value again, so that a value that was written
+   * meanwhile stays as it is.
+   */
   private static int rewrite(Index.Batch batch, List<byte[]> keys, Rewriting rewriting)
       throws RocksDBException {
     int settled = 0;
@@ -140,7 +147,7 @@ final class StoredTimes {
       Files.setLastModifiedTime(file, FileTime.from(now));
       return true;
     } catch (NoSuchFileException e) {
-      return false; // it has become a blob meanwhile
+      return false; // it was committed or removed meanwhile
     }
   }
 }

@@ -11,22 +11,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sets aside files that no fact knows, as a kill may leave them: content of blobs, uploads, and
- * files in {@code fills} whose name is not a digest. Nothing is deleted.
+ * The search for files that no fact names, as a kill may leave them: content of blobs, uploads, and
+ * files in {@code fills} whose name is not a digest. Such files are set aside. Nothing is deleted.
  *
- * <p>A run is bounded: a kill leaves few such files, so many of them mean that the index has lost
- * facts. Then the run sets none aside, logs an ERROR and {@link #isDoubtful} is true until a run
- * stays within the bound. Each kind has its own bound.
+ * <p>A run is bounded. A kill leaves few such files, so many of them mean that the index has lost
+ * facts. Then the run sets none aside and logs an ERROR. {@link #isDoubtful} is true until a run
+ * stays within the bound. Each kind of file has its own bound.
  *
- * <p>Runs on the caller's thread, beside everything else. Lists all files twice; keeps the paths of
- * one directory in memory at a time.
+ * <p>Runs on the caller's thread, beside all other operations. Lists the files of blobs twice if it
+ * sets some aside, and keeps the paths of one directory in memory at a time.
  */
 final class Sweep {
   private static final Logger LOG = LoggerFactory.getLogger(Sweep.class);
   private static final long MAX_FILES = 1_000;
   private static final long MAX_PART = 100;
 
-  /** A directory of blobs whose digests begin alike. */
+  /** A directory of blobs whose digests begin with the same two hexadecimal digits. */
   private record Shard(Digest.Algorithm algorithm, Path directory) {}
 
   private final Layout layout;
@@ -46,12 +46,12 @@ final class Sweep {
     this.quarantine = quarantine;
   }
 
-  /** Returns whether the last run of a kind was over its bound. */
+  /** Returns whether the last run for any kind of file exceeded its bound. */
   boolean isDoubtful() {
     return areBlobsDoubtful || areUploadsDoubtful || areFillsDoubtful;
   }
 
-  /** Sets aside the files of blobs that no fact names; returns how many. */
+  /** Sets aside the files of blobs that no fact names. Returns the number of files. */
   int blobs() throws IOException {
     long all = 0;
     long unknown = 0;
@@ -72,7 +72,7 @@ final class Sweep {
     return setAside;
   }
 
-  /** Sets aside the files of uploads that no fact names; returns how many. */
+  /** Sets aside the files of uploads that no fact names. Returns the number of files. */
   int uploads() throws IOException {
     List<Path> all = Layout.list(layout.uploads());
     List<Path> unknown =
@@ -81,7 +81,7 @@ final class Sweep {
     return areUploadsDoubtful ? 0 : setAside(unknown, "upload-", "no fact names this upload");
   }
 
-  /** Sets aside the files of downloads that are not named by a digest; returns how many. */
+  /** Sets aside the files of downloads whose name is not a digest. Returns the number of files. */
   int fills() throws IOException {
     List<Path> all = Layout.list(layout.fills());
     List<Path> unknown = all.stream().filter(file -> Layout.fillOf(file).isEmpty()).toList();

@@ -2,7 +2,7 @@ package dev.cistern.storage;
 
 import java.io.IOException;
 
-/** The store cannot take new content now; what is stored is served and not affected. */
+/** Thrown when the store cannot take new content now. Stored content is served and not affected. */
 public abstract sealed class UnwritableStoreException extends IOException
     permits StoreFullException, StoreFailingException {
   private static final long serialVersionUID = 1L;
@@ -11,14 +11,17 @@ public abstract sealed class UnwritableStoreException extends IOException
     super(message);
   }
 
-  /** Returns what an error of the index means for a change. */
+  /** Returns the exception of a change that fails because of an error of the index. */
   static UnwritableStoreException of(StorageError error) {
     return error.isNoRoom()
         ? new StoreFullException("the disk is full: the index cannot be written")
         : new StoreFailingException(error);
   }
 
-  /** Returns {@code e}, or what it means if it tells of an error of the system. */
+  /**
+   * Returns the exception for the error of the operating system that {@code e} names, or {@code e}
+   * itself if it names none.
+   */
   static IOException orSame(IOException e) {
     if (e instanceof UnwritableStoreException) {
       return e;

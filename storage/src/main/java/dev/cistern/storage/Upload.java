@@ -13,8 +13,8 @@ import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A blob that a client is pushing, over one or more requests. A request that changes it holds it
- * ({@link #hold}) from its first byte to its last; a second one meanwhile is refused.
+ * A blob that a client is pushing, in one or more requests. A request that changes the upload holds
+ * it ({@link #hold}) from its first byte to its last. Meanwhile a second request is refused.
  */
 public final class Upload {
   private final Uploads uploads;
@@ -22,7 +22,7 @@ public final class Upload {
   private final UploadFact fact;
   private final Semaphore turn = new Semaphore(1);
 
-  /** Of who holds it; guarded by this. */
+  /** File of the current hold, or null; guarded by this. */
   private @Nullable GrowingFile file;
 
   private boolean isEnded;
@@ -33,7 +33,7 @@ public final class Upload {
     this.fact = fact;
   }
 
-  /** The right to change an upload, until it is closed. Used by one thread. */
+  /** The exclusive right to change an upload, until it is closed. Used by one thread. */
   public final class Hold implements AutoCloseable {
     private final GrowingFile file;
 
@@ -41,16 +41,16 @@ public final class Upload {
       this.file = file;
     }
 
-    /** Returns how many bytes have come. */
+    /** Returns the number of bytes received. */
     public long length() {
       return file.length();
     }
 
     /**
-     * Appends all of {@code bytes}. If it throws, the upload is as long as before.
+     * Appends all of {@code bytes}. If this throws, the upload is as long as before.
      *
-     * @throws StoreFullException if the disk has no room
-     * @throws OciException with BLOB_UPLOAD_UNKNOWN, if it was cancelled meanwhile
+     * @throws StoreFullException if there is no space
+     * @throws OciException with BLOB_UPLOAD_UNKNOWN, if the upload was canceled meanwhile
      */
     public void append(ByteBuffer bytes) throws IOException {
       try {
@@ -61,10 +61,10 @@ public final class Upload {
     }
 
     /**
-     * Stores the content as a blob of the upload's repository, durably, and ends the upload.
+     * Stores the content durably as a blob of the upload's repository, and ends the upload.
      *
      * @throws OciException with DIGEST_INVALID, if the content has another digest; the upload is
-     *     then removed, since no byte of it can be relied on
+     *     then removed, because no byte of it can be relied on
      */
     public void finish(Digest digest) throws IOException {
       if (!file.channel().isOpen()) {
@@ -82,7 +82,7 @@ public final class Upload {
         uploads.blobs().commit(file, digest, Optional.of(fact.repository()));
       } catch (IOException e) {
         if (file.isUnsyncable()) {
-          cancel(); // so all bytes come again
+          cancel(); // so the client sends all bytes again
         }
         throw e;
       }
@@ -95,25 +95,25 @@ public final class Upload {
     }
   }
 
-  /** Returns 32 hexadecimal digits that cannot be guessed. */
+  /** Returns the id: 32 hexadecimal digits that cannot be guessed. */
   public String id() {
     return id;
   }
 
-  /** Returns the repository it was started in. */
+  /** Returns the repository in which the upload was started. */
   public RepositoryName repository() {
     return fact.repository();
   }
 
-  /** Returns how many bytes have come. */
+  /** Returns the number of bytes received. */
   public synchronized long length() throws IOException {
     return file == null ? uploads.lengthOf(id) : file.length();
   }
 
   /**
-   * Takes the right to change this upload.
+   * Takes the exclusive right to change this upload.
    *
-   * @throws OciException with BLOB_UPLOAD_INVALID and status 409, if another request has it; with
+   * @throws OciException with BLOB_UPLOAD_INVALID and status 409, if another request holds it; with
    *     BLOB_UPLOAD_UNKNOWN, if it has ended
    */
   public Hold hold() throws IOException {
@@ -132,7 +132,7 @@ public final class Upload {
     }
   }
 
-  /** Ends the upload and removes what has come. */
+  /** Ends the upload and removes its content. */
   public void cancel() throws IOException {
     uploads.forget(id);
   }
@@ -162,7 +162,10 @@ public final class Upload {
     return turn.availablePermits() == 0;
   }
 
-  /** Closes the file and removes it; who holds it is told that it was cancelled. */
+  /**
+   * Closes the file and removes it. A request that holds the upload then fails because it was
+   * canceled.
+   */
   synchronized void end() throws IOException {
     isEnded = true;
     if (file == null) {

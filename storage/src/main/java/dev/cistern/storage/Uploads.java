@@ -22,18 +22,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The uploads in progress. They survive a restart, and expire when nothing came for a while.
+ * The uploads in progress. They survive a restart, and expire if no content is added for some time.
  *
- * <p>An upload is known by its fact; its file is made after the fact and removed before it, so a
- * file without a fact is a leftover, which {@link Sweep} sets aside.
+ * <p>An upload exists by its fact. Its file is created after the fact and removed before it. A file
+ * without a fact is therefore a leftover, which {@link Sweep} sets aside.
  */
 public final class Uploads {
   private static final Logger LOG = LoggerFactory.getLogger(Uploads.class);
   private static final int ID_BYTES = 16;
 
   /**
-   * Of any number of uploads in progress so many files stay open between two requests; that of
-   * another one is opened, and its content hashed, when it is gone on with.
+   * Maximum number of upload files that stay open between two requests. The file of any other
+   * upload is opened, and its content hashed, when the upload is continued.
    */
   private static final int MOST_RESTING = 500;
 
@@ -45,10 +45,10 @@ public final class Uploads {
   private final ClockJumps jumps;
   private final SecureRandom random = new SecureRandom();
 
-  /** One object for each, for as long as somebody has it. */
+  /** One object for each upload, as long as it is referenced. */
   private final Cache<String, Upload> known = Caffeine.newBuilder().weakValues().build();
 
-  /** Files that nobody holds, kept open: their hashes are as far as they are. */
+  /** Open files of uploads that no request holds. Their hashes cover all of their content. */
   private final Cache<String, GrowingFile> resting =
       Caffeine.newBuilder()
           .maximumSize(MOST_RESTING)
@@ -69,8 +69,8 @@ public final class Uploads {
   /**
    * Starts an upload.
    *
-   * @param owner who alone may go on with it
-   * @param algorithm the one its digest will most likely have
+   * @param owner identity of the only client that may continue the upload
+   * @param algorithm algorithm that its digest most likely has
    */
   public Upload start(RepositoryName repository, String owner, Digest.Algorithm algorithm)
       throws IOException {
@@ -83,7 +83,10 @@ public final class Uploads {
     return known(id, fact);
   }
 
-  /** Returns the upload that {@link #start} gave this id, if it belongs to both. */
+  /**
+   * Returns the upload to which {@link #start} gave this id, if it belongs to {@code repository}
+   * and {@code owner}.
+   */
   public Optional<Upload> find(RepositoryName repository, String owner, String id)
       throws IOException {
     byte[] value = index.get(Keys.upload(id));
@@ -95,7 +98,10 @@ public final class Uploads {
     return isTheirs ? Optional.of(known(id, fact)) : Optional.empty();
   }
 
-  /** Removes the uploads to which nothing was added for {@code idle}; returns how many. */
+  /**
+   * Removes the uploads to which nothing was added for {@code idle}. Returns the number of removed
+   * uploads.
+   */
   public int expire(Duration idle) throws IOException {
     if (jumps.holds(idle)) {
       return 0;
@@ -126,7 +132,7 @@ public final class Uploads {
     return blobs;
   }
 
-  /** Ends an upload, whatever became of its content. */
+  /** Ends an upload, whether its content was stored or not. */
   void forget(String id) throws IOException {
     Upload upload = known.getIfPresent(id);
     if (upload != null) {
@@ -142,14 +148,14 @@ public final class Uploads {
         });
   }
 
-  /** Closes the files; the uploads stay. */
+  /** Closes the files. The uploads stay. */
   void close() throws IOException {
     for (GrowingFile file : resting.asMap().values()) {
       file.close();
     }
   }
 
-  /** Opens the file of an upload for the one who holds it. */
+  /** Opens the file of an upload for the request that holds it. */
   GrowingFile open(String id, Digest.Algorithm algorithm) throws IOException {
     GrowingFile rested = resting.asMap().remove(id);
     if (rested != null) {
@@ -165,17 +171,17 @@ public final class Uploads {
     return file;
   }
 
-  /** Takes back a file from who held it. */
+  /** Takes back the file of an upload from the request that held it. */
   void rest(String id, GrowingFile file) {
     resting.put(id, file);
   }
 
-  /** Returns how long the file of an upload is that nobody holds, in bytes. */
+  /** Returns the length in bytes of the file of an upload that no request holds. */
   long lengthOf(String id) throws IOException {
     return Layout.sizeOf(layout.upload(id));
   }
 
-  /** Removes the file of an upload that nobody holds. */
+  /** Removes the file of an upload that no request holds. */
   void remove(String id) throws IOException {
     GrowingFile rested = resting.asMap().remove(id);
     if (rested != null) {

@@ -15,9 +15,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.rocksdb.RocksDBException;
 
 /**
- * When manifests were last asked for, in memory until it is flushed. A use within a minute of the
- * one that is known changes nothing, so that a hit costs one look into a map. What is lost by a
- * kill makes an image look older than it is, no more.
+ * The times at which manifests were last requested, in memory until they are flushed. A use within
+ * a minute of the known one changes nothing, so a hit costs one map lookup. Uses that a kill loses
+ * only make an image look older than it is.
  */
 final class Uses {
   private static final Duration STEP = Duration.ofMinutes(1);
@@ -40,7 +40,10 @@ final class Uses {
     }
   }
 
-  /** Notes that a link is used now. Does not block; nothing is noted when there are too many. */
+  /**
+   * Records that a link is used now. Does not block. Nothing is recorded for a new link if there
+   * are too many.
+   */
   void touch(Link link) {
     Instant now = clock.instant();
     Instant known = uses.get(link);
@@ -53,20 +56,20 @@ final class Uses {
     }
   }
 
-  /** Returns when the link was last used, given what its fact says. */
+  /** Returns when the link was last used, given the time in its fact. */
   Instant last(Link link, Instant stored) {
     Instant known = uses.get(link);
     return known != null && isNews(known, stored) ? known : stored;
   }
 
-  /** Returns whether a use is later than the one that is stored, or that says nothing. */
+  /** Returns whether a use is later than the stored one, or the stored time is unknown. */
   private boolean isNews(Instant used, Instant stored) {
     Instant now = clock.instant();
     return !StoredTime.isUnknown(used, now)
         && (used.isAfter(stored) || StoredTime.isUnknown(stored, now));
   }
 
-  /** Moves what is in memory to the index. */
+  /** Moves the recorded uses to the index. */
   void flush() throws IOException {
     var entries = new ArrayList<>(Map.copyOf(uses).entrySet());
     for (int from = 0; from < entries.size(); from += MOST_A_CHANGE) {

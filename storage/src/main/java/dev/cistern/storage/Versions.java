@@ -4,9 +4,9 @@ import dev.cistern.oci.RepositoryName;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
- * A counter for each repository that moves after every change that makes an earlier answer wrong: a
- * tag moved, something deleted. Repositories share counters, so a counter may move without need; it
- * never fails to.
+ * A counter for each repository that changes after every change that makes an earlier answer wrong,
+ * such as a moved tag or a deletion. Repositories share counters, so a counter may change without
+ * need. It never fails to change.
  */
 final class Versions {
   private static final int COUNTERS = 4096;

@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 
 /**
- * How long changes of the index took, from queueing to acknowledgement, as a histogram. Safe for
- * all threads.
+ * A histogram of the durations of index changes, from queueing to acknowledgment. Safe for all
+ * threads.
  */
 public final class WriteTimes {
   private static final List<Double> BOUNDS =
@@ -31,19 +31,19 @@ public final class WriteTimes {
     nanos.add(time.toNanos());
   }
 
-  /** Returns the upper bounds of the buckets in seconds; one more bucket has none. */
+  /** Returns the upper bounds of the buckets in seconds. One more bucket has no bound. */
   public List<Double> bounds() {
     return BOUNDS;
   }
 
-  /** Returns how many changes fell in each bucket, the one without a bound last. */
+  /** Returns the number of changes in each bucket, with the one without a bound last. */
   public List<Long> counts() {
     var sums = new ArrayList<Long>();
     counts.forEach(count -> sums.add(count.sum()));
     return sums;
   }
 
-  /** Returns the sum of all times in seconds. */
+  /** Returns the sum of all durations in seconds. */
   public double seconds() {
     return nanos.sum() / (double) TimeUnit.SECONDS.toNanos(1);
   }

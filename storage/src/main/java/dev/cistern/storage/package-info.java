@@ -1,4 +1,4 @@
-/** Content by digest on disk and the facts about it in RocksDB. */
+/** The storage: content by digest on disk, and the facts about it in RocksDB. */
 @NullMarked
 package dev.cistern.storage;
 

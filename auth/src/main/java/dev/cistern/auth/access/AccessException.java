@@ -1,8 +1,8 @@
 package dev.cistern.auth.access;
 
 /**
- * A name, file or setting of access that cannot be used. The message says what is wrong and what
- * would be right; it never has a part of a secret in it.
+ * Rejection of an invalid name, file or setting. The message has the problem and the expected form.
+ * It never contains a part of a secret.
  */
 public final class AccessException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -11,7 +11,7 @@ public final class AccessException extends RuntimeException {
     super(message);
   }
 
-  /** Returns the message, which is always there. */
+  /** Returns the message, which is never null. */
   String text() {
     return String.valueOf(getMessage());
   }

@@ -23,17 +23,19 @@ import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says who shows the credentials of a request: the value of its header {@code Authorization} (RFC
- * 9110, section 11.6.2).
+ * Authentication of requests by the value of their {@code Authorization} header (RFC 9110, section
+ * 11.6.2).
  *
- * <p>What was found out is remembered, by a hash of the header with a key of this process alone, so
- * that no secret is kept: tokens until they expire, passwords for five minutes, refusals for a
- * second. Equal headers that come at once are checked once. Users, keys and issuers stay as they
- * are: when they change, a new authenticator takes this one's place, and what was remembered is
- * gone with it. Safe for all threads.
+ * <p>Results are remembered: tokens until they expire, passwords for 5 minutes, rejections for 1 s.
+ * They are found by a hash of the header with a random key of this process, so that no secret is
+ * stored. Equal headers that arrive at once are checked once. Users, keys and issuers are
+ * immutable. When they change, a new authenticator replaces this one, and its results are dropped.
+ * Thread-safe.
  */
 public final class Authenticator {
-  /** The longest header that is looked at, in characters: the longest token in base64, and more. */
+  /**
+   * The maximum length of a header in characters: a token of maximum length in base64, and more.
+   */
   static final int LONGEST_HEADER = 24 * 1024;
 
   private static final int REMEMBERED = 10_000;
@@ -49,7 +51,7 @@ public final class Authenticator {
   private final InstantSource running;
   private final PasswordChecks checks;
 
-  /** Has its key, and is only ever cloned: that is half the work of making one. */
+  /** Initialized with its key, and only cloned, which halves the work of creating one. */
   private final Mac hash;
 
   private final ConcurrentMap<ByteBuffer, CompletableFuture<Outcome>> underWay =
@@ -60,7 +62,7 @@ public final class Authenticator {
           .weigher((ByteBuffer key, Known value) -> value.weight())
           .build();
 
-  /** Checks as many passwords at once as there are processors. */
+  /** Checks at most as many passwords at once as there are processors. */
   public Authenticator(Users users, Tokens tokens, List<OidcIssuer> issuers, InstantSource clock) {
     this(
         users,
@@ -100,13 +102,13 @@ public final class Authenticator {
   }
 
   /**
-   * An outcome, and how long it is one.
+   * A result, and how long it is valid.
    *
-   * @param until by the wall clock, which the tokens' own times are of
-   * @param end by the running clock, which no one sets back
+   * @param until the end by the wall clock, which the times of tokens refer to
+   * @param end the end by the monotonic clock, which is never set back
    */
   private record Known(Outcome outcome, Instant until, Instant end) {
-    /** One for a caller as they usually are, more for one with many groups and grants. */
+    /** Returns 1 for a usual caller, and more for a caller with many groups and grants. */
     int weight() {
       return outcome instanceof Outcome.Caller(var principal, var grants, var impersonation)
           ? 1 + (principal.groups().size() + grants.map(List::size).orElse(0)) / 8
@@ -115,7 +117,7 @@ public final class Authenticator {
   }
 
   /**
-   * Returns what is remembered of a header, or null if it is to be asked of {@link #authenticate}.
+   * Returns the remembered result for a header, or null if {@link #authenticate} must be called.
    * Never blocks.
    */
   public @Nullable Outcome known(String header) {
@@ -132,8 +134,8 @@ public final class Authenticator {
   }
 
   /**
-   * Says who shows a header. Blocks while a password is checked, and while others are that came
-   * before.
+   * Authenticates a header. Blocks while a password is checked, including the wait for earlier
+   * checks.
    */
   public Outcome authenticate(String header) {
     if (header.length() > LONGEST_HEADER) {
@@ -175,7 +177,7 @@ public final class Authenticator {
     };
   }
 
-  /** Checks user and password (RFC 7617); the password may be a token. */
+  /** Checks user name and password (RFC 7617); the password may be a token. */
   private Known checkBasic(String encoded) {
     String pair;
     try {
@@ -253,7 +255,7 @@ public final class Authenticator {
     return new Known(outcome, until, running.instant().plus(howLong));
   }
 
-  /** Nothing to remember: the next to ask may find it otherwise. */
+  /** Returns a result that is not remembered, because the next attempt may succeed. */
   private static Known busy() {
     return new Known(new Outcome.Busy(), Instant.MIN, Instant.MIN);
   }

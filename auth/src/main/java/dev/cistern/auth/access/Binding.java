@@ -5,15 +5,15 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * That subjects have a role.
+ * Grant of a role to subjects.
  *
- * @param namespace where; empty for everywhere
+ * @param namespace the namespace that it applies to; empty for everywhere
  * @param role the name of the role
  */
 public record Binding(Optional<String> namespace, String role, List<Subject> subjects) {
 
   /**
-   * @throws AccessException if there can be no such namespace or role
+   * @throws AccessException if the namespace or role name is invalid
    */
   public Binding {
     if (namespace.isPresent() && !Names.isNamespace(namespace.get())) {

@@ -3,8 +3,8 @@ package dev.cistern.auth.access;
 import java.util.Set;
 
 /**
- * What a token is for: actions on something, as {@code access} of the distribution project's token
- * specification has it.
+ * Actions on a resource that a token permits, as in the {@code access} claim of the distribution
+ * project's token specification.
  *
  * @param type {@code repository} or {@code registry}
  */

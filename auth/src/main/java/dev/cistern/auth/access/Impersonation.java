@@ -12,9 +12,9 @@ import java.util.TreeSet;
  *
  * @param by the caller
  * @param user the name of the user or service account to act as
- * @param groups those that were asked for; empty for the user's own
- * @param uid empty for none
- * @param extra values by their keys
+ * @param groups the requested groups; empty for the user's own
+ * @param uid the requested UID; empty for none
+ * @param extra the extra values by their keys
  */
 public record Impersonation(
     Principal by,
@@ -41,7 +41,7 @@ public record Impersonation(
     extra = Collections.unmodifiableSortedMap(new TreeMap<>(extra));
   }
 
-  /** Returns the names that the caller has to be permitted, each. */
+  /** Returns the targets, each of which the caller must be permitted to impersonate. */
   public List<ImpersonationTarget> targets() {
     var targets = new ArrayList<ImpersonationTarget>();
     targets.add(ImpersonationTarget.user(user));
@@ -55,9 +55,9 @@ public record Impersonation(
   }
 
   /**
-   * Returns who acts then: the user in the groups that were asked for, otherwise in the user's own,
-   * and in {@code system:authenticated}; {@code system:anonymous} is in {@code
-   * system:unauthenticated} instead.
+   * Returns the principal that results. It is the user in the requested groups, or in the user's
+   * own groups if none are requested, and in {@code system:authenticated}. {@code system:anonymous}
+   * is in {@code system:unauthenticated} instead.
    */
   public Principal principal() {
     Principal own = Principal.named(user);

@@ -5,14 +5,15 @@ import java.util.Set;
 /**
  * A rule of a role that grants the verb {@code impersonate}.
  *
- * @param groups of the API; {@code *} for all
- * @param resources such as {@code users}; {@code *} for all, {@code userextras/*} for all keys
- * @param names which of them; empty for all
+ * @param groups the API groups; {@code *} for all
+ * @param resources the resources, such as {@code users}; {@code *} for all, {@code userextras/*}
+ *     for all keys
+ * @param names the names that may be impersonated; empty for all
  */
 public record ImpersonationRule(Set<String> groups, Set<String> resources, Set<String> names) {
   private static final String ALL = "*";
 
-  /** Grants everything. */
+  /** The rule that grants every impersonation. */
   static final ImpersonationRule EVERYTHING =
       new ImpersonationRule(Set.of(ALL), Set.of(ALL), Set.of());
 

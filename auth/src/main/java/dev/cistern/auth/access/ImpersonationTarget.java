@@ -3,20 +3,20 @@ package dev.cistern.auth.access;
 import java.util.Optional;
 
 /**
- * One name that a request wants to act under, as the permission for it is asked: the verb {@code
- * impersonate} on a resource of Kubernetes ("User impersonation").
+ * One name that a request asks to act under, as in the check of its permission: the verb {@code
+ * impersonate} on a Kubernetes resource ("User impersonation").
  *
- * @param group of the API
- * @param resource such as {@code users} or {@code userextras/scopes}
+ * @param group the API group
+ * @param resource the resource, such as {@code users} or {@code userextras/scopes}
  * @param name the user, group, service account, UID or value
- * @param namespace of a service account
+ * @param namespace the namespace of a service account; empty for other resources
  */
 public record ImpersonationTarget(
     String group, String resource, String name, Optional<String> namespace) {
   private static final String AUTHENTICATION = "authentication.k8s.io";
   private static final String SERVICE_ACCOUNTS = "serviceaccounts";
 
-  /** Returns the user or service account of this name. */
+  /** Returns the target for the user or service account of this name. */
   static ImpersonationTarget user(String name) {
     return Principal.serviceAccountName(name)
         .map(account ->
@@ -37,7 +37,7 @@ public record ImpersonationTarget(
     return new ImpersonationTarget(AUTHENTICATION, "userextras/" + key, value, Optional.empty());
   }
 
-  /** Returns what a caller is told who may not. */
+  /** Returns the message for a caller that lacks the permission. */
   public String refusal(Principal caller) {
     int slash = resource.indexOf('/');
     String plural = slash < 0 ? resource : resource.substring(0, slash);

@@ -4,9 +4,9 @@ import dev.cistern.oci.Texts;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** What names of principals, groups and roles may look like. */
+/** Syntax of the names of principals, groups and roles. */
 final class Names {
-  /** What the names of principals and groups begin with that only this server gives out. */
+  /** The prefix of names of principals and groups that only this server assigns. */
   static final String RESERVED = "system:";
 
   static final int LONGEST = 255;
@@ -19,10 +19,10 @@ final class Names {
   private Names() {}
 
   /**
-   * Returns the name if it can be one: 1 to 255 characters, none of them a control character.
+   * Returns the name if it is valid: 1 to 255 characters, none of them a control character.
    *
-   * @param what for the message, such as "name of a user"
-   * @throws AccessException that says what is wrong
+   * @param what the kind of name for the message, such as "name of a user"
+   * @throws AccessException if it is invalid; the message has the reason
    */
   static String checked(String what, String name) {
     problem(name)
@@ -33,8 +33,8 @@ final class Names {
   }
 
   /**
-   * Returns the name if somebody from outside may have it: {@link #checked}, and not one of those
-   * that begin with {@code system:}.
+   * Returns the name if a principal or group from outside may have it: it is {@link #checked}, and
+   * does not begin with {@code system:}.
    */
   static String notReserved(String what, String name) {
     if (isReserved(name)) {
@@ -53,7 +53,7 @@ final class Names {
     return name.startsWith(RESERVED);
   }
 
-  /** Returns what is wrong with a name; empty if it can be one. */
+  /** Returns the problem of a name; empty if it is valid. */
   static Optional<String> problem(String name) {
     if (name.isEmpty() || name.length() > LONGEST) {
       return Optional.of("a name has 1 to " + LONGEST + " characters");
@@ -64,7 +64,7 @@ final class Names {
     return Optional.empty();
   }
 
-  /** Says whether a repository's first path component can be this. */
+  /** Returns whether this can be the first path component of a repository. */
   static boolean isNamespace(String name) {
     return name.length() <= LONGEST && NAMESPACE.matcher(name).matches();
   }

@@ -21,8 +21,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Another issuer of tokens (OpenID Connect Core 1.0) that this server believes, with its keys as
- * they were given: none is ever fetched or taken from a token. Immutable; safe for all threads.
+ * Another issuer of tokens (OpenID Connect Core 1.0) that this server trusts, with its configured
+ * keys. Keys are never fetched or taken from a token. Immutable and thread-safe.
  */
 public final class OidcIssuer {
   private static final int SMALLEST_RSA = 2048;
@@ -41,14 +41,15 @@ public final class OidcIssuer {
 
   private record Key(@Nullable String id, JWSVerifier verifier) {}
 
-  /** Whom a token is of, and until when. */
+  /** The principal of a token, and the time when the token expires. */
   record Identity(Principal principal, Instant expires) {}
 
   /**
    * Returns an issuer.
    *
    * @param keySet a JWK set (RFC 7517, section 5); keys that are not for the algorithm are left out
-   * @throws AccessException if it is not one, or has no key for the algorithm
+   * @throws AccessException if it is not a JWK set, or has no key or more than 100 keys for the
+   *     algorithm
    */
   public static OidcIssuer of(OidcSettings settings, String keySet, InstantSource clock) {
     var keys = new ArrayList<Key>();
@@ -78,7 +79,7 @@ public final class OidcIssuer {
         return JWKSet.parse(json).getKeys();
       }
     } catch (ParseException | IllegalArgumentException notAKeySet) {
-      // What the library says may show a part of the text, and keys are in it.
+      // The library's message may contain a part of the text, which has keys in it.
     }
     throw new AccessException(
         "the keys of the OIDC issuer "
@@ -107,7 +108,7 @@ public final class OidcIssuer {
     }
   }
 
-  /** Returns who shows a token; empty if it is not believed. Never blocks. */
+  /** Returns the principal of a token; empty if the token is not valid. Never blocks. */
   public Optional<Principal> verify(String token) {
     try {
       return Optional.of(verify(UncheckedToken.parse(token)).principal());
@@ -116,7 +117,7 @@ public final class OidcIssuer {
     }
   }
 
-  /** Says whether a token claims to be one of its. */
+  /** Returns whether a token claims to be from this issuer. */
   boolean isOwn(UncheckedToken token) {
     return token.issuer().filter(settings.issuer()::equals).isPresent();
   }
@@ -137,7 +138,10 @@ public final class OidcIssuer {
     }
   }
 
-  /** Says whether one of the keys signed it; a token without {@code kid} may be of any. */
+  /**
+   * Returns whether one of the keys signed the token. A token without {@code kid} is checked with
+   * each key.
+   */
   private boolean isSigned(UncheckedToken token) {
     Optional<String> id = token.keyId();
     return keys.stream()
@@ -145,7 +149,9 @@ public final class OidcIssuer {
         .anyMatch(key -> token.isSignedBy(key.verifier));
   }
 
-  /** A name that is an address is the user's own choice unless the issuer has checked it. */
+  /**
+   * Rejects an unverified email address as user name, because the user may have chosen it freely.
+   */
   private void requireVerifiedEmail(UncheckedToken token) throws Refusal {
     Object isVerified = token.claims().getClaim("email_verified");
     if (settings.usernameClaim().equals(EMAIL) && isVerified != null && !isVerified.equals(true)) {

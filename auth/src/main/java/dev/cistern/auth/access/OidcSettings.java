@@ -6,16 +6,16 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * What is believed of another issuer's tokens, as the API server of Kubernetes has it.
+ * Requirements on the tokens of another issuer, as for the Kubernetes API server.
  *
- * @param issuer who makes them: {@code iss}, compared letter by letter
- * @param audience for whom they must be: {@code aud}
- * @param algorithm the only one they may be signed with
- * @param usernameClaim which claim is the user's name; {@code sub} is the usual one
- * @param usernamePrefix what comes before it: empty for the issuer and {@code #}, {@code -} for
- *     nothing
- * @param groupsClaim which claim has the user's groups, if any
- * @param groupsPrefix what comes before their names
+ * @param issuer the required {@code iss}, compared character by character
+ * @param audience the required {@code aud}
+ * @param algorithm the only signature algorithm that is accepted
+ * @param usernameClaim the claim with the user name, usually {@code sub}
+ * @param usernamePrefix the prefix of user names: if empty, the issuer and {@code #}; {@code -} for
+ *     none
+ * @param groupsClaim the claim with the user's groups, if any
+ * @param groupsPrefix the prefix of group names
  */
 public record OidcSettings(
     String issuer,
@@ -26,14 +26,14 @@ public record OidcSettings(
     Optional<String> groupsClaim,
     Optional<String> groupsPrefix) {
 
-  /** How tokens of other issuers are signed. */
+  /** Signature algorithms for tokens of other issuers. */
   public enum Algorithm {
     RS256,
     PS256,
     ES256;
 
     /**
-     * Reads a name.
+     * Returns the algorithm of a name.
      *
      * @throws AccessException if it is none of the three
      */
@@ -79,7 +79,7 @@ public record OidcSettings(
     }
   }
 
-  /** Returns what a claim's text is as a name here. */
+  /** Returns the user name for the text of a claim. */
   String username(String claim) {
     String prefix = usernamePrefix.orElse(issuer + "#");
     return prefix.equals("-") ? claim : prefix + claim;

@@ -3,14 +3,15 @@ package dev.cistern.auth.access;
 import java.util.List;
 import java.util.Optional;
 
-/** What the credentials of a request come to. */
+/** Result of authenticating the credentials of a request. */
 public sealed interface Outcome {
   /**
-   * They are somebody's.
+   * The credentials are valid.
    *
-   * @param limitedTo what this request may do at most, whatever its principal may do besides; empty
-   *     for no such limit
-   * @param impersonation by which the principal acts for the real caller; empty if there is none
+   * @param limitedTo the maximum permissions of this request, whatever else its principal may do;
+   *     empty for no such limit
+   * @param impersonation the impersonation by which the real caller acts as the principal; empty
+   *     for none
    */
   record Caller(
       Principal principal, Optional<List<Grant>> limitedTo, Optional<Impersonation> impersonation)
@@ -23,15 +24,15 @@ public sealed interface Outcome {
       this(principal, limitedTo, Optional.empty());
     }
 
-    /** Returns the caller that an impersonation makes, with the rights of the principal alone. */
+    /** Returns the caller of an impersonation, with the permissions of the principal alone. */
     public static Caller impersonated(Impersonation impersonation) {
       return new Caller(impersonation.principal(), Optional.empty(), Optional.of(impersonation));
     }
   }
 
-  /** They are nobody's. */
+  /** The credentials are invalid. */
   record Refused(String reason) implements Outcome {}
 
-  /** There are too many passwords to check; it is worth another try in a moment. */
+  /** Too many passwords wait to be checked; a retry after a short time may succeed. */
   record Busy() implements Outcome {}
 }

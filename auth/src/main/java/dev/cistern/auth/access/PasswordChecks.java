@@ -10,9 +10,9 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Bounds the work of checking passwords: so many at once, so many that wait, and no more. It runs
- * on platform threads of its own, since on virtual ones it would keep a carrier from all others;
- * they end when there is nothing to do.
+ * Executor for password checks, with a maximum number of concurrent and of waiting checks. It uses
+ * platform threads of its own, because a check on a virtual thread would block its carrier. The
+ * threads end after 10 s without work.
  */
 final class PasswordChecks {
   private static final int IDLE_SECONDS = 10;
@@ -20,8 +20,8 @@ final class PasswordChecks {
   private final ThreadPoolExecutor threads;
 
   /**
-   * @param atOnce at least 1
-   * @param waiting at least 1
+   * @param atOnce the maximum number of concurrent checks, at least 1
+   * @param waiting the maximum number of waiting checks, at least 1
    */
   PasswordChecks(int atOnce, int waiting) {
     threads =
@@ -35,7 +35,7 @@ final class PasswordChecks {
     threads.allowCoreThreadTimeOut(true);
   }
 
-  /** Returns what the check says, after it; empty if too many wait already. */
+  /** Runs a check and returns its result; empty if too many checks already wait. Blocks. */
   <T> Optional<T> run(Callable<T> check) throws InterruptedException {
     Optional<Future<T>> result = submit(check);
     if (result.isEmpty()) {
@@ -48,7 +48,7 @@ final class PasswordChecks {
     }
   }
 
-  /** Returns what the check will say; empty if too many wait already. */
+  /** Returns the future result of a check; empty if too many checks already wait. */
   <T> Optional<Future<T>> submit(Callable<T> check) {
     try {
       return Optional.of(threads.submit(check));

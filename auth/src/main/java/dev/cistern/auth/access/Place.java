@@ -9,16 +9,16 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
-/** The verbs that users and groups have at one place: everywhere, or in one namespace. */
+/** The permissions of users and groups everywhere, or in one namespace. */
 final class Place {
-  /** Where nobody has anything. */
+  /** No permissions for any subject. */
   static final Place EMPTY = new Place();
 
   private final Map<String, Set<Verb>> ofUsers = new HashMap<>();
   private final Map<String, Set<Verb>> ofGroups = new HashMap<>();
   private final Map<Subject, List<ImpersonationRule>> impersonations = new HashMap<>();
 
-  /** Used while a {@link Policy} is made, and not after. */
+  /** Adds the permissions of a role. Called only while a {@link Policy} is created. */
   void add(Subject subject, Role role) {
     var names = subject.kind() == Subject.Kind.USER ? ofUsers : ofGroups;
     names.computeIfAbsent(subject.name(), name -> EnumSet.noneOf(Verb.class)).addAll(role.verbs());

@@ -7,10 +7,10 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Who asks: a user, a service account, or nobody in particular.
+ * The user or service account that a request comes from, or the anonymous principal.
  *
- * @param groups the implicit ones and those the caller's issuer vouches for; those of this server's
- *     own Group objects are the {@link Policy}'s to know
+ * @param groups the implicit groups and those that the caller's issuer asserts; the {@link Policy}
+ *     knows the groups of this server's Group objects
  * @param hasAllGroups whether the principal is in no other groups, whatever Group objects list
  */
 public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
@@ -22,7 +22,7 @@ public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
   /** The two parts of a service account's full name. */
   record ServiceAccountName(String namespace, String name) {}
 
-  /** Who shows no credentials. */
+  /** The principal of clients that send no credentials. */
   public static final Principal ANONYMOUS =
       new Principal("system:anonymous", Set.of(UNAUTHENTICATED));
 
@@ -41,10 +41,10 @@ public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
   }
 
   /**
-   * Returns the user of this name, who has shown who he is.
+   * Returns the authenticated user of this name.
    *
    * @throws AccessException if there can be no such user: the name begins with {@code system:}, is
-   *     empty, too long or has control characters
+   *     empty, is too long, or has control characters
    */
   public static Principal user(String name) {
     return new Principal(Names.notReserved("name of a user", name), Set.of(AUTHENTICATED));
@@ -71,10 +71,10 @@ public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
   }
 
   /**
-   * Returns the principal of a name that was not shown to be the caller's: a user, a service
-   * account, or {@code system:anonymous}.
+   * Returns the principal of a name that was not authenticated: a user, a service account, or
+   * {@code system:anonymous}.
    *
-   * @throws AccessException if it cannot be a name
+   * @throws AccessException if the name is invalid
    */
   static Principal named(String name) {
     return name.equals(ANONYMOUS.name)
@@ -82,12 +82,14 @@ public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
         : serviceAccount(name).orElseGet(() -> new Principal(name, Set.of(AUTHENTICATED)));
   }
 
-  /** Returns the service account of a full name; empty if it is not the name of one. */
+  /**
+   * Returns the service account of a full name; empty if the name is not that of a service account.
+   */
   public static Optional<Principal> serviceAccount(String fullName) {
     return serviceAccountName(fullName).map(name -> serviceAccount(name.namespace(), name.name()));
   }
 
-  /** Returns the parts of the full name of a service account; empty if it is not one. */
+  /** Returns the parts of the full name of a service account; empty if the name is not one. */
   static Optional<ServiceAccountName> serviceAccountName(String fullName) {
     if (!fullName.startsWith(SERVICE_ACCOUNT)) {
       return Optional.empty();
@@ -117,9 +119,9 @@ public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
   }
 
   /**
-   * Returns this principal, in these groups too.
+   * Returns a copy of this principal that is also in these groups.
    *
-   * @throws AccessException if one of them begins with {@code system:} or cannot be a name
+   * @throws AccessException if one of them begins with {@code system:} or is invalid
    */
   public Principal with(Collection<String> more) {
     var all = new TreeSet<>(groups);
@@ -127,7 +129,7 @@ public record Principal(String name, Set<String> groups, boolean hasAllGroups) {
     return new Principal(name, all, hasAllGroups);
   }
 
-  /** Returns the groups that do not follow from the name: those {@link #with} has added. */
+  /** Returns the groups that do not follow from the name: those that {@link #with} added. */
   Set<String> ownGroups() {
     var own = new TreeSet<>(groups);
     own.removeIf(Names::isReserved);

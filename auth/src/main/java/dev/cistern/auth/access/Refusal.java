@@ -1,6 +1,6 @@
 package dev.cistern.auth.access;
 
-/** Why a token is not believed; only inside this package. */
+/** Rejection of a token, with the reason; used only inside this package. */
 final class Refusal extends Exception {
   private static final long serialVersionUID = 1L;
 

@@ -16,9 +16,9 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * A name for a set of verbs, which a {@link Binding} grants.
+ * A named set of verbs, which a {@link Binding} grants.
  *
- * @param impersonations users, groups and accounts that its subjects may act as
+ * @param impersonations the users, groups and accounts that its subjects may act as
  */
 public record Role(String name, Set<Verb> verbs, List<ImpersonationRule> impersonations) {
   static final String IMAGE_PULLER = "system:image-puller";
@@ -28,7 +28,7 @@ public record Role(String name, Set<Verb> verbs, List<ImpersonationRule> imperso
   private static final Map<String, Role> BUILT_IN = builtIn();
 
   /**
-   * @throws AccessException if there can be no such name
+   * @throws AccessException if the name is invalid
    */
   public Role {
     Names.checked("name of a role", name);
@@ -36,17 +36,17 @@ public record Role(String name, Set<Verb> verbs, List<ImpersonationRule> imperso
     impersonations = List.copyOf(impersonations);
   }
 
-  /** Makes a role that grants no impersonation. */
+  /** Returns a role that grants no impersonation. */
   public Role(String name, Set<Verb> verbs) {
     this(name, verbs, List.of());
   }
 
-  /** Returns the role of this name that is there without being defined. */
+  /** Returns the built-in role of this name. */
   public static Optional<Role> builtIn(String name) {
     return Optional.ofNullable(BUILT_IN.get(name));
   }
 
-  /** Returns the names of those that are there without being defined. */
+  /** Returns the names of the built-in roles. */
   public static SortedSet<String> builtInNames() {
     return new TreeSet<>(BUILT_IN.keySet());
   }

@@ -13,14 +13,14 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /**
- * Reads what a client asks a token for (token scope documentation of the distribution project):
- * {@code TYPE:NAME:ACTION,ACTION}.
+ * Parser of token scopes {@code TYPE:NAME:ACTION,ACTION}, with which clients request a token (token
+ * scope documentation of the distribution project).
  */
 public final class Scope {
-  /** The most of them in one request. */
+  /** The maximum number of scopes in one request. */
   static final int MOST = 32;
 
-  /** The most characters of all of them together. */
+  /** The maximum length of all scopes of a request together, in characters. */
   static final int LONGEST = 8192;
 
   private static final int MOST_ACTIONS = 16;
@@ -33,10 +33,10 @@ public final class Scope {
   private Scope() {}
 
   /**
-   * Reads the values of all {@code scope} parameters, each of one or more with spaces between. What
-   * is asked twice for one thing is put together.
+   * Reads the values of all {@code scope} parameters; each has one or more scopes, separated by
+   * spaces. Scopes of the same type and name are merged.
    *
-   * @return those of a known type, in their order
+   * @return the scopes of a known type, in their order
    * @throws AccessException if there are more than 32, they are longer than 8192 characters, or one
    *     is malformed
    */
@@ -74,10 +74,10 @@ public final class Scope {
   }
 
   /**
-   * Reads one. A name may have a host with its port before it: the first and the last colon part
-   * the text.
+   * Reads one scope. A name may begin with a host and its port. The first and the last colon of the
+   * text are therefore the separators.
    *
-   * @return empty if its type is not known here, as {@code repository(plugin)}
+   * @return empty if the type is unknown, such as {@code repository(plugin)}
    * @throws AccessException if it is malformed
    */
   public static Optional<Grant> parse(String text) {

@@ -29,14 +29,14 @@ import javax.crypto.KeyAgreement;
 /**
  * One EC key on the curve P-256, for ES256.
  *
- * @param id its thumbprint (RFC 7638)
+ * @param id the thumbprint of the key (RFC 7638)
  */
 record SigningKey(String id, JWSSigner signer, JWSVerifier verifier) {
   private static final String BEGIN = "-----BEGIN PRIVATE KEY-----";
   private static final String END = "-----END PRIVATE KEY-----";
   private static final String ALGORITHM = "EC";
 
-  /** Returns the text of a file with a new key. */
+  /** Returns the content of a PEM file with a new key. */
   static String generate() {
     try {
       KeyPairGenerator generator = KeyPairGenerator.getInstance(ALGORITHM);
@@ -50,9 +50,10 @@ record SigningKey(String id, JWSSigner signer, JWSVerifier verifier) {
   }
 
   /**
-   * Reads the text of a file.
+   * Reads the content of a PEM file.
    *
-   * @throws GeneralSecurityException that says why it is not one P-256 key in PKCS#8
+   * @throws GeneralSecurityException if it is not one P-256 key in PKCS#8; the message has the
+   *     reason
    */
   static SigningKey parse(String pem) throws GeneralSecurityException {
     int begin = pem.indexOf(BEGIN);
@@ -87,9 +88,9 @@ record SigningKey(String id, JWSSigner signer, JWSVerifier verifier) {
   }
 
   /**
-   * Returns the public key, which files of private keys need not have. Java does not tell it, but
-   * the agreement of a private key with the curve's generator is the x of the public point; of the
-   * two y that go with it, a signature says which.
+   * Returns the public key, which a file of a private key need not contain. Java does not compute
+   * it. However, the key agreement of a private key with the curve's generator is the x coordinate
+   * of the public point. Two y coordinates are possible; verifying a signature finds the right one.
    */
   private static ECPublicKey publicKey(ECPrivateKey key) throws GeneralSecurityException {
     ECParameterSpec curve = key.getParams();

@@ -23,9 +23,9 @@ import java.util.UUID;
 import java.util.stream.Stream;
 
 /**
- * The keys of this server's own tokens: EC P-256, for ES256 and nothing else. The last signs, all
- * verify; so a new key comes in as a file with a later name, and the old one goes when its tokens
- * have expired. Immutable; safe for all threads.
+ * The keys of this server's own tokens: EC P-256, for ES256 only. The last key signs, and all keys
+ * verify. A key is therefore rotated by adding a file with a later name, and by removing the old
+ * file when its tokens have expired. Immutable and thread-safe.
  */
 public final class SigningKeys {
   private static final String SUFFIX = ".pem";
@@ -44,11 +44,11 @@ public final class SigningKeys {
   }
 
   /**
-   * Reads a directory's {@code *.pem}, by name. If there are none, one is made, whole or not at all
-   * and readable by this process's user alone; of several processes that do so at once, one makes
-   * it and all get it.
+   * Reads a directory's {@code *.pem} files, sorted by name. If there are none, creates one
+   * atomically, readable by this process's user alone. If several processes do so at once, one of
+   * them creates the key and all use it.
    *
-   * @throws IOException that names the file that is wrong, and what would be right
+   * @throws IOException if a file is invalid; the message names it and what is expected
    */
   public static SigningKeys open(Path directory) throws IOException {
     List<Path> files = files(directory);
@@ -62,7 +62,7 @@ public final class SigningKeys {
   /**
    * Reads these files, the last of which signs.
    *
-   * @throws IOException that names the file that is wrong, and what would be right
+   * @throws IOException if a file is invalid; the message names it and what is expected
    */
   public static SigningKeys of(List<Path> files) throws IOException {
     var byId = new LinkedHashMap<String, SigningKey>();
@@ -106,7 +106,7 @@ public final class SigningKeys {
       write(temporary, SigningKey.generate());
       Files.createLink(directory.resolve(FIRST), temporary);
     } catch (FileAlreadyExistsException another) {
-      // Another process was quicker, and its key is this one's too.
+      // Another process was faster; its key is used.
     } finally {
       Files.deleteIfExists(temporary);
     }
@@ -132,12 +132,12 @@ public final class SigningKeys {
     return signing;
   }
 
-  /** Returns the key of an id; a token can choose among these, and no others. */
+  /** Returns the key of an ID. A token can select only from these keys. */
   Optional<SigningKey> find(String id) {
     return Optional.ofNullable(byId.get(id));
   }
 
-  /** Says which they are by their thumbprints, never what they are. */
+  /** Returns the thumbprints of the keys, never the keys. */
   @Override
   public String toString() {
     return "signing keys " + byId.keySet();

@@ -4,7 +4,7 @@ import dev.cistern.oci.Texts;
 import java.util.Comparator;
 import java.util.List;
 
-/** Whom a {@link Binding} is for. A service account is the user of its full name. */
+/** A user or group in a {@link Binding}. A service account is the user of its full name. */
 public record Subject(Kind kind, String name) implements Comparable<Subject> {
   private static final Comparator<Subject> ORDER =
       Comparator.comparing(Subject::kind).thenComparing(Subject::name);
@@ -18,7 +18,7 @@ public record Subject(Kind kind, String name) implements Comparable<Subject> {
   }
 
   /**
-   * @throws AccessException if there can be no such name
+   * @throws AccessException if the name is invalid
    */
   public Subject {
     Names.checked("name of a " + (kind == Kind.USER ? "user" : "group"), name);
@@ -33,10 +33,10 @@ public record Subject(Kind kind, String name) implements Comparable<Subject> {
   }
 
   /**
-   * Returns the user or service account of this name, if there can be one: of those that begin with
-   * {@code system:} service accounts and {@code system:anonymous}.
+   * Returns the user or service account of this name. Of the names that begin with {@code system:},
+   * only service accounts and {@code system:anonymous} are valid.
    *
-   * @throws AccessException if not
+   * @throws AccessException if there can be no such user
    */
   public static Subject possibleUser(String name) {
     if (Names.isReserved(name)
@@ -51,10 +51,10 @@ public record Subject(Kind kind, String name) implements Comparable<Subject> {
   }
 
   /**
-   * Returns the group of this name, if there can be one: of those that begin with {@code system:}
-   * the four that follow from who asks.
+   * Returns the group of this name. Of the names that begin with {@code system:}, only those of the
+   * four implicit groups are valid.
    *
-   * @throws AccessException if not
+   * @throws AccessException if there can be no such group
    */
   public static Subject possibleGroup(String name) {
     if (Names.isReserved(name)

@@ -17,11 +17,13 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * This server's own tokens: JWTs signed with ES256 by one of its {@link SigningKeys}. They are of
- * three kinds, told apart by {@code typ} (RFC 8725, section 3.11), so that none passes for another.
+ * Issuer and verifier of this server's own tokens: JWTs signed with ES256 by one of its {@link
+ * SigningKeys}. The three kinds are distinguished by {@code typ} (RFC 8725, section 3.11), so that
+ * no token is accepted as one of another kind.
  *
- * <p>A token holds a name, not what its owner may do: that is looked up when it is used. Only the
- * groups that another issuer vouched for are in it. Safe for all threads.
+ * <p>A token contains the name of its owner, but not the owner's permissions, which are looked up
+ * when the token is used. The only groups in it are those that another issuer asserted.
+ * Thread-safe.
  */
 public final class Tokens {
   private static final JOSEObjectType ACCESS = new JOSEObjectType("at+jwt");
@@ -37,8 +39,8 @@ public final class Tokens {
   private final InstantSource clock;
 
   /**
-   * @param issuer who makes them: {@code iss}
-   * @param service for whom: {@code aud}
+   * @param issuer the issuer: {@code iss}
+   * @param service the audience: {@code aud}
    */
   public Tokens(SigningKeys keys, String issuer, String service, InstantSource clock) {
     this.keys = keys;
@@ -48,10 +50,10 @@ public final class Tokens {
   }
 
   /**
-   * Returns a token for these grants, from now on.
+   * Returns an access token for these grants, valid from now on.
    *
-   * @param lifetime a second or more
-   * @throws AccessException if it would be too long to be read again
+   * @param lifetime the lifetime, at least a second
+   * @throws AccessException if the token would exceed the maximum length
    */
   public String access(Principal principal, List<Grant> grants, Duration lifetime) {
     var claims =
@@ -64,10 +66,10 @@ public final class Tokens {
   }
 
   /**
-   * Returns a token for which a user gets others.
+   * Returns a refresh token, which a user can exchange for other tokens.
    *
-   * @param stamp of {@link Users#stamp}
-   * @param lifetime a second or more
+   * @param stamp the value of {@link Users#stamp}
+   * @param lifetime the lifetime, at least a second
    * @throws AccessException if the principal is not a user
    */
   public String refresh(Principal principal, String stamp, Duration lifetime) {
@@ -78,7 +80,7 @@ public final class Tokens {
   /**
    * Returns a token of a service account.
    *
-   * @param lifetime a second or more
+   * @param lifetime the lifetime, at least a second
    * @throws AccessException if there can be no such service account
    */
   public String serviceAccount(String namespace, String name, Duration lifetime) {
@@ -126,7 +128,10 @@ public final class Tokens {
     return token;
   }
 
-  /** Says what a token is, and whose, or why it is not believed. Never blocks. */
+  /**
+   * Returns the kind and principal of a valid token, or the reason why it is rejected. Never
+   * blocks.
+   */
   public Verified verify(String token) {
     try {
       return verify(UncheckedToken.parse(token));
@@ -135,7 +140,7 @@ public final class Tokens {
     }
   }
 
-  /** Says whether a token claims to be one of these. */
+  /** Returns whether a token claims to be issued by this server. */
   boolean isOwn(UncheckedToken token) {
     return token.issuer().filter(issuer::equals).isPresent();
   }

@@ -16,21 +16,21 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A signed JWT (RFC 7519) as somebody sent it: small enough, well-formed, and not yet believed. No
- * key is ever taken from it: {@code jwk}, {@code jku}, {@code x5u} and {@code x5c} of its header
- * are not looked at.
+ * A signed JWT (RFC 7519) as received from a client: short enough and well-formed, but not
+ * verified. No key is ever taken from it: {@code jwk}, {@code jku}, {@code x5u} and {@code x5c} of
+ * its header are ignored.
  */
 record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
-  /** The longest token that is read, in characters. */
+  /** The maximum length of a token, in characters. */
   static final int LONGEST = 16 * 1024;
 
-  /** By how much the clocks of who signs and who reads may differ. */
+  /** The maximum difference between the clocks of the signer and the reader. */
   static final Duration LEEWAY = Duration.ofSeconds(30);
 
   /**
    * Reads a token.
    *
-   * @throws Refusal if it is too long, no signed JWT, another spelling of one, or asks for
+   * @throws Refusal if it is too long, is not a signed JWT, is another encoding of one, or requires
    *     extensions ({@code crit})
    */
   static UncheckedToken parse(String token) throws Refusal {
@@ -50,13 +50,16 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
       }
       return new UncheckedToken(jwt, jwt.getJWTClaimsSet());
     } catch (ParseException | RuntimeException notAToken) {
-      // Anybody can send anything, and the library has no word for all of it: a header that is
-      // null.
+      // The input is untrusted, and the library throws other exceptions too, such as for a null
+      // header.
       throw new Refusal("not a signed JWT");
     }
   }
 
-  /** Says whether a text has the form of one: three parts of base64url, the first an object's. */
+  /**
+   * Returns whether a text has the form of a JWT: three parts, of which the first is the base64url
+   * of an object.
+   */
   static boolean isLike(String text) {
     return text.startsWith("eyJ") && text.chars().filter(c -> c == '.').count() == 2;
   }
@@ -69,15 +72,15 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
     return Optional.ofNullable(claims.getIssuer());
   }
 
-  /** Returns the algorithm it says it is signed with. */
+  /** Returns the algorithm that the header names. */
   JWSAlgorithm algorithm() {
     return jwt.getHeader().getAlgorithm();
   }
 
   /**
-   * Checks that it is signed with an algorithm.
+   * Checks that the header names the expected algorithm.
    *
-   * @throws Refusal if it says another
+   * @throws Refusal if it names another
    */
   void requireAlgorithm(JWSAlgorithm expected) throws Refusal {
     if (!expected.equals(algorithm())) {
@@ -98,9 +101,9 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
   }
 
   /**
-   * Checks who made it, and for whom.
+   * Checks the issuer and the audience.
    *
-   * @throws Refusal if it was somebody else, or for somebody else
+   * @throws Refusal if one of them is not the expected one
    */
   void requireParties(String issuer, String audience) throws Refusal {
     if (!issuer.equals(claims.getIssuer())) {
@@ -112,11 +115,10 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
   }
 
   /**
-   * Checks that it is in force, give or take {@link #LEEWAY}.
+   * Checks that the token is valid now, with a tolerance of {@link #LEEWAY}.
    *
-   * @return when it expires
-   * @throws Refusal if it has expired, is of the future, or does not say when it was made and when
-   *     it expires
+   * @return the time when it expires
+   * @throws Refusal if it has expired, is not valid yet, or lacks the time of issue or of expiry
    */
   Instant requireInForce(Instant now) throws Refusal {
     Instant expires = instant(claims.getExpirationTime(), "exp");
@@ -139,9 +141,9 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
   }
 
   /**
-   * Returns a text of its claims.
+   * Returns a claim that is a text.
    *
-   * @throws Refusal if it is not there, or no text
+   * @throws Refusal if it is missing, empty, or not a text
    */
   String text(String claim) throws Refusal {
     if (claims.getClaim(claim) instanceof String text && !text.isEmpty()) {
@@ -151,7 +153,8 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
   }
 
   /**
-   * Returns texts of its claims; one that is not in a list is a list of one, and none is empty.
+   * Returns a claim that is a list of texts. A single text is a list of one; a missing claim is an
+   * empty list.
    *
    * @throws Refusal if it is something else
    */
@@ -166,7 +169,7 @@ record UncheckedToken(SignedJWT jwt, JWTClaimsSet claims) {
     };
   }
 
-  /** Says nothing of what it holds: whoever has a token can use it. */
+  /** Returns a constant text, because anyone who has the token can use it. */
   @Override
   public String toString() {
     return "a token";

@@ -15,14 +15,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The users of a file of Apache's {@code htpasswd}, with bcrypt and nothing else. Immutable; safe
- * for all threads.
+ * The users of an Apache {@code htpasswd} file, with bcrypt hashes only. Immutable and thread-safe.
  */
 public final class Users {
-  /** No users at all. */
+  /** No users. */
   public static final Users NONE = new Users(Map.of(), 0);
 
-  /** The longest password that is looked at, in characters; bcrypt itself sees 72 bytes of it. */
+  /** The maximum length of a password in characters; bcrypt itself uses 72 bytes of it. */
   private static final int LONGEST_PASSWORD = 1024;
 
   private static final int BCRYPT_BYTES = 72;
@@ -40,11 +39,11 @@ public final class Users {
   }
 
   /**
-   * Reads a file's text; empty lines and those that begin with # say nothing.
+   * Reads the text of a file. Empty lines and lines that begin with # are ignored.
    *
-   * @param file for messages
-   * @throws AccessException that names file and line, and shows nothing of it: hash and name may
-   *     have been mixed up
+   * @param file the name of the file, for messages
+   * @throws AccessException if a line is invalid. The message names file and line, but does not
+   *     show the line, because hash and name may be interchanged.
    */
   public static Users parse(String text, String file) {
     var hashes = new HashMap<String, String>();
@@ -98,8 +97,8 @@ public final class Users {
   }
 
   /**
-   * Returns the user, if this is the password. Takes milliseconds to seconds of a processor, for a
-   * name that is not known too.
+   * Returns the user if the password is right. Takes milliseconds to seconds of CPU time, for an
+   * unknown name too.
    */
   public Optional<Principal> verify(String name, String password) {
     if (password.length() > LONGEST_PASSWORD || password.indexOf('\0') >= 0) {
@@ -115,15 +114,15 @@ public final class Users {
         : Optional.empty();
   }
 
-  /** Returns what bcrypt sees of a password: as in C, up to and with the NUL that ends it. */
+  /** Returns the bytes of a password that bcrypt uses: as in C, including the terminating NUL. */
   private static byte[] key(String password) {
     byte[] bytes = password.getBytes(UTF_8);
     return Arrays.copyOf(bytes, Math.min(bytes.length + 1, BCRYPT_BYTES));
   }
 
   /**
-   * Returns a short text that is another one when the user's password is set anew; empty if there
-   * is no such user. Nothing can be learned from it.
+   * Returns a short text that changes when the user's password is set again; empty if there is no
+   * such user. It does not reveal the password or its hash.
    */
   public Optional<String> stamp(String name) {
     return Optional.ofNullable(hashes.get(name)).map(hash -> stamp(name, hash));
@@ -143,7 +142,7 @@ public final class Users {
     return hashes.isEmpty();
   }
 
-  /** Says how many there are; who they are, and their hashes, is nobody's business. */
+  /** Returns the number of users, but neither their names nor their hashes. */
   @Override
   public String toString() {
     return hashes.size() + " users";

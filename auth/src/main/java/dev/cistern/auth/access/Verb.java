@@ -1,18 +1,18 @@
 package dev.cistern.auth.access;
 
-/** What can be done with the images of a namespace. */
+/** The actions on the images of a namespace. */
 public enum Verb {
-  /** See what there is: image streams, their tags and their history. */
+  /** List image streams, their tags and their history. */
   READ,
   /** Get manifests and blobs. */
   PULL,
-  /** Add content and tags that were not there. */
+  /** Push content and new tags. */
   CREATE,
-  /** Move a tag that was there. */
+  /** Move an existing tag. */
   OVERWRITE,
   DELETE,
-  /** Create image streams, and have them filled from elsewhere. */
+  /** Create image streams, and import images into them. */
   IMPORT,
-  /** Say who may do what. */
+  /** Manage roles and bindings. */
   ADMINISTER
 }

@@ -3,9 +3,9 @@ package dev.cistern.auth.access;
 import java.time.Instant;
 import java.util.List;
 
-/** What came of a token that says it is this server's. */
+/** Result of verifying a token that claims to be issued by this server. */
 public sealed interface Verified {
-  /** It is for these grants and no others, whatever its principal may do besides. */
+  /** An access token for these grants and no others, whatever else its principal may do. */
   record Access(Principal principal, List<Grant> grants, Instant expires) implements Verified {
     public Access {
       grants = List.copyOf(grants);
@@ -13,15 +13,15 @@ public sealed interface Verified {
   }
 
   /**
-   * Another token may be had for it.
+   * A refresh token, which can be exchanged for other tokens.
    *
-   * @param stamp what {@link Users#stamp} was when it was made
+   * @param stamp the value of {@link Users#stamp} when the token was issued
    */
   record Refresh(Principal principal, String stamp) implements Verified {}
 
-  /** It is a service account's, and for all that may do. */
+  /** A service account's token, for everything that the account may do. */
   record ServiceAccount(Principal principal, Instant expires) implements Verified {}
 
-  /** It is not believed. */
+  /** The token is rejected. */
   record Refused(String reason) implements Verified {}
 }

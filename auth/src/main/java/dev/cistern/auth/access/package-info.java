@@ -1,4 +1,4 @@
-/** Who asks, and what they may do here: users, tokens, roles and bindings. */
+/** Authentication and authorization of clients: users, tokens, roles and bindings. */
 @NullMarked
 package dev.cistern.auth.access;
 

@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
-/** Reads the value of one entry: {@code auth}, or {@code username} and {@code password}. */
+/** Parser of the value of one entry: {@code auth}, or {@code username} and {@code password}. */
 final class AuthEntry {
   private static final String AUTH = "auth";
   private static final Set<String> FIELDS =
@@ -15,16 +15,16 @@ final class AuthEntry {
 
   private AuthEntry() {}
 
-  /** Says whether it can be an entry: an object with a field that entries have. */
+  /** Returns whether a value may be an entry: an object with a field that entries have. */
   static boolean isLike(JsonNode entry) {
     return entry.isObject() && FIELDS.stream().anyMatch(entry::has);
   }
 
   /**
-   * Reads an entry; one without a secret is none.
+   * Reads an entry; empty if it has no secret.
    *
-   * @param where for messages: the file and the key
-   * @throws CredentialsException that says what is wrong, without the secret
+   * @param where the file and the key, for messages
+   * @throws CredentialsException if the entry is invalid; the message does not contain the secret
    */
   static Optional<Credentials> read(JsonNode entry, String where) {
     if (!entry.isObject()) {
@@ -43,7 +43,7 @@ final class AuthEntry {
         : Optional.of(new Credentials(username, password, identityToken));
   }
 
-  /** Reads the base64 of user and password, which the first colon parts. */
+  /** Reads the base64 of user name and password, which are separated by the first colon. */
   private static Credentials pair(String auth, String identityToken, String where) {
     String pair;
     try {
@@ -62,7 +62,7 @@ final class AuthEntry {
     return new Credentials(pair.substring(0, colon), pair.substring(colon + 1, end), identityToken);
   }
 
-  /** Returns the value of an entry for a user and a password. */
+  /** Returns the value of an entry for a user name and a password. */
   static String encode(String username, String password) {
     return Base64.getEncoder().encodeToString((username + ":" + password).getBytes(UTF_8));
   }

@@ -19,13 +19,14 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * A program {@code docker-credential-NAME} that knows credentials: asked {@code get}, it reads the
- * server from its standard input and writes JSON with {@code Username} and {@code Secret} (the
- * protocol of docker-credential-helpers).
+ * A program {@code docker-credential-NAME} that provides credentials. For the command {@code get},
+ * it reads the server from its standard input and writes JSON with {@code Username} and {@code
+ * Secret} (the protocol of docker-credential-helpers).
  *
- * <p>What it says is kept for half a minute, a failure for five seconds; those who ask meanwhile
- * wait for the same answer. It is called from virtual threads that may block. Neither what it wrote
- * nor what it complained of is in a message, since both may have secrets.
+ * <p>An answer is remembered for 30 s and a failure for 5 s, both counted from the start of the
+ * request. Concurrent requests for the same server wait for the same answer. It is called from
+ * virtual threads that may block. Messages contain neither the program's output nor its error
+ * output, because both may contain secrets.
  */
 final class CredentialHelper {
   private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9._-]+");
@@ -47,9 +48,9 @@ final class CredentialHelper {
   }
 
   /**
-   * Takes the name of a helper; whether there is such a program is seen when it is asked.
+   * Returns the helper of a name. The program need not exist until it is asked.
    *
-   * @throws CredentialsException if it is no name
+   * @throws CredentialsException if the name is invalid
    */
   static CredentialHelper named(String name, Programs programs) {
     if (!NAME.matcher(name).matches()) {
@@ -60,7 +61,7 @@ final class CredentialHelper {
     return new CredentialHelper(name, programs);
   }
 
-  /** A question and, later, its answer. */
+  /** A request and, later, its answer. */
   private record Asked(FutureTask<Optional<Credentials>> answer, long nanos) {
     boolean isFresh(long now) {
       Duration kept = answer.state() == FutureTask.State.FAILED ? FAILURE_KEPT : KEPT;
@@ -69,9 +70,10 @@ final class CredentialHelper {
   }
 
   /**
-   * Returns what the helper has for a server.
+   * Returns the helper's credentials for a server.
    *
-   * @throws CredentialsException if it cannot be run, takes too long, or says nothing sensible
+   * @throws CredentialsException if the program cannot be run, takes too long, fails, or writes
+   *     something else
    */
   Optional<Credentials> get(String server) {
     long now = programs.nanoTime().getAsLong();
@@ -132,17 +134,17 @@ final class CredentialHelper {
     }
   }
 
-  /** Tells the program the server and returns what it writes, once it has ended. */
+  /** Sends the server name to the program, and returns its output once it has ended. */
   private byte[] talk(Process process, String server)
       throws IOException, InterruptedException, ExecutionException, TimeoutException {
     long deadline = System.nanoTime() + programs.limit().toNanos();
     var output = new FutureTask<>(() -> process.getInputStream().readNBytes(MOST_BYTES + 1));
-    // A read of a pipe would keep the carrier of a virtual thread.
+    // A read of a pipe would block the carrier of a virtual thread.
     Thread.ofPlatform().daemon().name(program).start(output);
     try (OutputStream input = process.getOutputStream()) {
       input.write(server.getBytes(UTF_8));
     } catch (IOException unread) {
-      // It does not want to know; what it writes tells why.
+      // The program did not read its input; its output or exit status shows why.
     }
     byte[] bytes = output.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
     if (bytes.length > MOST_BYTES) {

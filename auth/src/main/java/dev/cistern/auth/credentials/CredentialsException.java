@@ -1,8 +1,8 @@
 package dev.cistern.auth.credentials;
 
 /**
- * Credentials that cannot be read. The message names the file or secret and, where one is at fault,
- * the entry; it never has a part of a secret in it.
+ * Failure to read credentials. The message names the file or secret and, if one is at fault, the
+ * entry. It never contains a part of a secret.
  */
 public final class CredentialsException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -15,7 +15,7 @@ public final class CredentialsException extends RuntimeException {
     super(message, cause);
   }
 
-  /** Returns the message, which is always there. */
+  /** Returns the message, which is never null. */
   String text() {
     return String.valueOf(getMessage());
   }

@@ -21,13 +21,13 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A docker configuration file: {@code config.json}, {@code .dockerconfigjson} and podman's {@code
- * auth.json} with their entries below {@code auths}, or the older {@code .dockercfg}, which is the
+ * A Docker configuration file: {@code config.json}, {@code .dockerconfigjson} or Podman's {@code
+ * auth.json} with their entries below {@code auths}, or the older {@code .dockercfg}, which has the
  * entries alone.
  *
- * <p>A helper that {@code credHelpers} names for a host comes before {@code auths}, and these come
- * before the helper of {@code credsStore}, which is asked for all that is left. An entry that
- * cannot be read is no entry, but a problem; the others work.
+ * <p>A helper that {@code credHelpers} names for a host takes precedence over {@code auths}. Both
+ * take precedence over the helper of {@code credsStore}, which is asked for all other hosts. An
+ * entry that cannot be read is reported as a problem; the other entries still work.
  */
 public final class DockerConfig implements Keyring {
   private static final JsonMapper JSON = new JsonMapper();
@@ -36,7 +36,7 @@ public final class DockerConfig implements Keyring {
   private static final String STORE = "credsStore";
   private static final String HUB = "docker.io";
 
-  /** How docker calls its own registry when it asks a helper. */
+  /** Docker's name for its own registry in requests to a helper. */
   private static final String SERVER_OF_HUB = "https://index.docker.io/v1/";
 
   private final String source;
@@ -51,13 +51,13 @@ public final class DockerConfig implements Keyring {
     this.programs = programs;
   }
 
-  /** A helper and the key that names it. */
+  /** A helper, and the key that names it. */
   private record Helper(String key, CredentialHelper program) {}
 
   /**
    * Reads a file.
    *
-   * @throws CredentialsException naming the file, if it cannot be read at all
+   * @throws CredentialsException if it cannot be read; the message names the file
    */
   public static DockerConfig read(Path file) {
     try {
@@ -70,8 +70,8 @@ public final class DockerConfig implements Keyring {
   /**
    * Reads the content of a file.
    *
-   * @param source what messages and entries say that it is from
-   * @throws CredentialsException if it is no JSON, or none of such a file
+   * @param source the origin of the content, for messages and entries
+   * @throws CredentialsException if it is not JSON, or not such a file
    */
   public static DockerConfig parse(byte[] json, String source) {
     return parse(json, source, Programs.ofEnvironment());
@@ -99,10 +99,10 @@ public final class DockerConfig implements Keyring {
   }
 
   /**
-   * Returns the content of a file with one entry added or replaced, and all else as it was.
+   * Returns the content of a file with one entry added or replaced; everything else is unchanged.
    *
-   * @param before the content so far; empty for a new file
-   * @throws CredentialsException if that is no docker configuration, or the entry can be none
+   * @param before the previous content; empty for a new file
+   * @throws CredentialsException if that is not a Docker configuration, or the entry is invalid
    */
   public static byte[] withLogin(byte[] before, String registry, String username, String password) {
     RegistryKey key = RegistryKey.parse(registry);
@@ -129,7 +129,7 @@ public final class DockerConfig implements Keyring {
     return (text + "\n").getBytes(UTF_8);
   }
 
-  /** Sets an entry in place of all that are for the same, however that is written. */
+  /** Replaces all entries for the same key, in any spelling, by one entry. */
   private static void replace(ObjectNode entries, RegistryKey key, String text, JsonNode entry) {
     for (String other : List.copyOf(entries.propertyNames())) {
       if (isSame(key, other)) {
@@ -143,7 +143,7 @@ public final class DockerConfig implements Keyring {
     try {
       return RegistryKey.parse(other).equals(key);
     } catch (CredentialsException e) {
-      return false; // it is no key, and stays as it is
+      return false; // not a key: it stays as it is
     }
   }
 
@@ -152,7 +152,7 @@ public final class DockerConfig implements Keyring {
     return entry(List.of(host), repository);
   }
 
-  /** The helper of {@code credsStore} is asked last, and for the host without the usual port. */
+  /** The helper of {@code credsStore} is asked last, and for the host without the default port. */
   @Override
   public Optional<Entry> entryFor(String host, String repository, boolean isHttp) {
     return entry(RegistryKey.hosts(host, isHttp), repository);
@@ -244,7 +244,7 @@ public final class DockerConfig implements Keyring {
     }
   }
 
-  /** Reads an entry; what is wrong with it is a problem of this file. */
+  /** Reads an entry; an error in it is recorded as a problem of this file. */
   private void noting(String where, Consumer<RegistryKey> reader, String key) {
     RegistryKey parsed;
     try {
@@ -260,14 +260,17 @@ public final class DockerConfig implements Keyring {
     }
   }
 
-  /** Says whether it is a {@code .dockercfg}: hosts and their entries, and nothing around them. */
+  /**
+   * Returns whether this is a {@code .dockercfg}: hosts and their entries, without enclosing
+   * object.
+   */
   private static boolean isOld(JsonNode root) {
     boolean isNew = root.has(AUTHS) || root.has(HELPERS) || root.has(STORE);
     return !isNew
         && root.properties().stream().anyMatch(property -> AuthEntry.isLike(property.getValue()));
   }
 
-  /** Parses JSON. A message has no part of it, since that may be a secret. */
+  /** Parses JSON. An error message contains no part of it, because that may be a secret. */
   private static JsonNode tree(byte[] json, String prefix) {
     try {
       return JSON.readTree(json);

@@ -9,12 +9,13 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The entries of one file, and which of them serves a repository.
+ * The entries of one file, with the lookup of the entry that serves a repository.
  *
- * <p>First come the keys as they are written: for {@code h/a/b} the keys {@code h/a/b}, {@code h/a}
- * and {@code h}, in this order. Then normalised ones, of which scheme and path are cut and for
- * which all names of Docker Hub are one. Then those with wildcards, in the order of the Kubernetes
- * keyring: descending, so that longer ones and those with more before the star come first.
+ * <p>The keys as written are compared first: for {@code h/a/b} the keys {@code h/a/b}, {@code h/a}
+ * and {@code h}, in this order. Normalized keys are second: they have no scheme and API path, and
+ * one name for Docker Hub. Keys with wildcards are last, in the order of the Kubernetes keyring.
+ * That order is descending, so that longer keys and those with more text before the star come
+ * first.
  */
 final class Entries {
   private static final Comparator<Wildcard> DESCENDING =
@@ -26,7 +27,7 @@ final class Entries {
 
   private record Wildcard(RegistryKey key, Keyring.Entry entry) {}
 
-  /** Adds an entry; of two for the same the first counts. */
+  /** Adds an entry; of two entries for the same key, the first is used. */
   void add(RegistryKey key, Keyring.Entry entry) {
     if (key.isWildcard()) {
       wildcards.add(new Wildcard(key, entry));

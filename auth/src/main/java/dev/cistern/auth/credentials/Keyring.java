@@ -3,34 +3,35 @@ package dev.cistern.auth.credentials;
 import java.util.List;
 import java.util.Optional;
 
-/** Finds the credentials for an upstream. */
+/** Lookup of the credentials for an upstream. */
 public interface Keyring {
-  /** A keyring without entries: anonymous everywhere. */
+  /** A keyring without entries: every request is anonymous. */
   Keyring EMPTY = (host, repository) -> Optional.empty();
 
   /**
-   * What serves a reference.
+   * The credentials for a reference, and their origin.
    *
-   * @param file where it is from: a path, or {@code secret NAMESPACE/NAME}
-   * @param key as it is written there; {@code credsStore} for the helper that is asked for all
+   * @param file the origin: a path, or {@code secret NAMESPACE/NAME}
+   * @param key the key as written there; {@code credsStore} for the helper that is asked for all
+   *     hosts
    */
   record Entry(String file, String key, Credentials credentials) {}
 
   /**
-   * Returns the entry that serves a repository; ports are literal.
+   * Returns the entry that serves a repository; ports are compared literally.
    *
    * @param host {@code host[:port]} of the registry or token service
-   * @param repository the path in it; "" asks for the host's own entry
-   * @throws CredentialsException if a credential helper is to say and fails
+   * @param repository the path in the registry; "" for the entry of the host itself
+   * @throws CredentialsException if the answer depends on a credential helper that fails
    */
   Optional<Entry> entry(String host, String repository);
 
   /**
-   * Returns the entry that serves a repository of a registry that is spoken to over http or https:
-   * for a host without a port, one of {@code host:80} or {@code host:443} comes before one of
-   * {@code host}. A port that is written out must match.
+   * Returns the entry that serves a repository of a registry that is reached over HTTP or HTTPS.
+   * For a host without a port, an entry of {@code host:80} or {@code host:443} takes precedence
+   * over one of {@code host}. An explicit port must match.
    *
-   * @throws CredentialsException if a credential helper is to say and fails
+   * @throws CredentialsException if the answer depends on a credential helper that fails
    */
   default Optional<Entry> entryFor(String host, String repository, boolean isHttp) {
     return RegistryKey.hosts(host, isHttp).stream()
@@ -44,12 +45,12 @@ public interface Keyring {
     return entry(host, repository).map(Entry::credentials);
   }
 
-  /** Returns what is wrong with entries that are therefore not used: file, key, and why. */
+  /** Returns the problems of entries that are therefore not used: file, key, and reason. */
   default List<String> problems() {
     return List.of();
   }
 
-  /** Returns a keyring that asks these in order, and takes what the first with a match says. */
+  /** Returns a keyring that asks these keyrings in order, and uses the first match. */
   static Keyring first(List<Keyring> keyrings) {
     return new KeyringChain(List.copyOf(keyrings));
   }

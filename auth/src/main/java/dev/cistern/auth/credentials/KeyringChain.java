@@ -11,7 +11,7 @@ record KeyringChain(List<Keyring> keyrings) implements Keyring {
     return first(keyring -> keyring.entry(host, repository));
   }
 
-  /** Both ports are looked up in one keyring before the next is asked. */
+  /** Both spellings of the host are looked up in one keyring before the next keyring is asked. */
   @Override
   public Optional<Entry> entryFor(String host, String repository, boolean isHttp) {
     return first(keyring -> keyring.entryFor(host, repository, isHttp));

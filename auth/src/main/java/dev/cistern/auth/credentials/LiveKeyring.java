@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A keyring whose content can be replaced while pulls run: who asks after that gets the new one,
- * and what was given out before stays as it is. Safe for all threads.
+ * A keyring whose content can be replaced while pulls run. Later lookups use the new content;
+ * credentials that were returned before do not change. Thread-safe.
  */
 public final class LiveKeyring implements Keyring {
   private volatile Keyring current;
@@ -14,7 +14,7 @@ public final class LiveKeyring implements Keyring {
     this.current = first;
   }
 
-  /** Replaces all entries at once. */
+  /** Replaces all entries atomically. */
   public void replace(Keyring next) {
     current = next;
   }

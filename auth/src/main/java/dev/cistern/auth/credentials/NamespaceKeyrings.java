@@ -4,18 +4,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The pull secrets of namespaces, which can be replaced while pulls run. Safe for all threads. */
+/** The pull secrets of namespaces, which can be replaced while pulls run. Thread-safe. */
 public final class NamespaceKeyrings {
   private final Map<String, LiveKeyring> keyrings = new ConcurrentHashMap<>();
 
-  /** Replaces those of all namespaces; one that is not named has none from now on. */
+  /**
+   * Replaces the pull secrets of all namespaces. A namespace that is not named has none from now
+   * on.
+   */
   public void replace(Map<String, Keyring> next) {
     next.keySet().forEach(this::of);
     keyrings.forEach(
         (namespace, keyring) -> keyring.replace(next.getOrDefault(namespace, Keyring.EMPTY)));
   }
 
-  /** Returns a keyring that asks what a namespace has at that moment, and then {@code others}. */
+  /**
+   * Returns a keyring that asks the current pull secrets of a namespace first, and then {@code
+   * others}.
+   */
   public Keyring before(String namespace, Keyring others) {
     return Keyring.first(List.of(of(namespace), others));
   }

@@ -11,19 +11,21 @@ import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /**
- * Where credential helpers are, and how long they may take.
+ * Search path for credential helpers, and their time limit.
  *
- * @param directories absolute ones, in the order they are looked through
- * @param limit for one answer
- * @param nanoTime what {@link System#nanoTime} says
+ * @param directories the absolute directories, in the order of the search
+ * @param limit the maximum time for one answer
+ * @param nanoTime the monotonic clock, such as {@link System#nanoTime}
  */
 record Programs(List<Path> directories, Duration limit, LongSupplier nanoTime) {
   private static final Duration USUAL_LIMIT = Duration.ofSeconds(10);
 
-  /** None at all. */
+  /** No programs. */
   static final Programs NONE = of("", USUAL_LIMIT, System::nanoTime);
 
-  /** Returns those on a search path such as {@code $PATH}; what is relative in it is left out. */
+  /**
+   * Returns the programs of a search path such as {@code $PATH}, without its relative directories.
+   */
   static Programs of(String searchPath, Duration limit, LongSupplier nanoTime) {
     var directories = new ArrayList<Path>();
     for (String directory : searchPath.split(File.pathSeparator, -1)) {
@@ -33,13 +35,13 @@ record Programs(List<Path> directories, Duration limit, LongSupplier nanoTime) {
           directories.add(path);
         }
       } catch (InvalidPathException noPath) {
-        // There can be no program in it.
+        // No program can be in it.
       }
     }
     return new Programs(List.copyOf(directories), limit, nanoTime);
   }
 
-  /** Returns those of this process's environment. */
+  /** Returns the programs of this process's search path. */
   static Programs ofEnvironment() {
     String searchPath = Optional.ofNullable(System.getenv("PATH")).orElse("");
     return of(searchPath, USUAL_LIMIT, System::nanoTime);

@@ -4,9 +4,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
-/** Secret objects of Kubernetes that hold credentials for registries. */
+/** Kubernetes Secret objects that contain credentials for registries. */
 public final class PullSecret {
-  /** The types, each with the keys of data that may hold the file; the usual one first. */
+  /**
+   * The secret types, each with the data keys that may contain the file; the usual key is first.
+   */
   private static final Map<String, List<String>> KEYS =
       Map.of(
           "kubernetes.io/dockerconfigjson", List.of(".dockerconfigjson"),
@@ -16,18 +18,19 @@ public final class PullSecret {
 
   private PullSecret() {}
 
-  /** Says whether secrets of this type hold credentials for registries. */
+  /** Returns whether secrets of this type contain credentials for registries. */
   public static boolean isPullSecret(String type) {
     return KEYS.containsKey(type);
   }
 
   /**
-   * Reads a secret. The credential helpers that it names are not run: it may be of somebody who
-   * administers no more than a namespace.
+   * Reads a secret. Credential helpers that it names are not run, because its author may be allowed
+   * to administer only a namespace.
    *
-   * @param data as in the object, with base64 decoded
+   * @param data the data of the object, with base64 decoded
    * @param source {@code secret NAMESPACE/NAME}, for messages and {@link Keyring.Entry#file}
-   * @throws CredentialsException if it is no pull secret, or lacks the key, or has no JSON there
+   * @throws CredentialsException if it is not a pull secret, lacks the key, or has no valid file
+   *     there
    */
   public static Keyring of(String type, Map<String, byte[]> data, String source) {
     List<String> keys = KEYS.get(type);

@@ -6,12 +6,12 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A key of an entry: the registries and repositories that it is for.
+ * The key of an entry: the registries and repositories that the entry serves.
  *
- * @param host {@code host[:port]} in lower case, as it is written
- * @param path the repositories that it is for, all of which begin with these components; "" for all
- * @param isLiteral whether it is {@code host[:port][/path]}, and not a URL or an API path of which
- *     something was cut
+ * @param host {@code host[:port]} in lower case, as written
+ * @param path the leading path components of the repositories; "" for all repositories
+ * @param isLiteral whether the key is {@code host[:port][/path]}, and not a URL or an API path, of
+ *     which a part was cut
  */
 record RegistryKey(String host, String path, boolean isLiteral) {
   private static final String HUB = "docker.io";
@@ -20,9 +20,9 @@ record RegistryKey(String host, String path, boolean isLiteral) {
   private static final Set<String> API_PATHS = Set.of("v1", "v2");
 
   /**
-   * Reads a key; of a URL the scheme and the path are cut.
+   * Reads a key; scheme and path of a URL are cut.
    *
-   * @throws CredentialsException that says what is wrong with it, without the key
+   * @throws CredentialsException if the key is invalid; the message does not contain the key
    */
   static RegistryKey parse(String key) {
     String text = key.strip().toLowerCase(Locale.ROOT);
@@ -58,29 +58,32 @@ record RegistryKey(String host, String path, boolean isLiteral) {
     return path.substring(from, to);
   }
 
-  /** Returns a key for messages: on one line, without what may be a password in it. */
+  /** Returns a key for messages, on one line and without a possible password. */
   static String redacted(String key) {
     String line = key.replaceAll("\\p{Cntrl}", "?");
     int at = line.lastIndexOf('@');
     return at < 0 ? line : "***" + line.substring(at);
   }
 
-  /** Returns the name of a host that all names of Docker Hub share. */
+  /** Returns the common name of Docker Hub for each of its names, and any other host as it is. */
   static String canonical(String host) {
     return NAMES_OF_HUB.contains(host) ? HUB : host;
   }
 
-  /** Returns what a host is looked up as, in this order: with the usual port, and as it is. */
+  /**
+   * Returns the names under which a host is looked up, in order: with the default port, and as it
+   * is.
+   */
   static List<String> hosts(String host, boolean isHttp) {
     return port(host).isEmpty() ? List.of(host + (isHttp ? ":80" : ":443"), host) : List.of(host);
   }
 
-  /** Returns how it is written. */
+  /** Returns the key as written. */
   String literal() {
     return joined(host, path);
   }
 
-  /** Returns how it is written, with one name for Docker Hub. */
+  /** Returns the key as written, with one name for Docker Hub. */
   String normalised() {
     return joined(canonical(host), path);
   }
@@ -95,8 +98,8 @@ record RegistryKey(String host, String path, boolean isLiteral) {
   }
 
   /**
-   * Says whether a key with wildcards is for a repository: each label of the host fits its label
-   * here, and the port and the first components of the path are the same.
+   * Returns whether a key with wildcards serves a repository. Each label of the host must match the
+   * label of the key, and the port and the first components of the path must be equal.
    */
   boolean covers(String otherHost, String repository) {
     boolean isBelow =
@@ -123,7 +126,7 @@ record RegistryKey(String host, String path, boolean isLiteral) {
     return host.substring(endOfName(host));
   }
 
-  /** Matches a label; each star stands for any text. Goes back to the last star only. */
+  /** Matches a label; each star stands for any text. Backtracks to the last star only. */
   private static boolean fits(String pattern, String label) {
     int at = 0;
     int p = 0;

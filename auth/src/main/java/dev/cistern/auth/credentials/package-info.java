@@ -1,5 +1,5 @@
 /**
- * What this server presents to upstream registries: docker configuration files and their entries.
+ * Credentials for upstream registries: Docker configuration files, pull secrets and their entries.
  */
 @NullMarked
 package dev.cistern.auth.credentials;

@@ -14,8 +14,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which changes of registries.conf make OpenShift drain the nodes before it applies them: all that
- * could change what a pull by tag gives, or where a pull fails.
+ * The reasons for which OpenShift drains the nodes before it applies a change of registries.conf.
+ * Nodes are drained if the change could alter the result of a pull by tag, or which pulls fail.
  */
 public final class Drain {
   private static final Optional<PullFrom> DIGEST_ONLY = Optional.of(PullFrom.DIGEST_ONLY);
@@ -24,7 +24,7 @@ public final class Drain {
 
   private Drain() {}
 
-  /** Returns why nodes are drained, each reason a sentence; none if no node is. */
+  /** Returns the reasons to drain, each one a sentence; none if no node is drained. */
   public static List<String> reasons(RegistriesConf before, RegistriesConf after) {
     var drain = new Drain();
     drain.compareSearch(before.searchRegistries(), after.searchRegistries());
@@ -85,7 +85,9 @@ public final class Drain {
     }
   }
 
-  /** Returns which pulls a mirror serves: one may be there twice, for digests and for tags. */
+  /**
+   * Returns the pulls that a mirror serves. A mirror may be listed twice, for digests and for tags.
+   */
   private static Set<Optional<PullFrom>> pulls(Registry registry, String mirror) {
     return registry.mirrors().stream()
         .filter(one -> one.location().equals(mirror))

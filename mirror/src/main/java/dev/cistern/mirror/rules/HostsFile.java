@@ -12,7 +12,7 @@ import java.util.function.Function;
 
 /** The hosts.toml of one source host. */
 final class HostsFile {
-  /** Under this name Docker Hub has its registry; docker.io itself is a web site. */
+  /** The host of Docker Hub's registry; docker.io itself is a web site. */
   private static final String HUB_REGISTRY = "registry-1.docker.io";
 
   private static final String NOWHERE = "source-is-never-contacted.invalid";
@@ -24,7 +24,7 @@ final class HostsFile {
   private final Map<String, Table> tables = new TreeMap<>();
   private final List<String> order;
 
-  /** A mirror as containerd knows it: what several rules make of it is one. */
+  /** A mirror in the form that containerd uses, merged from all rules that name it. */
   private static final class Table {
     private final String location;
     private boolean resolvesTags;
@@ -64,8 +64,9 @@ final class HostsFile {
   }
 
   /**
-   * The source is no mirror where it is last anyway, or is not contacted; nor then is a place on
-   * its host that containerd cannot tell from it.
+   * Returns the mirrors to write. The source is left out if it is the last mirror, or if it is
+   * never contacted. In the latter case, a mirror on the same host is left out too if containerd
+   * cannot tell it from the source.
    */
   private List<String> mirrors(MirrorSet.Entry entry) {
     List<String> mirrors = entry.mirrors();
@@ -79,8 +80,9 @@ final class HostsFile {
   }
 
   /**
-   * Returns what containerd is told of a mirror, to whose path it appends the repository of the
-   * source: without the components that both have in common at their end, but with its host.
+   * Returns the location of a mirror as hosts.toml has it. The path components at the end that
+   * mirror and source have in common are removed; the mirror's host stays. containerd appends the
+   * repository of the source to it.
    */
   static String location(String source, String mirror) {
     String rest = mirror;
@@ -113,7 +115,10 @@ final class HostsFile {
     return text.toString();
   }
 
-  /** Without a server containerd would contact the source, so there always is one. */
+  /**
+   * Returns the server to write. There always is one, because containerd would otherwise contact
+   * the source.
+   */
   private String server() {
     if (isNeverContacted) {
       return order.isEmpty() ? url(NOWHERE) : order.getFirst();

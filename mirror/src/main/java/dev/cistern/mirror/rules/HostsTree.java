@@ -12,11 +12,11 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
- * The files of containerd's {@code config_path} (its documentation, hosts.md) that say what mirror
- * sets say, as far as containerd can: it mirrors whole hosts and knows no repositories.
+ * The files of containerd's {@code config_path} (its documentation, hosts.md) that express mirror
+ * sets as far as containerd can. containerd mirrors whole hosts and has no rules for repositories.
  *
- * @param files from {@code HOST[:port]/hosts.toml} to the text
- * @param warnings where nodes with these files do otherwise than the sets say, for people
+ * @param files the texts by path, {@code HOST[:port]/hosts.toml}
+ * @param warnings sentences about differences between the sets and nodes with these files
  */
 public record HostsTree(SortedMap<String, String> files, List<String> warnings) {
   public HostsTree {
@@ -36,8 +36,8 @@ public record HostsTree(SortedMap<String, String> files, List<String> warnings) 
   /**
    * Generates the files. The order of the sets never matters.
    *
-   * @param authorization from a mirror's {@code host[:port]} to the value of the header
-   *     Authorization that it is sent
+   * @param authorization a function from a mirror's {@code host[:port]} to the value of the
+   *     Authorization header for that mirror
    */
   public static HostsTree of(
       Collection<MirrorSet> sets, Function<String, Optional<String>> authorization) {

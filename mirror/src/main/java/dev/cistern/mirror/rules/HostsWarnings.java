@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.SequencedSet;
 import java.util.TreeMap;
 
-/** Where containerd with generated files does otherwise than mirror sets say, and what helps. */
+/** The differences between mirror sets and containerd with the generated files, with remedies. */
 final class HostsWarnings {
   private final SequencedSet<String> warnings = new LinkedHashSet<>();
 
@@ -33,7 +33,10 @@ final class HostsWarnings {
             + " source of its own.");
   }
 
-  /** What containerd asks a mirror for is what the rule means only if their ends are alike. */
+  /**
+   * Warns if containerd requests a name from a mirror that is not the one the rule means. The two
+   * names are equal only if mirror and source have the same ending.
+   */
   private void checkName(HostsTree.Rule rule, String mirror) {
     String source = rule.entry().source();
     String path = source.substring(Scopes.host(source).length());

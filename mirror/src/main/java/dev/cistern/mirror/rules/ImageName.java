@@ -8,8 +8,9 @@ import dev.cistern.oci.Texts;
 import java.util.regex.Pattern;
 
 /**
- * An image's name as people write it, with all that they may leave out: {@code busybox} is {@code
- * docker.io/library/busybox:latest}. Of tag and digest the digest counts; both are kept.
+ * The name of an image with the parts that users may omit: {@code busybox} is {@code
+ * docker.io/library/busybox:latest}. If a name has both a tag and a digest, the digest counts; both
+ * are kept.
  */
 record ImageName(String text, boolean isDigest) {
   private static final String HUB = "docker.io";
@@ -19,7 +20,7 @@ record ImageName(String text, boolean isDigest) {
   private static final Pattern BARE_HASH = Pattern.compile("[0-9a-f]{64}");
 
   /**
-   * Parses what a person wrote.
+   * Parses a name in the form that users write.
    *
    * @throws RulesException if it is malformed
    */
@@ -40,9 +41,9 @@ record ImageName(String text, boolean isDigest) {
   }
 
   /**
-   * Checks what a rule made of a name, which has a host.
+   * Parses a name that a rule has rewritten, which has a host.
    *
-   * @param rule by what it was made, for messages
+   * @param rule the rule that rewrote the name, for messages
    * @throws RulesException if it is malformed
    */
   static ImageName ofRewritten(String text, String rule) {
@@ -57,12 +58,12 @@ record ImageName(String text, boolean isDigest) {
     }
   }
 
-  /** Returns it without tag and digest. */
+  /** Returns the name without tag and digest. */
   String repository() {
     return repository(text);
   }
 
-  /** Returns a name that has a host without its tag and digest, if it has any. */
+  /** Returns {@code text}, a name with a host, without its tag and digest, if it has any. */
   static String repository(String text) {
     int at = text.indexOf('@');
     String named = at < 0 ? text : text.substring(0, at);

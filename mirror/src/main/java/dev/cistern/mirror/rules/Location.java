@@ -11,16 +11,17 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /**
- * What a request's name means here.
+ * The result of resolving a requested name: a repository in this store and its pull sources.
  *
- * @param repository where it is kept
- * @param copies repositories of this server that a rule names as mirrors of it: what was pushed to
- *     them comes before the sources
- * @param sources where it is filled from, in order; none if it is only what was pushed here
- * @param namespace the value of {@code ns} that was used, to be sent back as OCI-Namespace
- * @param rule by what the sources were found, for people
- * @param via whom the request came through, as its header Via says (RFC 9110 section 7.6.3)
- * @param tags where tags point that are those of an image stream: they are not asked for elsewhere
+ * @param repository the repository that stores the content
+ * @param copies the repositories of this server that a rule names as mirrors of it; content pushed
+ *     to them takes precedence over the sources
+ * @param sources the sources that fill it, in order; none if all of its content is pushed
+ * @param namespace the value of {@code ns} that was used, to be returned as OCI-Namespace
+ * @param rule the rule that determined the sources, as text for messages
+ * @param via the proxies that the request passed, from its header Via (RFC 9110 section 7.6.3)
+ * @param tags the digests of the tags of an image stream, if it is one; these tags are not
+ *     requested from the sources
  */
 public record Location(
     RepositoryName repository,
@@ -35,10 +36,10 @@ public record Location(
     sources = List.copyOf(sources);
   }
 
-  /** A repository here that mirrors another, and for which pulls. */
+  /** A repository in this store that mirrors another one, and the pulls that it serves. */
   public record Copy(RepositoryName repository, PullFrom pullFrom) {}
 
-  /** Returns the same for a request that came through {@code proxies}. */
+  /** Returns this location for a request that passed through {@code proxies}. */
   public Location via(Optional<String> proxies) {
     return proxies.isEmpty()
         ? this
@@ -51,10 +52,10 @@ public record Location(
   }
 
   /**
-   * Returns the same for what is asked for by digest.
+   * Returns this location for a request by digest.
    *
-   * @param isLedTo whether a manifest that is here names it: then whoever may be asked for that one
-   *     by its tag may be asked for this too
+   * @param isLedTo whether a stored manifest names the content; then the sources that serve only
+   *     tags may be asked for it too
    */
   public Location byDigest(BooleanSupplier isLedTo) {
     if (sources.stream().allMatch(source -> source.pullFrom() != PullFrom.TAG_ONLY)) {
@@ -67,7 +68,7 @@ public record Location(
     return new Location(repository, copies, asked, namespace, rule, via, tags);
   }
 
-  /** Returns the same without the copies that are not meant. */
+  /** Returns this location with only those copies that {@code meant} accepts. */
   public Location withCopies(Predicate<Copy> meant) {
     return copies.stream().allMatch(meant)
         ? this
@@ -81,19 +82,21 @@ public record Location(
             tags);
   }
 
-  /** Returns the same as an image stream, whose tags point so. */
+  /** Returns this location as that of an image stream with these tags. */
   Location withTags(Map<Tag, Digest> pointing) {
     return new Location(repository, copies, sources, namespace, rule, via, Optional.of(pointing));
   }
 
-  /** Returns what is to be looked up for a reference: for a tag of an image stream its digest. */
+  /**
+   * Returns the reference to look up: the digest for a tag of an image stream, else the reference.
+   */
   public Reference resolved(Reference reference) {
     return reference instanceof Tag tag && tags.isPresent()
         ? Optional.<Reference>ofNullable(tags.get().get(tag)).orElse(tag)
         : reference;
   }
 
-  /** Returns a repository here by itself: without copies and sources. */
+  /** Returns a location of the repository {@code here} alone, without copies and sources. */
   public Location only(RepositoryName here) {
     return new Location(here, List.of(), List.of(), namespace, rule, via, Optional.empty());
   }

@@ -13,15 +13,16 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * From mirror sets to the entries of registries.conf: those for digests in the order of their
- * sources, then those that are only for tags, then those that are only blocked or insecure.
+ * The conversion of mirror sets to entries of registries.conf. Entries with mirrors for digests
+ * come first, in the order of their sources. Entries with mirrors only for tags follow, then those
+ * that are only blocked or insecure.
  */
 final class Merging {
   private final List<String> insecure;
   private final List<String> blocked;
   private final Map<String, Draft> drafts = new LinkedHashMap<>();
 
-  /** An entry while it is being made. */
+  /** An entry under construction. */
   private static final class Draft {
     private final List<Mirror> mirrors = new ArrayList<>();
     private boolean hasNoSource;
@@ -39,7 +40,9 @@ final class Merging {
         .forEach(entry -> draft(entry.source()).hasNoSource = true);
   }
 
-  /** Says whether {@code entry} has a mirror that is not its source; it is ignored otherwise. */
+  /**
+   * Returns whether {@code entry} has a mirror that is not its source. Other entries are ignored.
+   */
   static boolean isReal(MirrorSet.Entry entry) {
     return entry.mirrors().stream().anyMatch(mirror -> !mirror.equals(entry.source()));
   }
@@ -79,8 +82,8 @@ final class Merging {
   }
 
   /**
-   * An entry hides those that it is nested in, so one without mirrors has to repeat what was true
-   * of its scope before: the mirrors, and whether the source is contacted.
+   * Copies the mirrors of the enclosing entry to one that has none, and whether the source is
+   * contacted. An entry hides those that it is nested in, so it has to repeat their settings.
    */
   private static void inherit(String scope, Draft draft, Map<String, Draft> sources) {
     if (!draft.mirrors.isEmpty()) {
@@ -96,7 +99,10 @@ final class Merging {
         });
   }
 
-  /** The longest one counts, as for a reference: see {@link Prefixes#longest}. */
+  /**
+   * Returns the longest source that encloses {@code scope}, chosen as for a reference: see {@link
+   * Prefixes#longest}.
+   */
   private static Optional<Map.Entry<String, Draft>> mostSpecific(
       String scope, Map<String, Draft> sources) {
     return sources.entrySet().stream()

@@ -14,9 +14,10 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One order of what several lists order: a graph in which each list is a path, sorted with Kahn's
- * algorithm. Nodes that are free together are taken alphabetically, and on a loop the
- * alphabetically first one is taken, so the order of the lists never matters.
+ * A common order of the elements of several lists. Each list is a path of a graph, which is sorted
+ * with Kahn's algorithm. Nodes that become free together are taken alphabetically. If no node is
+ * free because of a cycle, the alphabetically first one is taken. The order of the lists therefore
+ * never matters.
  */
 final class MirrorOrder {
   private final SortedMap<String, Node> nodes = new TreeMap<>();
@@ -35,7 +36,7 @@ final class MirrorOrder {
     }
   }
 
-  /** A text, and which ones lists have directly behind and in front of it. */
+  /** A text, with the texts that lists have directly behind and in front of it. */
   private static final class Node implements Comparable<Node> {
     private final String text;
     private final SortedSet<Node> successors = new TreeSet<>();
@@ -61,17 +62,17 @@ final class MirrorOrder {
     }
   }
 
-  /** Returns each text of {@code lists} once, in an order that respects theirs where one can. */
+  /** Returns each text of {@code lists} once, in an order that respects theirs where possible. */
   static List<String> sorted(Collection<List<String>> lists) {
     return new MirrorOrder(lists).sorted();
   }
 
   /**
-   * Returns the mirrors of {@code source}. It is a node like any other, behind those of each list
-   * that lacks it, and left out only when it comes last; but a wildcard, which no mirror can be, is
-   * always left out.
+   * Returns the mirrors of {@code source}. The source is a node like any other, behind those of
+   * each list that lacks it. It is left out only if it comes last. A wildcard source is always left
+   * out, because no mirror can be a wildcard.
    *
-   * @param lists none of them empty
+   * @param lists the lists of mirrors, none of them empty
    */
   static List<String> ofMirrors(String source, Collection<List<String>> lists) {
     var paths = new ArrayList<List<String>>();

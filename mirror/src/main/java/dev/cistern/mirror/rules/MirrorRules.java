@@ -20,12 +20,13 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds what a request's name means: by {@code ?ns=HOST}, as a mirror that a rule names, by a first
- * path component that is a registry, by the default upstream. A host from outside is only ever
- * looked up among the upstreams and the rules, never dialled.
+ * The rules that resolve a requested name to a {@link Location}. A name is resolved by {@code
+ * ?ns=HOST} or as a mirror that a rule names. Otherwise, a registry as the first path component or
+ * the default upstream decides. A host in a request is only looked up among the upstreams and the
+ * rules, and never dialed.
  *
- * <p>Where a registry's content is pulled from is then for the rules to say (registries.conf and
- * mirror sets): the most specific one alone. Without one it is the registry itself.
+ * <p>The rules (registries.conf and mirror sets) then determine the sources of a registry's
+ * content. Only the most specific rule applies. Without a rule, the source is the registry itself.
  */
 public final class MirrorRules {
   private static final String HUB = "docker.io";
@@ -39,15 +40,15 @@ public final class MirrorRules {
   private final Set<String> own;
   private final Set<String> secretive;
 
-  /** Makes rules without mirror sets. */
+  /** Creates rules without mirror sets. */
   public MirrorRules(Collection<Registry> registries, Optional<String> defaultUpstream) {
     this(registries, defaultUpstream, RegistriesConf.EMPTY, List.of(), Set.of(), Set.of());
   }
 
   /**
-   * @param defaultUpstream the name of the upstream of all names without one
-   * @param outbound where to pull from
-   * @param sets whose mirrors may be repositories of this server
+   * @param defaultUpstream the name of the upstream for all names without one
+   * @param outbound the rules for the sources of pulls
+   * @param sets the mirror sets, whose mirrors may be repositories of this server
    * @param own the names of this server, each {@code host[:port]}
    * @param secretive the namespaces that have pull secrets of their own
    */
@@ -70,18 +71,18 @@ public final class MirrorRules {
   }
 
   /**
-   * A registry that is mirrored.
+   * A mirrored registry.
    *
-   * @param host by which clients know it
-   * @param name under which it is kept here
-   * @param endpoints how many there are to pull from
-   * @param secureEndpoints how many of them are asked over TLS
-   * @param isDigestOnly whether its tags are never asked for
+   * @param host the host that clients use for it
+   * @param name the first path component of its repositories in this store
+   * @param endpoints the number of endpoints to pull from
+   * @param secureEndpoints the number of endpoints that are requested over TLS
+   * @param isDigestOnly whether its tags are never requested
    */
   public record Registry(
       String host, String name, int endpoints, int secureEndpoints, boolean isDigestOnly) {}
 
-  /** Returns the one name of a registry host that has several. */
+  /** Returns the canonical name of a registry host; some registries have several names. */
   public static String canonicalHost(String host) {
     String lower = host.toLowerCase(Locale.ROOT);
     return switch (lower) {
@@ -91,7 +92,7 @@ public final class MirrorRules {
   }
 
   /**
-   * Finds what {@code name} means.
+   * Resolves {@code name}.
    *
    * @param namespace the request's {@code ns} parameter
    * @throws OciException with NAME_UNKNOWN, if neither an upstream nor a rule is for {@code
@@ -102,9 +103,11 @@ public final class MirrorRules {
   }
 
   /**
-   * Finds what {@code name} means where there are image streams.
+   * Resolves {@code name}, which may be an image stream.
    *
-   * @param streams finds one by the name of its repository
+   * @param streams a function that returns the image stream of a repository, if it is one
+   * @throws OciException with NAME_UNKNOWN, if neither an upstream nor a rule is for {@code
+   *     namespace}
    */
   public Location locate(
       RepositoryName name,
@@ -130,7 +133,10 @@ public final class MirrorRules {
     return streams.apply(name).map(stream -> stream(name, stream, found)).orElse(found);
   }
 
-  /** What a name means of which no mirror set speaks. */
+  /**
+   * Resolves a name that is not at or below a mirror of a mirror set. Mirrors that are this whole
+   * server come after the registries and before the default upstream.
+   */
   private Location unmirrored(RepositoryName name) {
     Optional<String> namespace = Optional.empty();
     Optional<Registry> registry = named(name.first());
@@ -146,9 +152,9 @@ public final class MirrorRules {
   }
 
   /**
-   * A stream's images are asked for where they came from, by their digests; hosts that nobody
-   * configured are not asked, whatever it says. Other tags are asked for where they would be
-   * without the stream.
+   * Resolves an image stream. Its images are requested from their origins, by digest. Hosts that
+   * are not configured are never contacted, even if the stream names them. Other tags are requested
+   * from the sources that the name has without the stream.
    */
   private Location stream(RepositoryName name, StreamContent content, Location without) {
     var pull = new Pull();
@@ -165,11 +171,12 @@ public final class MirrorRules {
   }
 
   /**
-   * Finds where a repository of another registry is pulled from that is to be kept as one here.
+   * Returns the sources of a repository of another registry that is imported into this store.
    *
-   * @param into where it is kept; the pull secrets of its namespace are presented first
-   * @param isInsecure whether it may be reached without verified TLS
-   * @return without sources if a rule forbids to contact any
+   * @param into the repository that stores the content; the pull secrets of its namespace are
+   *     presented first
+   * @param isInsecure whether the registry may be reached without verified TLS
+   * @return a location without sources if a rule forbids contact with all of them
    * @throws OciException with NAME_UNKNOWN, if neither an upstream nor a rule is for the host
    */
   public Location locateImport(
@@ -208,7 +215,10 @@ public final class MirrorRules {
         .location(new RepositoryName(registry.name() + "/" + repository), namespace, rule);
   }
 
-  /** What a name means that entries of mirror sets have as a mirror of their source. */
+  /**
+   * Resolves a name that is at or below mirrors of {@code entries}; empty if none gives it a
+   * source.
+   */
   private Optional<Location> mirrored(RepositoryName name, List<Inbound.Entry> entries) {
     var pull = new Pull();
     var rules = new ArrayList<String>();
@@ -228,7 +238,7 @@ public final class MirrorRules {
         : Optional.of(pull.location(name, Optional.empty(), String.join("; ", rules)));
   }
 
-  /** Collects where something is pulled from. */
+  /** The sources, copies and blocked locations of a pull, while they are collected. */
   private final class Pull {
     private final Map<PullSource, PullFrom> sources = new LinkedHashMap<>();
     private final Set<Location.Copy> copies = new LinkedHashSet<>();
@@ -239,14 +249,16 @@ public final class MirrorRules {
           source.with(PullFrom.ALL), pullFrom, (one, other) -> one == other ? one : PullFrom.ALL);
     }
 
-    /** Adds what another pull has, this server's copies too. */
+    /** Adds the content of another pull, including this server's copies. */
     void addAll(Pull other) {
       other.sources.forEach(this::add);
       copies.addAll(other.copies);
       blocked.addAll(other.blocked);
     }
 
-    /** Adds what another pull and {@code only} have in common, without this server's copies. */
+    /**
+     * Adds the content of another pull, limited to {@code only} and without this server's copies.
+     */
     void add(Pull other, PullFrom only) {
       other.sources.forEach(
           (source, pullFrom) -> pullFrom.and(only).ifPresent(both -> add(source, both)));
@@ -269,13 +281,13 @@ public final class MirrorRules {
     }
   }
 
-  /** Asks the rules where a repository of a registry is pulled from. */
+  /** Returns the sources that the rules give for a repository of a registry. */
   private Pull pull(String host, RepositoryName repository) {
     return pull(host, repository, false);
   }
 
   /**
-   * @param isUnverified whether all may be reached without verified TLS
+   * @param isUnverified whether all sources may be reached without verified TLS
    */
   private Pull pull(String host, RepositoryName repository, boolean isUnverified) {
     var pull = new Pull();
@@ -287,7 +299,7 @@ public final class MirrorRules {
         String path = source.reference().substring(written.length()).replaceFirst("^/", "");
         there = at(at, new RepositoryName(path));
       } catch (OciException e) {
-        continue; // the rule makes no name of it: a mirror of one repository without a path
+        continue; // The rule makes an invalid name: a mirror of one repository without a path.
       }
       PullFrom pullFrom = source.pullFrom().orElse(PullFrom.ALL);
       if (own.contains(at)) {
@@ -303,8 +315,8 @@ public final class MirrorRules {
   }
 
   /**
-   * @param isInsecure what a rule says, which a configured upstream's settings overrule
-   * @param isUnverified what overrules those
+   * @param isInsecure the setting of a rule, which the settings of a configured upstream overrule
+   * @param isUnverified whether an import overrules both and permits access without verified TLS
    */
   private List<PullSource> endpoints(
       String host,
@@ -316,7 +328,7 @@ public final class MirrorRules {
     boolean isByRule = registry == null && isInsecure;
     boolean isPlainToo = isByRule || isUnverified;
     int endpoints = registry == null ? 1 : registry.endpoints();
-    int plain = registry == null ? 1 : registry.secureEndpoints(); // after https, plain http
+    int plain = registry == null ? 1 : registry.secureEndpoints(); // plain HTTP comes after HTTPS
     Optional<PullFrom> allowed =
         registry != null && registry.isDigestOnly()
             ? pullFrom.and(PullFrom.DIGEST_ONLY)
@@ -337,7 +349,7 @@ public final class MirrorRules {
     return sources;
   }
 
-  /** Returns the registry with a name or host, if an upstream or a rule is for it. */
+  /** Returns the registry with a name or host, if there is an upstream or a rule for it. */
   private Optional<Registry> named(String first) {
     @Nullable Registry named = byName.get(first);
     return named == null ? known(canonicalHost(first)) : Optional.of(named);
@@ -353,7 +365,10 @@ public final class MirrorRules {
         : Optional.empty();
   }
 
-  /** At Docker Hub a name of one component is short for one below library/. */
+  /**
+   * Returns the full repository name: at Docker Hub, a name of one component is short for
+   * library/NAME.
+   */
   private static RepositoryName at(String host, RepositoryName name) {
     boolean isShort = host.equals(HUB) && name.path().indexOf('/') < 0;
     return isShort ? new RepositoryName("library/" + name) : name;

@@ -5,10 +5,10 @@ import java.util.regex.Pattern;
 
 /**
  * An ImageDigestMirrorSet, ImageTagMirrorSet or ImageContentSourcePolicy: registries and
- * repositories, and what mirrors them.
+ * repositories, each with its mirrors.
  */
 public record MirrorSet(Kind kind, List<Entry> entries) {
-  /** More than a host and a repository's name can have. */
+  /** More characters than a host and a repository name can have. */
   private static final int LONGEST = 1024;
 
   private static final String LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
@@ -22,14 +22,14 @@ public record MirrorSet(Kind kind, List<Entry> entries) {
     entries = List.copyOf(entries);
   }
 
-  /** Which pulls the mirrors serve. */
+  /** The kind of references that the mirrors of a set serve. */
   public enum Kind {
-    /** Of ImageDigestMirrorSet and ImageContentSourcePolicy. */
+    /** Digests: ImageDigestMirrorSet and ImageContentSourcePolicy. */
     DIGEST,
-    /** Of ImageTagMirrorSet. */
+    /** Tags: ImageTagMirrorSet. */
     TAG;
 
-    /** Returns which pulls that is. */
+    /** Returns the pulls that mirrors of this kind serve. */
     public PullFrom pullFrom() {
       return this == DIGEST ? PullFrom.DIGEST_ONLY : PullFrom.TAG_ONLY;
     }
@@ -40,7 +40,8 @@ public record MirrorSet(Kind kind, List<Entry> entries) {
    *
    * @param source {@code host[:port][/path]} or {@code *.host}; see {@link #isSource}
    * @param mirrors each {@code host[:port][/path]}; see {@link #isMirror}
-   * @param neverContactsSource whether the source is not tried after them (mirrorSourcePolicy)
+   * @param neverContactsSource whether the source is not tried after the mirrors
+   *     (mirrorSourcePolicy)
    */
   public record Entry(String source, List<String> mirrors, boolean neverContactsSource) {
     public Entry {
@@ -48,18 +49,20 @@ public record MirrorSet(Kind kind, List<Entry> entries) {
     }
   }
 
-  /** Returns the same without a source that is contacted, as for a site without internet. */
+  /**
+   * Returns this set with sources that are never contacted, as for a site without internet access.
+   */
   public MirrorSet neverContactingSources() {
     return new MirrorSet(
         kind, entries.stream().map(entry -> new Entry(entry.source, entry.mirrors, true)).toList());
   }
 
-  /** Says whether the API takes {@code text} as a source. */
+  /** Returns whether the API accepts {@code text} as a source. */
   public static boolean isSource(String text) {
     return text.length() <= LONGEST && SOURCE.matcher(text).matches();
   }
 
-  /** Says whether the API takes {@code text} as a mirror. */
+  /** Returns whether the API accepts {@code text} as a mirror. */
   public static boolean isMirror(String text) {
     return text.length() <= LONGEST && MIRROR.matcher(text).matches();
   }

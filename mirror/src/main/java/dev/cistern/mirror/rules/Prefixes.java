@@ -8,8 +8,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the entry of registries.conf with the longest prefix of a reference. Each place where a
- * prefix may end is one lookup in a hash table, so the number of entries does not matter.
+ * An index of the entries of registries.conf that finds the longest prefix of a reference. Each
+ * possible end of a prefix costs one lookup in a hash table, so the number of entries does not
+ * matter.
  */
 final class Prefixes {
   private final Map<String, RegistriesConf.Registry> byPrefix = new HashMap<>();
@@ -22,7 +23,10 @@ final class Prefixes {
     }
   }
 
-  /** Of a wildcard and another prefix of one length the wildcard wins: it is first in bytes. */
+  /**
+   * Returns the entry with the longest prefix. Of a wildcard and another prefix of the same length,
+   * the wildcard wins, because it sorts first by bytes.
+   */
   RegistriesConf.@Nullable Registry longest(String reference) {
     RegistriesConf.@Nullable Registry exact = exact(reference);
     RegistriesConf.@Nullable Registry wildcard = wildcard(reference);
@@ -32,12 +36,12 @@ final class Prefixes {
     return wildcard.prefix().length() >= exact.prefix().length() ? wildcard : exact;
   }
 
-  /** Says whether an entry is about repositories of a registry. */
+  /** Returns whether an entry is about repositories of a registry. */
   boolean names(String host) {
     return hosts.contains(host) || wildcard(host + "/") != null;
   }
 
-  /** Returns the part of {@code reference} that follows what {@code prefix} matches in it. */
+  /** Returns the part of {@code reference} after the part that {@code prefix} matches. */
   static String rest(String prefix, String reference) {
     int end = Scopes.isWildcard(prefix) ? Scopes.hostNameEnd(reference) : prefix.length();
     return reference.substring(end);

@@ -4,7 +4,7 @@ import dev.cistern.oci.Reference;
 import dev.cistern.oci.Tag;
 import java.util.Optional;
 
-/** Which pulls a mirror serves: {@code pull-from-mirror} of registries.conf, version 2. */
+/** The pulls that a mirror serves: {@code pull-from-mirror} of registries.conf, version 2. */
 public enum PullFrom {
   ALL("all"),
   DIGEST_ONLY("digest-only"),
@@ -16,7 +16,10 @@ public enum PullFrom {
     this.text = text;
   }
 
-  /** Returns what registries.conf calls it, if it is one of the three. */
+  /**
+   * Returns the constant for a value of registries.conf; empty if the value is not one of the
+   * three.
+   */
   public static Optional<PullFrom> of(String text) {
     for (PullFrom one : values()) {
       if (one.text.equals(text)) {
@@ -26,7 +29,7 @@ public enum PullFrom {
     return Optional.empty();
   }
 
-  /** Says whether {@code reference} may be asked for. */
+  /** Returns whether {@code reference} may be requested. */
   public boolean serves(Reference reference) {
     return switch (this) {
       case ALL -> true;
@@ -35,7 +38,7 @@ public enum PullFrom {
     };
   }
 
-  /** Returns what is served by both; empty for nothing. */
+  /** Returns the pulls that both serve; empty if there are none. */
   Optional<PullFrom> and(PullFrom other) {
     if (this == ALL || this == other) {
       return Optional.of(other);

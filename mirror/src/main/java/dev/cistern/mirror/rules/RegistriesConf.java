@@ -9,11 +9,11 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What registries.conf says, version 2 of its format (containers-registries.conf(5)): which
- * registries and repositories have mirrors, which are blocked, and which are insecure.
+ * The content of registries.conf, version 2 of its format (containers-registries.conf(5)): the
+ * mirrors of registries and repositories, and which of them are blocked or insecure.
  */
 public final class RegistriesConf {
-  /** Nothing is said of any registry. */
+  /** A configuration without entries. */
   public static final RegistriesConf EMPTY = new RegistriesConf(List.of(), List.of());
 
   private final List<String> searchRegistries;
@@ -22,7 +22,7 @@ public final class RegistriesConf {
 
   /**
    * @param searchRegistries the hosts that are tried for a name without one, in order
-   * @param registries the entries; of several with one prefix the first counts
+   * @param registries the entries; of several with the same prefix, the first counts
    */
   public RegistriesConf(List<String> searchRegistries, List<Registry> registries) {
     this.searchRegistries = List.copyOf(searchRegistries);
@@ -33,8 +33,10 @@ public final class RegistriesConf {
   /**
    * An entry.
    *
-   * @param prefix of the references that it is about: {@code host[:port][/path]} or {@code *.host}
-   * @param location what stands for the prefix; empty if a wildcard's references stay as they are
+   * @param prefix the prefix of the references that the entry is about: {@code host[:port][/path]}
+   *     or {@code *.host}
+   * @param location the replacement of the prefix; empty if a wildcard's references are not
+   *     rewritten
    * @param mirrorsByDigestOnly whether no mirror serves tags
    */
   public record Registry(
@@ -54,8 +56,8 @@ public final class RegistriesConf {
   /**
    * A mirror of an entry.
    *
-   * @param location what stands for the entry's prefix there
-   * @param pullFrom which pulls it serves; all, if it does not say
+   * @param location the replacement of the entry's prefix at the mirror
+   * @param pullFrom the pulls that the mirror serves; empty for all
    */
   public record Mirror(String location, boolean isInsecure, Optional<PullFrom> pullFrom) {
     public Mirror {
@@ -64,20 +66,22 @@ public final class RegistriesConf {
   }
 
   /**
-   * Reads a file.
+   * Parses a file.
    *
-   * @param file its name, for messages
-   * @throws RulesException if it is not TOML, of version 1, or one that containers/image refuses
+   * @param file the file's name, for messages
+   * @throws RulesException if the text is not TOML, is of version 1, or is refused by
+   *     containers/image
    */
   public static RegistriesConf parse(String toml, String file) {
     return new RegistriesFile(file).parse(toml);
   }
 
   /**
-   * Returns what OpenShift generates from mirror sets. The order of the sets never matters.
+   * Returns the configuration that OpenShift generates from mirror sets. The order of the sets
+   * never matters.
    *
-   * @param insecure scopes whose TLS need not be verified, and may be missing
-   * @param blocked scopes that are not to be pulled from
+   * @param insecure scopes for which TLS may be unverified or missing
+   * @param blocked scopes that may not be pulled from
    * @throws RulesException if a scope is malformed
    */
   public static RegistriesConf merge(
@@ -94,8 +98,8 @@ public final class RegistriesConf {
   }
 
   /**
-   * Returns this as a file of registries.conf.d changes it: an entry of it replaces the one with
-   * the same prefix, and its search registries, if it has any, replace these.
+   * Returns this configuration changed by a file of registries.conf.d. An entry of that file
+   * replaces the entry with the same prefix. Its search registries, if it has any, replace these.
    */
   public RegistriesConf with(RegistriesConf dropIn) {
     var merged = new LinkedHashMap<String, Registry>();
@@ -109,11 +113,12 @@ public final class RegistriesConf {
   }
 
   /**
-   * Finds where an image is pulled from, as containers/image does: it looks for the entry of the
-   * repository, so that entries for single tags and digests are not heeded.
+   * Resolves an image to its sources as containers/image does. The entry is looked up by
+   * repository, so entries for single tags and digests are ignored.
    *
-   * @param reference as people write it; see {@link ImageName}
-   * @throws RulesException if {@code reference} is malformed, or what an entry makes of it
+   * @param reference the image in the form that users write; see {@link ImageName}
+   * @throws RulesException if {@code reference} is malformed, or an entry rewrites it to a
+   *     malformed name
    */
   public Resolution resolve(String reference) {
     ImageName image = ImageName.parse(reference);
@@ -137,7 +142,7 @@ public final class RegistriesConf {
   }
 
   /**
-   * Returns the repository of an image, {@code host/path}, with all that people may leave out.
+   * Returns the repository of an image, {@code host/path}, with the parts that users may omit.
    *
    * @throws RulesException if {@code reference} is malformed
    */
@@ -146,11 +151,11 @@ public final class RegistriesConf {
   }
 
   /**
-   * Finds where a repository is pulled from, whatever is asked for of it: as {@link #resolve} does,
-   * with all mirrors. Entries for single tags and digests are not heeded.
+   * Returns the sources of a repository for any reference: as {@link #resolve} does, with all
+   * mirrors. Entries for single tags and digests are ignored.
    *
    * @param repository {@code host[:port]/path}
-   * @return at least one, whose references an entry may have made that are no names
+   * @return at least one source; references that an entry has rewritten may be invalid names
    */
   List<Resolution.Source> sources(String repository) {
     @Nullable Registry registry = prefixes.longest(repository);
@@ -172,7 +177,7 @@ public final class RegistriesConf {
     return sources;
   }
 
-  /** Says whether an entry is about repositories of a registry. */
+  /** Returns whether an entry is about repositories of a registry. */
   boolean names(String host) {
     return prefixes.names(host);
   }
@@ -202,8 +207,8 @@ public final class RegistriesConf {
   }
 
   /**
-   * Writes the file; equal values give equal bytes. {@link #parse} reads it back to an equal value
-   * if no two entries have one prefix.
+   * Returns the text of the file; equal values give equal bytes. {@link #parse} restores an equal
+   * value if no two entries have the same prefix.
    */
   public String toToml() {
     var text = new StringBuilder("# Generated by Cistern: change what it is made from instead.\n");

@@ -17,8 +17,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.toml.TomlMapper;
 
 /**
- * Reads registries.conf as containers/image does: what that refuses is refused, and keys that do
- * not matter for where images come from are left alone.
+ * A reader of registries.conf that refuses the same files as containers/image. Keys that do not
+ * affect the sources of images are ignored.
  */
 final class RegistriesFile {
   private static final String SEARCH = "unqualified-search-registries";
@@ -27,7 +27,10 @@ final class RegistriesFile {
       Set.of("", "enforcing", "permissive", "disabled");
   private static final int LONGEST_HOST = 255;
 
-  /** Of a file, in characters. More than nodes of a cluster are given; reading it takes seconds. */
+  /**
+   * Maximum length of a file, in characters. The files of a cluster's nodes are shorter. Parsing a
+   * file of this length takes seconds.
+   */
   private static final int LONGEST_FILE = 1 << 20;
 
   private static final String LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
@@ -154,7 +157,7 @@ final class RegistriesFile {
     return new Mirror(location, flag(path, table, "insecure"), pullFrom);
   }
 
-  /** Several entries may have one location, but it is blocked or not, insecure or not. */
+  /** Refuses entries that have the same location but differ in blocked or insecure. */
   private void refuseContradictions(List<Registry> registries) {
     Map<String, Integer> byLocation = new HashMap<>();
     for (int i = 0; i < registries.size(); i++) {
@@ -213,7 +216,7 @@ final class RegistriesFile {
     }
   }
 
-  /** Returns the text, or an empty one if there is none. */
+  /** Returns the text of a string node, or an empty text if there is no node. */
   private String string(String field, @Nullable JsonNode node) {
     if (node == null) {
       return "";

@@ -4,10 +4,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The places that an image is pulled from, in order.
+ * The sources that an image is pulled from, in order.
  *
- * @param prefix of the entry of registries.conf that says so; empty if none does
- * @param sources at least one; what the entry itself stands for is the last
+ * @param prefix the prefix of the applicable entry of registries.conf; empty if there is none
+ * @param sources at least one; the last one is the location of the entry itself, or the image
+ *     itself if no entry applies
  */
 public record Resolution(String prefix, List<Source> sources) {
   public Resolution {
@@ -15,13 +16,13 @@ public record Resolution(String prefix, List<Source> sources) {
   }
 
   /**
-   * One place.
+   * One source.
    *
-   * @param reference the image's name there, with tag or digest
-   * @param pullFrom which pulls the mirror serves, if the entry says so
-   * @param isInsecure whether TLS may go unverified there, or be missing
-   * @param isBlocked whether some entry forbids to pull from there
-   * @param isMirror whether it is a mirror, and not what the entry itself stands for
+   * @param reference the image's name at the source, with tag or digest
+   * @param pullFrom the pulls that the mirror serves, if the entry specifies them
+   * @param isInsecure whether TLS may be unverified or missing
+   * @param isBlocked whether an entry forbids pulls from this source
+   * @param isMirror whether the source is a mirror rather than the location of the entry itself
    */
   public record Source(
       String reference,

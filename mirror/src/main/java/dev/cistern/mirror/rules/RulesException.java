@@ -1,6 +1,6 @@
 package dev.cistern.mirror.rules;
 
-/** Rules that are refused; the message names file and field, and says what would be right. */
+/** Thrown when rules are invalid. The message names the file, the field and the expected value. */
 public final class RulesException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

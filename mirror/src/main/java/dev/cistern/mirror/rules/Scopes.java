@@ -3,7 +3,7 @@ package dev.cistern.mirror.rules;
 import dev.cistern.oci.Texts;
 
 /**
- * What an entry of registries.conf is about: {@code host[:port][/path]}, or {@code *.host} for all
+ * Operations on scopes of registries.conf: {@code host[:port][/path]}, or {@code *.host} for all
  * hosts below one.
  */
 final class Scopes {
@@ -15,14 +15,17 @@ final class Scopes {
     return scope.startsWith(WILDCARD);
   }
 
-  /** Says whether {@code inner} is {@code outer}, a path in it, or a host below its wildcard. */
+  /** Returns whether {@code inner} is {@code outer}, a path in it, or a host below its wildcard. */
   static boolean isNested(String inner, String outer) {
     return inner.equals(outer)
         || inner.startsWith(outer + "/")
         || (isWildcard(outer) && hostName(inner).endsWith(outer.substring(1)));
   }
 
-  /** Returns what follows {@code outer} in a scope that is nested in it: a path or nothing. */
+  /**
+   * Returns the part of {@code inner} after {@code outer}, in which it is nested: a path or
+   * nothing.
+   */
   static String rest(String inner, String outer) {
     if (!isWildcard(outer)) {
       return inner.substring(outer.length());
@@ -36,7 +39,10 @@ final class Scopes {
     return scope.substring(0, hostNameEnd(scope));
   }
 
-  /** Returns where the host's name ends: at its port, a path, a digest, or at the end. */
+  /**
+   * Returns the index at which the host's name ends: at its port, a path, a digest, or the text's
+   * end.
+   */
   static int hostNameEnd(String scope) {
     int end = 0;
     while (end < scope.length() && !isBoundary(scope.charAt(end))) {
@@ -51,7 +57,7 @@ final class Scopes {
     return slash < 0 ? scope : scope.substring(0, slash);
   }
 
-  /** Says whether a scope may end before {@code c}. */
+  /** Returns whether a scope may end before {@code c}. */
   static boolean isBoundary(char c) {
     return c == '/' || c == ':' || c == '@';
   }
@@ -65,11 +71,11 @@ final class Scopes {
   }
 
   /**
-   * Checks a scope, which may have slashes at its end, and returns it without them.
+   * Validates a scope, which may end in slashes, and returns it without them.
    *
-   * @param field what it is the value of, for messages
-   * @throws RulesException if it is empty, has a scheme, or a wildcard anywhere but in front of a
-   *     bare host
+   * @param field the field that has the value, for messages
+   * @throws RulesException if the scope is empty, has a scheme, or has a wildcard anywhere but in
+   *     front of a bare host
    */
   static String checked(String field, String text) {
     String scope = withoutTrailingSlashes(text);

@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A repository here that is an image stream, as far as pulls are concerned.
+ * The tags and origins of an image stream, as pulls need them.
  *
- * @param tags where they point; those of pushes too
- * @param origins where its images came from: by the names of tags, of each the latest first
+ * @param tags the digests of the tags, including pushed tags
+ * @param origins the origins of its images, by tag name; the latest first for each tag
  */
 public record StreamContent(Map<Tag, Digest> tags, List<Origin> origins) {
   public StreamContent {
@@ -21,7 +21,7 @@ public record StreamContent(Map<Tag, Digest> tags, List<Origin> origins) {
   /**
    * A repository of another registry.
    *
-   * @param isInsecure whether it may be reached without verified TLS
+   * @param isInsecure whether the registry may be reached without verified TLS
    */
   public record Origin(String host, RepositoryName repository, boolean isInsecure) {}
 }

@@ -3,7 +3,7 @@ package dev.cistern.mirror.rules;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** How values are written in TOML. */
+/** A formatter of TOML values. */
 final class Toml {
   private Toml() {}
 

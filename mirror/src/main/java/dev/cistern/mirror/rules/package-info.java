@@ -1,4 +1,7 @@
-/** From the name in a request to where it is kept and where it comes from. Pure: no I/O. */
+/**
+ * Resolution of a requested name to the repository in this store and its pull sources. Pure: no
+ * I/O.
+ */
 @NullMarked
 package dev.cistern.mirror.rules;
 

@@ -3,33 +3,34 @@ package dev.cistern.mirror.upstream;
 import java.time.Duration;
 import java.util.Optional;
 
-/** What an upstream said. The caller decides what follows from it. */
+/** The result of a request to an upstream. The caller decides what follows from it. */
 public sealed interface Answer<T> {
-  /** The reason of what was asked over TLS and answered in clear. */
+  /** The reason if a request over TLS was answered over plain HTTP. */
   String PLAIN_HTTP = "it speaks plain HTTP, not TLS";
 
-  /** The reason where memory is short. */
+  /** The reason if memory is short. */
   String NO_MEMORY = "no memory is left for its answer";
 
-  /** It has it. */
+  /** The upstream has the content. */
   record Found<T>(T value) implements Answer<T> {}
 
-  /** It says that it does not have it (404). */
+  /** The upstream does not have the content (404). */
   record Missing<T>() implements Answer<T> {}
 
-  /** It does not let us (401, 403, or a token was not to be had). */
+  /** The upstream denies access (401, 403, or no token was issued). */
   record Refused<T>(String reason) implements Answer<T> {}
 
-  /** It would have to ask this server (508): the mirrors point at each other. */
+  /** The upstream would have to ask this server (508), because the mirrors point at each other. */
   record Circle<T>() implements Answer<T> {}
 
-  /** It asks us to come back later (429). */
+  /** The upstream throttles requests and asks for a later retry (429). */
   record Throttled<T>(Optional<Duration> retryAfter) implements Answer<T> {}
 
   /**
-   * It cannot be reached or does not work (connection, TLS, timeout, 5xx, nonsense).
+   * The upstream cannot be reached or does not work (connection, TLS, timeout, 5xx, malformed
+   * response).
    *
-   * @param retryAfter when it wants to be asked again, if it said so (503)
+   * @param retryAfter the delay before a retry, if the upstream specified one (503)
    */
   record Unreachable<T>(String reason, Optional<Duration> retryAfter) implements Answer<T> {
     public Unreachable(String reason) {
@@ -37,15 +38,15 @@ public sealed interface Answer<T> {
     }
   }
 
-  /** This server has no memory or connection left to ask it; this says nothing of the upstream. */
+  /** This server has no memory or connection left for the request. The upstream may work. */
   record Busy<T>(String reason) implements Answer<T> {}
 
-  /** Returns when it asks us to come back, if it says so. */
+  /** Returns the delay before a retry, if the upstream specified one. */
   default Optional<Duration> retryAfter() {
     return Optional.empty();
   }
 
-  /** Returns this answer, which is not {@link Found}, as one to another question. */
+  /** Returns this answer, which is not {@link Found}, as the answer to another request. */
   static <T> Answer<T> failure(Answer<?> answer) {
     return switch (answer) {
       case Found<?> found -> throw new IllegalArgumentException("not a failure: " + found);

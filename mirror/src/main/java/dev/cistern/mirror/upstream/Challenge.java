@@ -16,7 +16,10 @@ record Challenge(String scheme, Map<String, String> parameters) {
           "\\s*+([A-Za-z_]++)\\s*+=\\s*+"
               + "(?:\"([^\"\\\\]*+(?:\\\\.[^\"\\\\]*+)*+)\"|([^\\s,\"]++))\\s*+,?");
 
-  /** Of a longer header nothing is taken; real ones are far shorter. */
+  /**
+   * Maximum length of a header, in characters. A longer one counts as empty; real ones are far
+   * shorter.
+   */
   private static final int LONGEST = 8 << 10;
 
   /** Returns the first challenge with one of the schemes, in the order of {@code schemes}. */

@@ -9,9 +9,10 @@ import java.security.cert.X509Certificate;
 import java.util.List;
 
 /**
- * What this server shows to a registry that wants to know who it is.
+ * The certificate and key that this server presents to a registry that requests a client
+ * certificate.
  *
- * @param chain its certificate, then those that lead to an authority
+ * @param chain the server's certificate, then those that lead to an authority
  */
 public record ClientCertificate(List<X509Certificate> chain, PrivateKey key) {
   private static final byte[] PROBE = new byte[32];
@@ -21,9 +22,10 @@ public record ClientCertificate(List<X509Certificate> chain, PrivateKey key) {
   }
 
   /**
-   * Returns the certificates in a PEM file, the server's own first.
+   * Returns the certificates in a PEM file, in the file's order. The server's own must be the
+   * first.
    *
-   * @throws IOException if it cannot be read or has none
+   * @throws IOException if the file cannot be read or has no certificate
    */
   public static List<X509Certificate> readChain(Path file) throws IOException {
     return Pem.certificates(file);
@@ -32,13 +34,13 @@ public record ClientCertificate(List<X509Certificate> chain, PrivateKey key) {
   /**
    * Returns the private key in a PEM file: PKCS#8, PKCS#1 or SEC 1, without a password.
    *
-   * @throws IOException if it cannot be read or has none
+   * @throws IOException if the file cannot be read or has no such key
    */
   public static PrivateKey readKey(Path file) throws IOException {
     return Pem.key(file);
   }
 
-  /** Says whether the key is the one of the first certificate. */
+  /** Returns whether the key belongs to the first certificate. */
   public boolean isWhole() {
     String algorithm =
         switch (key.getAlgorithm()) {

@@ -3,17 +3,18 @@ package dev.cistern.mirror.upstream;
 import java.util.Optional;
 
 /**
- * How connections for an upstream are made, also those to the token services and redirect targets
- * that it names.
+ * Settings for connections to an upstream, and to the token services and redirect targets that it
+ * names.
  *
- * @param certificate what is shown to the registry's own endpoint if it asks, and to nobody else
+ * @param certificate the client certificate, presented only to the registry's own endpoint, on
+ *     request
  */
 public record ConnectionSettings(
     Limits limits, ProxyRules proxies, Optional<ClientCertificate> certificate) {
   public static final ConnectionSettings DEFAULT =
       new ConnectionSettings(Limits.DEFAULT, ProxyRules.DIRECT, Optional.empty());
 
-  /** Returns these with other rules for proxies. */
+  /** Returns these settings with other rules for proxies. */
   public ConnectionSettings through(ProxyRules others) {
     return new ConnectionSettings(limits, others, certificate);
   }

@@ -4,32 +4,33 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * When a question to an upstream has to be answered whole, by the monotonic clock. Bytes that come
- * never move it. Immutable.
+ * The time by which an upstream's whole answer must have arrived, on the monotonic clock. Received
+ * bytes never extend it. Immutable.
  *
- * @param end by {@link System#nanoTime}; none if only idleness ends the answer
- * @param whole how long it was from the beginning
+ * @param end the deadline, on the clock of {@link System#nanoTime}; empty if only idleness ends the
+ *     answer
+ * @param whole the time between the beginning and the deadline
  */
 record Deadline(Optional<Long> end, Duration whole) {
-  /** Of what may take any time, as long as it moves. */
+  /** The deadline of answers that may take any time while data arrives. */
   static final Deadline NONE = new Deadline(Optional.empty(), Duration.ZERO);
 
-  /** Returns the one that much time from now. */
+  /** Returns the deadline that is {@code time} from now. */
   static Deadline in(Duration time) {
     return new Deadline(Optional.of(System.nanoTime() + time.toNanos()), time);
   }
 
-  /** Returns this one, or the one that much time from now if that comes first. */
+  /** Returns this deadline or the one that is {@code time} from now, whichever is earlier. */
   Deadline orIn(Duration time) {
     return isBefore(time) ? this : in(time);
   }
 
-  /** Returns whether it comes before that much time has passed. */
+  /** Returns whether the deadline passes within {@code time} from now. */
   boolean isBefore(Duration time) {
     return end.isPresent() && left().compareTo(time) < 0;
   }
 
-  /** Returns the time that is left, not below zero. */
+  /** Returns the remaining time, at least zero. */
   Duration left() {
     return end.map(at -> Duration.ofNanos(Math.max(0, at - System.nanoTime())))
         .orElseThrow(() -> new IllegalStateException("without an end"));

@@ -15,14 +15,14 @@ import java.util.stream.Stream;
 import org.apache.hc.client5.http.DnsResolver;
 
 /**
- * Where requests may go. The registry itself and what the configuration lists may be anywhere, each
- * on its own port only; a token service or a redirect target that an upstream names may only be on
- * public addresses, so that no upstream can make this server talk to its own network
- * (CVE-2026-33540). The check is in the resolver that connections use, so a name cannot change its
- * address between check and use.
+ * The destinations that requests may have. The registry and the configured hosts may be at any
+ * address, each on its own port only. Token services and redirect targets that an upstream names
+ * may only be at public addresses. Therefore, no upstream can make this server connect to its own
+ * network (CVE-2026-33540). The check is in the resolver of the connections, so a name cannot
+ * change its address between check and use.
  *
- * <p>A name behind a proxy is resolved by the proxy, which knows what it may reach; of what goes
- * through one only addresses and the names of this host are checked here.
+ * <p>A proxy resolves the names of proxied requests, and knows which hosts it may reach. For these
+ * requests, only literal addresses and the names of this host are checked.
  */
 final class Destinations implements DnsResolver {
   private static final int MAX_PORT = 65_535;
@@ -34,7 +34,7 @@ final class Destinations implements DnsResolver {
   /**
    * Trusts these places, and the proxies on their ports.
    *
-   * @param names returns the addresses of a host
+   * @param names the resolver of host names
    */
   Destinations(TrustedPlaces trusted, Collection<HttpProxy> proxies, DnsResolver names) {
     this.trusted = trusted;
@@ -55,7 +55,7 @@ final class Destinations implements DnsResolver {
     return isDefault ? host : host + ":" + port;
   }
 
-  /** Returns whether a URI has a host, and no port that no socket has. */
+  /** Returns whether a URI has a host, and no port above 65,535. */
   static boolean isPlace(URI uri) {
     return uri.getHost() != null && uri.getPort() <= MAX_PORT;
   }
@@ -65,20 +65,20 @@ final class Destinations implements DnsResolver {
     return host.startsWith("[") && host.endsWith("]") ? host.substring(1, host.length() - 1) : host;
   }
 
-  /** Returns the address that a host is, if it is one. */
+  /** Returns the address if {@code host} is a literal address. */
   static Optional<InetAddress> literal(String host) {
     return read(host, InetAddress::ofLiteral);
   }
 
-  /** Says whether a name means this host whoever resolves it (RFC 6761 section 6.3). */
+  /** Returns whether a name denotes this host for every resolver (RFC 6761 section 6.3). */
   static boolean isLocalName(String host) {
     String name = host.toLowerCase(Locale.ROOT).replaceFirst("\\.$", "");
     return name.equals("localhost") || name.endsWith(".localhost");
   }
 
   /**
-   * Checks what is left to check of a place that a proxy is asked for. A proxy may also read octal
-   * and hexadecimal addresses, so all readings must be public.
+   * Checks the destination of a proxied request. A proxy may also interpret octal and hexadecimal
+   * addresses, so all interpretations must be public.
    *
    * @throws UnknownHostException if it is a private address or this host, and not trusted
    */
@@ -98,10 +98,11 @@ final class Destinations implements DnsResolver {
   }
 
   /**
-   * Checks a place before it is dialled. The resolver of the connection checks again, but does not
-   * know the scheme: an entry without a port would cover the usual port of the other scheme too.
+   * Checks a destination before it is dialed. The resolver of the connection checks again, but does
+   * not know the scheme. An entry without a port would also cover the usual port of the other
+   * scheme there.
    *
-   * @throws UnknownHostException if it is on a private address, and not trusted
+   * @throws UnknownHostException if it is at a private address, and not trusted
    */
   void checkDirect(URI uri) throws UnknownHostException {
     if (trusted.has(uri.getHost(), TrustedPlaces.port(uri)) && !trusted.has(uri)) {
@@ -130,7 +131,7 @@ final class Destinations implements DnsResolver {
     return Arrays.stream(addresses).map(address -> new InetSocketAddress(address, port)).toList();
   }
 
-  /** Trusts nothing, since what is trusted is so on one port. */
+  /** Trusts no host, because hosts are trusted on one port only. */
   @Override
   public InetAddress[] resolve(String host) throws UnknownHostException {
     InetAddress[] addresses = names.resolve(host);

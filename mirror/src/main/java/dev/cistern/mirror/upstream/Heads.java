@@ -10,16 +10,19 @@ import org.apache.hc.core5.http.impl.io.DefaultHttpResponseParser;
 import org.apache.hc.core5.http.io.SessionInputBuffer;
 
 /**
- * Reads the heads of an upstream's answers: a line is at most 16 KiB long, a head has at most 200
- * of them, and at most 16 informational responses (RFC 9110 section 15.2) come before the answer.
- * One a connection.
+ * A parser of the heads of an upstream's answers. A line has at most 16 KiB, a head at most 200
+ * lines. At most 16 informational responses (RFC 9110 section 15.2) may precede the answer. Each
+ * connection has its own instance.
  */
 final class Heads extends DefaultHttpResponseParser {
   static final int MAX_LINE_BYTES = 16 << 10;
   static final int MAX_LINES = 200;
   static final int MAX_INFORMATIONAL = 16;
 
-  /** The library refuses a head that has reached its count. */
+  /**
+   * The limits for the client library. It refuses a head that reaches its maximum count, so that is
+   * one more than {@link #MAX_LINES}.
+   */
   static final Http1Config CONFIG =
       Http1Config.custom()
           .setMaxLineLength(MAX_LINE_BYTES)

@@ -8,12 +8,12 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * An HTTP proxy, which is spoken to in clear.
+ * An HTTP proxy, reached over plain HTTP.
  *
  * @param host its name or address, an IPv6 address without brackets
  */
 public record HttpProxy(String host, int port, Optional<Login> login) {
-  /** What a proxy wants to hear, by Basic. */
+  /** The credentials for the proxy, sent by Basic authentication. */
   public record Login(String user, String password) {
     @Override
     public String toString() {
@@ -21,7 +21,7 @@ public record HttpProxy(String host, int port, Optional<Login> login) {
     }
   }
 
-  /** Parses {@code http://[user:password@]host:port}; empty if it is something else. */
+  /** Parses {@code http://[user:password@]host:port}; empty for any other text. */
   public static Optional<HttpProxy> parse(String text) {
     URI uri;
     try {

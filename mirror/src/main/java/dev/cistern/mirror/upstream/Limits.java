@@ -3,16 +3,17 @@ package dev.cistern.mirror.upstream;
 import java.time.Duration;
 
 /**
- * How much is asked of one upstream at once, and how long it may be silent.
+ * Limits on the concurrency and the duration of requests to one upstream.
  *
- * @param connections the most connections at a time; who comes later waits for one
- * @param fills how many downloads of blobs at a time, besides those whose followers waited long
- * @param connect how long one of its addresses may take to accept a connection
- * @param headers how long the whole head of an answer may take, and how long to wait for a
- *     connection
- * @param answer how long a whole answer may take that is small: a manifest, a token, a page of a
- *     list; with all it takes to get it
- * @param idle how long an answer that has begun may pause
+ * @param connections maximum number of connections; further requests wait for one
+ * @param fills maximum number of concurrent blob downloads, not counting those whose followers
+ *     waited long
+ * @param connect maximum time for one of its addresses to accept a connection, and for one
+ *     resolution of a name
+ * @param headers maximum time for the whole head of an answer, and for the wait for a connection
+ * @param answer maximum time for a whole small answer (a manifest, a token, a page of a list),
+ *     including all requests that it takes
+ * @param idle maximum pause within an answer that has begun
  */
 public record Limits(
     int connections,
@@ -21,7 +22,7 @@ public record Limits(
     Duration headers,
     Duration answer,
     Duration idle) {
-  /** How many connections are kept for what is small: manifests, tags, tokens. */
+  /** The number of connections reserved for small answers: manifests, tags, tokens. */
   private static final int KEPT = 4;
 
   public static final Limits DEFAULT =
@@ -33,7 +34,7 @@ public record Limits(
           Duration.ofSeconds(60),
           Duration.ofSeconds(60));
 
-  /** Returns how many connections blobs may have at a time, at least one. */
+  /** Returns the maximum number of concurrent connections for blobs, at least one. */
   public int blobs() {
     return Math.max(1, connections - KEPT);
   }

@@ -7,8 +7,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * The hosts of NO_PROXY. Names match themselves and what is below them, addresses only addresses:
- * nothing is resolved for it.
+ * The hosts of NO_PROXY. A name matches itself and its subdomains, an address or network matches
+ * only addresses. No name is resolved for the match.
  */
 public record NoProxy(List<Entry> entries) {
   static final NoProxy NOTHING = new NoProxy(List.of());
@@ -18,7 +18,7 @@ public record NoProxy(List<Entry> entries) {
     entries = List.copyOf(entries);
   }
 
-  /** One of them, for one port or for {@link #ANY_PORT}. */
+  /** One entry, for one port or for {@link #ANY_PORT}. */
   sealed interface Entry {
     boolean matches(String host, Optional<InetAddress> address, int port);
   }
@@ -66,11 +66,11 @@ public record NoProxy(List<Entry> entries) {
   }
 
   /**
-   * Parses a list that is separated by commas or blanks: {@code *}, names with or without {@code .}
-   * or {@code *.} before them, addresses, networks ({@code 10.0.0.0/8}); names and addresses also
-   * with a port. Loopback is in it unasked.
+   * Parses a list that is separated by commas or blanks. An entry is {@code *}, a name with or
+   * without {@code .} or {@code *.} before it, an address, or a network ({@code 10.0.0.0/8}). Names
+   * and addresses may have a port. The list always includes loopback.
    *
-   * @throws IllegalArgumentException if there is something else in it
+   * @throws IllegalArgumentException if the list has any other entry
    */
   static NoProxy parse(String text) {
     var entries = new ArrayList<Entry>();

@@ -6,28 +6,28 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Which requests go through which proxy.
+ * The choice of a proxy for each request.
  *
  * @param http the proxy for http, if any
  * @param https the proxy for https, if any
- * @param direct the hosts that are reached without one all the same
+ * @param direct the hosts that are nevertheless reached without a proxy
  */
 public record ProxyRules(Optional<HttpProxy> http, Optional<HttpProxy> https, NoProxy direct) {
-  /** No proxy for anything. */
+  /** The rules without a proxy. */
   public static final ProxyRules DIRECT =
       new ProxyRules(Optional.empty(), Optional.empty(), NoProxy.NOTHING);
 
-  /** Returns the rule that sends everything through one proxy. */
+  /** Returns the rules that send every request through one proxy. */
   public static ProxyRules through(HttpProxy proxy) {
     return new ProxyRules(Optional.of(proxy), Optional.of(proxy), NoProxy.NOTHING);
   }
 
   /**
-   * Reads HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, each also in lower case, which wins. An
-   * empty variable is as good as none. What listens on this host's loopback is never asked for
-   * through a proxy of the environment, which would look for it on its own.
+   * Reads HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. Each may also be in lower case, which
+   * takes precedence. An empty variable counts as unset. Requests to this host's loopback never go
+   * through a proxy of the environment, because the proxy would connect to its own loopback.
    *
-   * @throws IllegalArgumentException if a variable that is in force has no value of its form
+   * @throws IllegalArgumentException if a variable that is in effect is malformed
    */
   public static ProxyRules of(Map<String, String> environment) {
     Optional<HttpProxy> http = proxy(environment, "http_proxy", "HTTP_PROXY");
@@ -38,7 +38,7 @@ public record ProxyRules(Optional<HttpProxy> http, Optional<HttpProxy> https, No
     return new ProxyRules(http, https, NoProxy.parse(first(environment, "no_proxy", "NO_PROXY")));
   }
 
-  /** Returns the proxy for a request to {@code uri}. */
+  /** Returns the proxy for a request to {@code uri}, if any. */
   public Optional<HttpProxy> proxyFor(URI uri) {
     boolean isHttps = "https".equalsIgnoreCase(uri.getScheme());
     int port = uri.getPort() >= 0 ? uri.getPort() : isHttps ? 443 : 80;

@@ -7,20 +7,20 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What an upstream last said of how many requests it allows, in the headers that Docker Hub sends:
- * {@code ratelimit-limit: 100;w=21600} and {@code ratelimit-remaining: 76;w=21600}.
+ * The rate limit that an upstream last reported, in the headers that Docker Hub sends: {@code
+ * ratelimit-limit: 100;w=21600} and {@code ratelimit-remaining: 76;w=21600}.
  *
- * @param limit requests in a window
- * @param remaining requests that are left
- * @param window how long a window is, if it said that
- * @param when when it said so
+ * @param limit requests per window
+ * @param remaining requests that are left in the window
+ * @param window the length of a window, if the upstream reported it
+ * @param when the time of the report
  */
 public record RateLimit(long limit, long remaining, Optional<Duration> window, Instant when) {
   private static final Pattern VALUE =
       Pattern.compile("\\s*(\\d{1,18})\\s*(?:[,;].*)?", Pattern.DOTALL);
   private static final Pattern WINDOW = Pattern.compile(";\\s*w=(\\d{1,9})");
 
-  /** Parses the two headers; empty if one is not of their form. */
+  /** Parses the two headers; empty if one of them is malformed. */
   static Optional<RateLimit> parse(String limit, String remaining, Instant when) {
     Matcher most = VALUE.matcher(limit);
     Matcher left = VALUE.matcher(remaining);

@@ -4,10 +4,10 @@ import java.io.IOException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * A blob that an upstream is sending; nothing in it has been verified.
+ * A blob that an upstream is sending. None of its content has been verified.
  *
- * <p>{@link #from} is the position of the first byte that {@link #read} gives; an upstream that
- * does not do ranges sends from 0 whatever was asked.
+ * <p>{@link #from} is the position of the first byte that {@link #read} returns. An upstream
+ * without support for ranges always sends from 0.
  */
 public final class RemoteBlob implements AutoCloseable {
   private final Body body;
@@ -16,12 +16,12 @@ public final class RemoteBlob implements AutoCloseable {
   private final Runnable end;
   private final AtomicBoolean isClosed = new AtomicBoolean();
 
-  /** The bytes as they come. Used by one thread. */
+  /** The bytes of a blob as they arrive. Used by one thread. */
   public interface Body extends AutoCloseable {
-    /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
+    /** Reads the available bytes, at least one; returns their number, or -1 at the end. */
     int read(byte[] buffer) throws IOException;
 
-    /** Ends the connection, so that a read that waits fails; for any thread, and does not block. */
+    /** Ends the connection, so that a blocked read fails. Safe for all threads; does not block. */
     void cut();
 
     @Override
@@ -39,12 +39,12 @@ public final class RemoteBlob implements AutoCloseable {
     this.end = end;
   }
 
-  /** Returns the same with something to do when it is closed for the first time. */
+  /** Returns this blob with an action that runs when it is first closed. */
   RemoteBlob andThen(Runnable wanted) {
     return new RemoteBlob(body, from, size, wanted);
   }
 
-  /** Returns what there is of a blob from {@code from} on, which is its end or beyond: nothing. */
+  /** Returns the empty rest of a blob from {@code from}, a position at or after its end. */
   static RemoteBlob beyond(Transport.Response response, long from, long size) {
     return new RemoteBlob(
         new Body() {
@@ -71,17 +71,17 @@ public final class RemoteBlob implements AutoCloseable {
     return from;
   }
 
-  /** Returns the length of the whole blob in bytes, or -1 if the upstream does not say. */
+  /** Returns the length of the whole blob in bytes, or -1 if the upstream did not specify it. */
   public long size() {
     return size;
   }
 
-  /** Reads what has come, at least one byte; returns how many, or -1 at the end. */
+  /** Reads the available bytes, at least one; returns their number, or -1 at the end. */
   public int read(byte[] buffer) throws IOException {
     return body.read(buffer);
   }
 
-  /** Ends the connection, so that a read that waits fails; for any thread. */
+  /** Ends the connection, so that a blocked read fails. Safe for all threads. */
   public void cut() {
     body.cut();
   }

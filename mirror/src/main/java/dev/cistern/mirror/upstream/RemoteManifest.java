@@ -6,10 +6,11 @@ import dev.cistern.oci.MediaType;
 import java.util.Optional;
 
 /**
- * A manifest as an upstream sent it; nothing in it has been verified. Close it when it is stored.
+ * A manifest as an upstream sent it. None of its content has been verified. Close it once the
+ * manifest is stored.
  *
- * @param lease for the bytes
- * @param tree for what is parsed from them
+ * @param lease the memory of the bytes
+ * @param tree the memory of the parsed bytes
  */
 public record RemoteManifest(
     Optional<MediaType> mediaType, Optional<Digest> digest, byte[] bytes, Lease lease, Lease tree)

@@ -9,9 +9,9 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * The header Retry-After (RFC 9110 section 10.2.3) as an upstream sent it: seconds or a date. The
- * delay is between none and a day, whatever the upstream says, so that everything can be computed
- * with it.
+ * A parser of the header Retry-After (RFC 9110 section 10.2.3), in seconds or as a date. The delay
+ * is limited to between zero and one day for any header, so that computations with it cannot
+ * overflow.
  */
 final class RetryAfter {
   static final Duration MAX = Duration.ofDays(1);
@@ -21,7 +21,7 @@ final class RetryAfter {
 
   private RetryAfter() {}
 
-  /** Returns the delay from {@code now} on; empty if it is neither seconds nor a date. */
+  /** Returns the delay from {@code now}; empty if the header is neither seconds nor a date. */
   static Optional<Duration> parse(String header, Instant now) {
     String text = header.strip();
     if (SECONDS.matcher(text).matches()) {

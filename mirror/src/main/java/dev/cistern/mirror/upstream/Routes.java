@@ -18,8 +18,8 @@ import org.apache.hc.core5.http.HttpHost;
 import org.apache.hc.core5.http.protocol.HttpContext;
 
 /**
- * The way of requests: straight, or through a proxy, by CONNECT if they are to https. What a proxy
- * answers for itself never passes for an upstream's answer.
+ * The routes of requests: direct or through a proxy, by CONNECT if they are to https. A response of
+ * the proxy itself never passes for a response of the upstream.
  */
 final class Routes implements HttpRoutePlanner, ExecChainHandler {
   private static final String REACHED = "cistern.reached";
@@ -44,7 +44,10 @@ final class Routes implements HttpRoutePlanner, ExecChainHandler {
         .orElseGet(() -> new HttpRoute(whole, null, isSecure));
   }
 
-  /** Notes that a request goes on to the upstream, after the tunnel to it, if there is one. */
+  /**
+   * Records that a request is being sent to the upstream, after the tunnel to it, if any, is
+   * established.
+   */
   @Override
   public ClassicHttpResponse execute(
       ClassicHttpRequest request, ExecChain.Scope scope, ExecChain chain)
@@ -54,9 +57,9 @@ final class Routes implements HttpRoutePlanner, ExecChainHandler {
   }
 
   /**
-   * Returns the context of a request, with the login of its proxy.
+   * Returns the context of a request, with the credentials for its proxy.
    *
-   * @throws UnknownHostException if it may not go there
+   * @throws UnknownHostException if the destination is not permitted
    */
   HttpClientContext begin(URI uri) throws UnknownHostException {
     var context = HttpClientContext.create();
@@ -74,9 +77,9 @@ final class Routes implements HttpRoutePlanner, ExecChainHandler {
   }
 
   /**
-   * Looks whether an answer is the upstream's.
+   * Checks that a response is from the upstream.
    *
-   * @throws IOException if it is the proxy's
+   * @throws IOException if it is from the proxy
    */
   void check(URI uri, HttpClientContext context, int status) throws IOException {
     Optional<HttpProxy> proxy = rules.proxyFor(uri);

@@ -8,12 +8,13 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The addresses that are no public place: those that the IANA special-purpose address registries
- * for IPv4 and IPv6 (RFC 6890; as of October 2025) do not call globally reachable, multicast, IPv4
- * addresses within IPv6 addresses, and those that clouds use for themselves inside public space.
+ * The addresses that are not public. These are the addresses that the IANA special-purpose address
+ * registries for IPv4 and IPv6 (RFC 6890; as of October 2025) do not call globally reachable. Also
+ * included are multicast addresses, IPv4 addresses within IPv6 addresses, and addresses in public
+ * space that clouds use internally.
  *
- * <p>Of the rows that an address falls into, the longest prefix decides. An address of DNS64 (RFC
- * 6052) is judged by the IPv4 address in it.
+ * <p>If an address is in several rows, the row with the longest prefix decides. The class of a
+ * DNS64 address (RFC 6052) is that of the IPv4 address in it.
  */
 final class SpecialAddresses {
   private static final List<Block> BLOCKS =
@@ -63,7 +64,10 @@ final class SpecialAddresses {
   private static final Block DNS64 = global("64:ff9b::/96");
   private static final int IPV4_IN_IPV6 = 12;
 
-  /** The last eight bytes of an ISATAP address (RFC 5214) begin so, but for one bit. */
+  /**
+   * The first four of the last eight bytes of an ISATAP address (RFC 5214), with the universal bit
+   * unset.
+   */
   private static final byte[] ISATAP = {0, 0, 0x5e, (byte) 0xfe};
 
   private static final int UNIVERSAL_BIT = 0x02;
@@ -95,7 +99,7 @@ final class SpecialAddresses {
     return new Block(prefix, Integer.parseInt(text.substring(slash + 1)), isGlobal);
   }
 
-  /** Returns whether everyone may be sent to an address. */
+  /** Returns whether an address is public, so that any upstream may direct requests to it. */
   static boolean isPublic(InetAddress address) {
     byte[] bytes = address.getAddress();
     if (DNS64.has(bytes)) {

@@ -11,8 +11,8 @@ import java.util.concurrent.TimeoutException;
 import org.apache.hc.client5.http.DnsResolver;
 
 /**
- * Resolves names within a time. The system's resolver cannot be interrupted; one that hangs keeps a
- * thread of its own, until it gives up.
+ * A resolver of names with a time limit. The system's resolver cannot be interrupted. A call to it
+ * that hangs occupies a thread of its own until the system gives up.
  */
 final class TimedNames implements DnsResolver {
   private final DnsResolver names;

@@ -20,9 +20,9 @@ import org.apache.hc.core5.ssl.SSLContexts;
 import org.jspecify.annotations.Nullable;
 
 /**
- * TLS to one upstream: whom it trusts, and the certificate that only the registry's own endpoint is
- * shown. Set up at the first connection that needs it: reading all authorities of the JDK takes
- * time.
+ * TLS to one upstream: its trusted authorities, and the client certificate that is presented only
+ * to the registry's own endpoint. It is set up at the first connection that needs it, because
+ * reading all authorities of the JDK takes time.
  */
 final class Tls implements TlsSocketStrategy {
   private static final char[] NO_PASSWORD = {};
@@ -42,7 +42,7 @@ final class Tls implements TlsSocketStrategy {
   }
 
   /**
-   * Makes a connection one of TLS.
+   * Upgrades a connection to TLS.
    *
    * @throws IOException if that fails, or the CA file cannot be used
    */

@@ -2,7 +2,7 @@ package dev.cistern.mirror.upstream;
 
 import java.io.IOException;
 
-/** The token service did not give a token: wrong or missing credentials. */
+/** Thrown when the token service issues no token, because credentials are wrong or missing. */
 final class TokenRefusedException extends IOException {
   private static final long serialVersionUID = 1L;
 

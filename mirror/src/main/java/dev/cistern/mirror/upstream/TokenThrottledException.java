@@ -3,7 +3,7 @@ package dev.cistern.mirror.upstream;
 import java.io.IOException;
 import java.util.Optional;
 
-/** The upstream's token service asks us to come back later (429). */
+/** Thrown when the upstream's token service throttles requests and asks for a later retry (429). */
 final class TokenThrottledException extends IOException {
   private static final long serialVersionUID = 1L;
 
@@ -14,7 +14,7 @@ final class TokenThrottledException extends IOException {
     this.retryAfter = retryAfter;
   }
 
-  /** Returns the header Retry-After. */
+  /** Returns the value of the Retry-After header, if any. */
   Optional<String> retryAfter() {
     return retryAfter;
   }

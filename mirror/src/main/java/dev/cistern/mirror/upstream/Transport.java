@@ -50,10 +50,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * HTTP to one upstream: connections, TLS, redirects. Blocking; called from virtual threads.
  *
- * <p>A {@link Watch} bounds each stage of a request in all, whatever comes meanwhile: the way to
- * the head of the answer, and with a {@link Deadline} its end too. The body of a blob is bounded by
- * idleness alone. Redirects are followed here, at most five, never from https to http, and without
- * the Authorization header once scheme, host or port differ.
+ * <p>A {@link Watch} limits the total time of each stage up to the head of the answer, regardless
+ * of received bytes. With a {@link Deadline}, it also limits the time to the end of the answer. The
+ * body of a blob is limited by idleness alone.
+ *
+ * <p>Redirects are followed, at most five, and never from https to http. The Authorization header
+ * is removed once scheme, host or port differ.
  */
 final class Transport implements AutoCloseable {
   private static final int MOST_REDIRECTS = 5;
@@ -61,13 +63,16 @@ final class Transport implements AutoCloseable {
   private static final TimeValue CHECK_AFTER = TimeValue.ofSeconds(5);
   private static final String WATCH = "cistern.watch";
 
-  /** The client library throws IllegalStateException if it happens between two of its steps. */
+  /**
+   * The reason if the connection is cut between two steps of the client library. The library then
+   * throws IllegalStateException.
+   */
   private static final String CUT = "the connection was cut";
 
-  /** How long the rest of an answer may take that is read only to use its connection again. */
+  /** Maximum time to read the rest of an answer only to reuse its connection. */
   private static final Duration DRAIN_TIME = Duration.ofSeconds(1);
 
-  /** How long a download waits for one of the connections of blobs. */
+  /** Maximum time that a download waits for one of the connections for blobs. */
   private static final Duration BLOB_PATIENCE = Duration.ofSeconds(2);
 
   private final Limits limits;
@@ -110,7 +115,7 @@ final class Transport implements AutoCloseable {
             .build();
   }
 
-  /** Makes the pool: whoever waits for a connection is served in the order of coming. */
+  /** Creates the pool. Requests that wait for a connection are served in the order of arrival. */
   private static PoolingHttpClientConnectionManager connections(
       Limits limits, Destinations destinations, Tls tls) {
     return PoolingHttpClientConnectionManagerBuilder.create()
@@ -143,8 +148,9 @@ final class Transport implements AutoCloseable {
   }
 
   /**
-   * Waits for a head as long as for heads, in all, and for what follows as long as for bodies. That
-   * holds for what a proxy answers to CONNECT too, with the handshake that follows.
+   * An executor that limits the whole head of an answer by the time for heads, and each read after
+   * it by the time for idleness. These limits also apply to the response of a proxy to CONNECT,
+   * together with the handshake that follows.
    */
   private static final class Executor extends HttpRequestExecutor {
     private final Limits limits;
@@ -169,7 +175,7 @@ final class Transport implements AutoCloseable {
     }
   }
 
-  /** No memory is left for an answer. */
+  /** Thrown when no memory is left for an answer. */
   static final class BusyException extends IOException {
     private static final long serialVersionUID = 1L;
 
@@ -178,15 +184,16 @@ final class Transport implements AutoCloseable {
     }
   }
 
-  /** Returns a lease for the body of an answer, of no bytes yet. */
+  /** Returns a lease for the body of an answer, initially of zero bytes. */
   Lease lease() {
     return memory.lease(Account.UPSTREAM_ANSWERS, List.of());
   }
 
   /**
-   * Takes memory for what is parsed from a text.
+   * Takes memory for the tree that is parsed from a text; waits up to {@link
+   * MemoryBudget#PATIENCE}.
    *
-   * @throws BusyException if there is none in time
+   * @throws BusyException if the memory is not available in time
    */
   Lease tree(byte[] text) throws BusyException {
     Lease tree = memory.lease(Account.PARSED_TREES, List.of());
@@ -195,9 +202,9 @@ final class Transport implements AutoCloseable {
   }
 
   /**
-   * Takes more memory, waiting for it a little.
+   * Takes more memory; waits up to {@link MemoryBudget#PATIENCE}.
    *
-   * @throws BusyException if there is none in time
+   * @throws BusyException if the memory is not available in time
    */
   static void take(Lease lease, long bytes) throws BusyException {
     try {
@@ -208,10 +215,11 @@ final class Transport implements AutoCloseable {
   }
 
   /**
-   * Takes one of the connections that blobs may have at a time, waiting for it a little: downloads
-   * that come here because another upstream fails have no turn at this one.
+   * Takes one of the connections for blobs; waits up to {@link #BLOB_PATIENCE}. Downloads that
+   * switch to this upstream because another one fails have no turn at this one, so turns do not
+   * limit them.
    *
-   * @return false if there is none
+   * @return false if none became available
    */
   boolean takeBlobConnection() {
     try {
@@ -222,12 +230,12 @@ final class Transport implements AutoCloseable {
     }
   }
 
-  /** Gives back what {@link #takeBlobConnection} took. */
+  /** Returns the connection that {@link #takeBlobConnection} took. */
   void giveBlobConnection() {
     blobs.release();
   }
 
-  /** One response; the caller closes it. */
+  /** One response, which the caller has to close. */
   final class Response implements RemoteBlob.Body {
     private final HttpUriRequestBase request;
     private final ClassicHttpResponse response;
@@ -243,7 +251,7 @@ final class Transport implements AutoCloseable {
       this.left = response.getEntity() == null ? 0 : response.getEntity().getContentLength();
     }
 
-    /** Says whether a redirect led to another scheme, host or port, which sent this. */
+    /** Returns whether a redirect led to another scheme, host or port, which sent this response. */
     boolean isElsewhere() {
       return isElsewhere;
     }
@@ -286,8 +294,8 @@ final class Transport implements AutoCloseable {
     /**
      * Reads the body if it is at most {@code most} bytes long; empty if it is longer.
      *
-     * @param lease for it, which the caller closes when it is done with the body
-     * @throws IOException if it does not come, or there is no memory for it
+     * @param lease the memory of the body, which the caller closes after its use
+     * @throws IOException if the body does not arrive, or there is no memory for it
      */
     Optional<byte[]> body(int most, Lease lease) throws IOException {
       var body = new ByteArrayOutputStream();
@@ -307,7 +315,10 @@ final class Transport implements AutoCloseable {
       request.abort();
     }
 
-    /** Gives the connection back; one with much unread, or slow, is dropped rather than read. */
+    /**
+     * Returns the connection to the pool. If too many bytes are unread, or they arrive slowly, the
+     * connection is dropped instead.
+     */
     @Override
     public void close() {
       watch.begin(DRAIN_TIME, "no end in ");
@@ -321,7 +332,7 @@ final class Transport implements AutoCloseable {
         }
         response.close();
       } catch (IOException e) {
-        // The connection is broken; dropping it is all that is left to do.
+        // The connection is broken and can only be dropped.
         request.abort();
       } finally {
         watch.end();
@@ -332,8 +343,8 @@ final class Transport implements AutoCloseable {
   /**
    * Sends a request without a body and returns the response to it, after redirects.
    *
-   * @param deadline for all of it, with the response's body
-   * @throws IOException if there is none, or a redirect leads where none may
+   * @param deadline the deadline for the whole exchange, including the response's body
+   * @throws IOException if there is no response, or a redirect is not permitted
    */
   Response send(
       String method,
@@ -365,16 +376,16 @@ final class Transport implements AutoCloseable {
   }
 
   /**
-   * Posts a form; a redirect is not followed, since what is in a form may be secret.
+   * Posts a form. Redirects are not followed, because a form may contain secrets.
    *
-   * @param deadline for all of it, with the response's body
+   * @param deadline the deadline for the whole exchange, including the response's body
    * @throws IOException if there is no response
    */
   Response post(URI uri, String form, Deadline deadline) throws IOException {
     return sendOnce("POST", uri, Map.of(), null, form, deadline);
   }
 
-  /** Closes the connections that are not in use; those that are can be used on. */
+  /** Closes idle connections; connections in use are not affected. */
   void closeIdle() {
     connections.closeIdle(TimeValue.ZERO_MILLISECONDS);
   }
@@ -385,8 +396,9 @@ final class Transport implements AutoCloseable {
   }
 
   /**
-   * Sends a request to one place; again if the connection ends unanswered, since an upstream may
-   * close a pooled one at any time (RFC 9112 section 9.5). The second goes over a new connection.
+   * Sends a request to one destination. If the connection ends without a response, the request is
+   * sent once more. An upstream may close a pooled connection at any time (RFC 9112 section 9.5).
+   * The second attempt uses a new connection.
    */
   private Response sendOnce(
       String method,

@@ -9,9 +9,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Hosts that a configuration lists, each on one port: {@code host} means the usual port of the
- * scheme that is asked with, {@code host:port} that port whatever the scheme. IPv6 addresses stand
- * in brackets. Letter case and a final dot do not count.
+ * The hosts of a configured list, each on one port. {@code host} means the usual port of the
+ * request's scheme, {@code host:port} that port with any scheme. IPv6 addresses are in brackets.
+ * Letter case and a final dot are ignored.
  */
 record TrustedPlaces(Set<String> entries) {
   private static final int HTTP = 80;
@@ -25,26 +25,28 @@ record TrustedPlaces(Set<String> entries) {
     return new TrustedPlaces(Set.copyOf(entries));
   }
 
-  /** Returns these and the place of a URI, on its port only. */
+  /** Returns these places and that of a URI, on its port only. */
   TrustedPlaces and(URI uri) {
     return of(Stream.concat(entries.stream(), Stream.of(place(uri.getHost(), port(uri)))).toList());
   }
 
-  /** Returns whether a URI leads to one of them. */
+  /** Returns whether the destination of a URI is one of these places. */
   boolean has(URI uri) {
     boolean isUsual = port(uri) == usualPort(uri);
     return entries.contains(place(uri.getHost(), port(uri)))
         || (isUsual && entries.contains(normal(bracketed(uri.getHost()))));
   }
 
-  /** Returns whether a place is one of them with any scheme. */
+  /** Returns whether a host and port are one of these places with any scheme. */
   boolean has(String host, int port) {
     boolean isUsual = port == HTTP || port == HTTPS;
     return entries.contains(place(host, port))
         || (isUsual && entries.contains(normal(bracketed(host))));
   }
 
-  /** Returns whether what another list says is one of them, asked with this scheme. */
+  /**
+   * Returns whether an entry of another list is one of these places, if requested with this scheme.
+   */
   boolean hasEntry(String entry, String scheme) {
     try {
       var uri = new URI(scheme + "://" + entry);
@@ -54,17 +56,19 @@ record TrustedPlaces(Set<String> entries) {
     }
   }
 
-  /** Returns the entry that would add a place, if it is asked with the usual scheme of its port. */
+  /**
+   * Returns the entry that would add a place, if it is requested with the usual scheme of its port.
+   */
   static String entry(String host, int port) {
     return port == HTTP || port == HTTPS ? normal(bracketed(host)) : place(host, port);
   }
 
-  /** Returns the port that a URI leads to. */
+  /** Returns the port of a URI, or the usual one of its scheme. */
   static int port(URI uri) {
     return uri.getPort() < 0 ? usualPort(uri) : uri.getPort();
   }
 
-  /** Returns the host of an entry or name, in the form that this compares. */
+  /** Returns the host of an entry or name, in the normal form of this class. */
   static String hostOf(String entry) {
     String text = normal(entry);
     int end = text.startsWith("[") ? text.indexOf(']') + 1 : text.indexOf(':');
@@ -84,7 +88,7 @@ record TrustedPlaces(Set<String> entries) {
     return bare.indexOf(':') < 0 ? bare : "[" + bare + "]";
   }
 
-  /** Returns an entry in small letters and without a dot at the host's end. */
+  /** Returns an entry in lower case and without a dot at the host's end. */
   private static String normal(String entry) {
     return entry.toLowerCase(Locale.ROOT).replaceFirst("\\.(?=:\\d+$|$)", "");
   }

@@ -13,22 +13,23 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * How an upstream registry is reached.
+ * The settings of an upstream registry.
  *
- * @param name the first path component under which its repositories are kept here
- * @param registry the host by which clients know it ({@code ?ns=}), and its key in credentials
- * @param endpoint where it answers: scheme, host and port
- * @param caFile certificates in PEM that are trusted instead of the JDK's
- * @param insecure whether certificates are not verified and credentials go over plain http too
- * @param realms hosts of token services that may get the registry's credentials; {@code host} means
- *     the usual port of the scheme, {@code host:port} that port
- * @param trusted hosts, like {@code realms}, that may be on private addresses, for token services
- *     and redirects
- * @param alternatives more endpoints that have the same content, to be asked when this one fails
- * @param isDigestOnly whether tags are never asked for
- * @param prefetch the platforms whose layers are brought here as soon as a tag is; none in the list
- *     for all, empty for what is asked for only
- * @param connection limits, proxies, and what it is shown when it asks who we are
+ * @param name the first path component of its repositories in this store
+ * @param registry the host that clients use for it ({@code ?ns=}), and its key in credentials
+ * @param endpoint the scheme, host and port of its API
+ * @param caFile a PEM file of certificates that are trusted instead of the JDK's
+ * @param insecure whether certificates are not verified and credentials are also sent over plain
+ *     HTTP
+ * @param realms hosts of token services that may receive the registry's credentials; {@code host}
+ *     means the usual port of the scheme, {@code host:port} that port
+ * @param trusted hosts, like {@code realms}, of token services and redirect targets that may be at
+ *     private addresses
+ * @param alternatives further endpoints with the same content, to be tried when this one fails
+ * @param isDigestOnly whether tags are never requested
+ * @param prefetch the platforms whose layers are fetched as soon as a tag is. An empty list means
+ *     all platforms, no list means no prefetch
+ * @param connection limits, proxies, and the client certificate
  */
 public record UpstreamSettings(
     String name,
@@ -51,9 +52,9 @@ public record UpstreamSettings(
   }
 
   /**
-   * Returns the credentials that serve one of its repositories.
+   * Returns the credentials for one of the upstream's repositories.
    *
-   * @throws CredentialsException if a credential helper is to say and fails
+   * @throws CredentialsException if a credential helper is responsible for them and fails
    */
   public Optional<Keyring.Entry> entry(RepositoryName repository) {
     return keyring.entryFor(registry, repository.path(), "http".equals(endpoint.getScheme()));
@@ -64,14 +65,14 @@ public record UpstreamSettings(
     return number == 0 ? this : with(alternatives.get(number - 1), keyring, List.of());
   }
 
-  /** Returns the same with other credentials. */
+  /** Returns these settings with other credentials. */
   public UpstreamSettings with(Keyring other) {
     return with(endpoint, other, alternatives);
   }
 
   /**
-   * Returns the same, reached without verified TLS: each endpoint by its scheme, and those that are
-   * not by plain HTTP after them all.
+   * Returns these settings without verification of TLS. Each endpoint is tried with its own scheme.
+   * After all of them, the endpoints with https are tried again over plain HTTP.
    */
   public UpstreamSettings insecurely() {
     Stream<URI> plain =
@@ -82,14 +83,14 @@ public record UpstreamSettings(
     return with(endpoint, keyring, others, true);
   }
 
-  /** Returns all endpoints, in the order they are asked. */
+  /** Returns all endpoints, in the order in which they are tried. */
   public List<URI> endpoints() {
     return Stream.concat(Stream.of(endpoint), alternatives.stream()).toList();
   }
 
   /**
-   * Returns the realms that are on the host of an endpoint or of a trusted host, but on a port that
-   * is not trusted: on a private address they are refused.
+   * Returns the realms on the host of an endpoint or of a trusted host, but on a port that is not
+   * trusted. On a private address, such realms are refused.
    */
   public List<String> realmsOnOtherPorts() {
     TrustedPlaces places =
@@ -104,7 +105,7 @@ public record UpstreamSettings(
         .toList();
   }
 
-  /** Says whether an endpoint is asked over TLS. */
+  /** Returns whether an endpoint is reached over TLS. */
   public static boolean isSecure(URI endpoint) {
     return "https".equals(endpoint.getScheme());
   }

@@ -7,26 +7,26 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Cuts one request to an upstream when a stage of it, or the whole, takes too long. A blocking read
- * of bytes that trickle ends only so. The request's thread moves it from stage to stage; the cut
- * runs on a thread of its own.
+ * A timer that cuts one request to an upstream when one of its stages, or the whole request, takes
+ * too long. This is the only way to end a blocking read that receives its bytes slowly. The
+ * request's thread moves the watch from stage to stage; the cut runs on a thread of its own.
  */
 final class Watch {
   private final Deadline deadline;
   private final Runnable cut;
 
-  /** Ends with the stage that runs. Guarded by this. */
+  /** Completes with the current stage. Guarded by this. */
   private CompletableFuture<Void> timer = CompletableFuture.completedFuture(null);
 
-  /** The number of the stage that runs, or ended last. Guarded by this. */
+  /** The number of the current stage, or of the last one. Guarded by this. */
   private int stage;
 
-  /** Why it was cut. Guarded by this. */
+  /** The reason of the cut, if there was one. Guarded by this. */
   private @Nullable String reason;
 
   /**
-   * @param deadline for the whole
-   * @param cut ends the request, whatever it does now
+   * @param deadline the deadline of the whole request
+   * @param cut an action that ends the request in any state
    */
   Watch(Deadline deadline, Runnable cut) {
     this.deadline = deadline;
@@ -34,9 +34,9 @@ final class Watch {
   }
 
   /**
-   * Begins a stage that may take so long, and no longer than the whole.
+   * Begins a stage that may last {@code time}, but no longer than the whole request.
    *
-   * @param what the message, which the time follows
+   * @param what the message; the time is appended
    */
   synchronized void begin(Duration time, String what) {
     if (deadline.isBefore(time)) {
@@ -46,7 +46,7 @@ final class Watch {
     }
   }
 
-  /** Begins the last stage, which only the whole bounds. */
+  /** Begins the last stage, which only the deadline of the whole request limits. */
   synchronized void beginBody() {
     end();
     if (deadline.end().isPresent()) {
@@ -56,7 +56,7 @@ final class Watch {
     }
   }
 
-  @SuppressWarnings("FutureReturnValueIgnored") // what the timer comes to is the cut
+  @SuppressWarnings("FutureReturnValueIgnored") // the result of the timer is the cut
   private void limit(Duration time, String why) {
     end();
     int begun = stage;
@@ -78,13 +78,16 @@ final class Watch {
     return true;
   }
 
-  /** Ends the stage that runs: nothing is cut from now on. */
+  /** Ends the current stage; nothing is cut until the next one begins. */
   synchronized void end() {
     stage++;
     timer.complete(null);
   }
 
-  /** Returns what to throw for an error of the request: that it was cut, if it was. */
+  /**
+   * Returns the exception to throw for an error of the request: the reason of the cut, if it was
+   * cut.
+   */
   synchronized IOException explained(IOException error) {
     return reason == null ? error : new IOException(reason, error);
   }

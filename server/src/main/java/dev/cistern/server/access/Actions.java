@@ -4,7 +4,10 @@ import dev.cistern.auth.access.Grant;
 import dev.cistern.auth.access.Verb;
 import java.util.Set;
 
-/** The words that tokens have for verbs (token scope documentation of the distribution project). */
+/**
+ * The actions in token scopes that stand for verbs (token scope documentation of the distribution
+ * project).
+ */
 final class Actions {
   static final String REPOSITORY = "repository";
   static final String REGISTRY = "registry";
@@ -23,7 +26,9 @@ final class Actions {
     };
   }
 
-  /** Returns whether a grant is {@code registry:admin:*}, for what is not about one repository. */
+  /**
+   * Returns whether a grant is {@code registry:admin:*}, for requests beyond a single repository.
+   */
   static boolean isForOrders(Grant grant) {
     return isForRegistry(grant, "admin");
   }
@@ -39,7 +44,10 @@ final class Actions {
         && grant.actions().contains(ALL);
   }
 
-  /** Returns the verbs that an action stands for; one of them is enough to be granted it. */
+  /**
+   * Returns the verbs that an action stands for. One of them is enough for the action to be
+   * granted.
+   */
   static Set<Verb> verbs(String action) {
     return switch (action) {
       case "pull" -> Set.of(Verb.PULL);
@@ -49,7 +57,7 @@ final class Actions {
     };
   }
 
-  /** Returns the least role that has a verb. */
+  /** Returns the least privileged role that grants a verb. */
   static String role(Verb verb) {
     return switch (verb) {
       case PULL -> "system:image-puller";

@@ -10,8 +10,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Who changed something here, or was not let: one JSON object a line, by the logger {@code audit}.
- * It has names, never credentials.
+ * The audit log: one JSON object per line, for each change and each denied request, by the logger
+ * {@code audit}. A line contains names, never credentials.
  */
 public final class Audit {
   private static final Logger LOG = LoggerFactory.getLogger("audit");
@@ -22,7 +22,7 @@ public final class Audit {
 
   private Audit() {}
 
-  /** Takes note of a request that was answered, if it is of that kind. */
+  /** Logs an answered request if it changed something or was denied. */
   public static void note(Request request, Reply reply) {
     boolean isRead = request.isGetOrHead() || TokenEndpoint.isFor(request);
     boolean isDone =
@@ -37,8 +37,9 @@ public final class Audit {
   }
 
   /**
-   * Says whether nothing is done yet: opening an upload and each part of it change nothing, nor
-   * does what an API of objects does not call a deed: a question, or a dry run.
+   * Returns whether a request has not changed anything yet. Opening an upload and appending to it
+   * change nothing. Neither do requests of the object API that set no deed, such as reviews and dry
+   * runs.
    */
   private static boolean isPart(Request request, Reply reply) {
     return request.method().equals("PATCH")

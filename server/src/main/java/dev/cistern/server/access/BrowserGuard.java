@@ -13,13 +13,13 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps web pages out: a page can have its visitor's browser send requests to servers that the page
- * itself cannot reach. Browsers mark these requests with {@code Origin} or {@code Sec-Fetch-Site}
- * (Fetch Standard, Fetch Metadata), registry clients, Prometheus, {@code oc} and {@code kubectl}
- * send neither. A page whose own name was pointed at this server (DNS rebinding) is known by the
- * name.
+ * The defense against web pages. A page can have its visitor's browser send requests to servers
+ * that the page itself cannot reach. Browsers mark these requests with {@code Origin} or {@code
+ * Sec-Fetch-Site} (Fetch Standard, Fetch Metadata). Registry clients, Prometheus, {@code oc} and
+ * {@code kubectl} send neither. A page whose own name was pointed at this server (DNS rebinding) is
+ * recognized by the name in {@code Host}.
  *
- * <p>Asked on an event loop, once for each request; does not block. Safe for all threads.
+ * <p>Runs on an event loop, once for each request, and does not block. Safe for all threads.
  */
 public final class BrowserGuard {
   private static final String TYPED = "none";
@@ -31,10 +31,10 @@ public final class BrowserGuard {
   private volatile String lastHost = "localhost";
 
   /**
-   * @param names by which clients know this server
-   * @param isPrivate whether it listens on loopback only and authentication is disabled: then every
-   *     request needs such a name
-   * @param isOpen whether authentication is disabled, so that credentials say nothing
+   * @param names the names by which clients know this server
+   * @param isPrivate whether the server listens on loopback only and authentication is disabled;
+   *     then every request needs such a name
+   * @param isOpen whether authentication is disabled, so that credentials have no effect
    * @param anybodyChanges whether clients may change something without credentials
    */
   public BrowserGuard(
@@ -45,7 +45,7 @@ public final class BrowserGuard {
     this.anybodyChanges = anybodyChanges;
   }
 
-  /** Returns why a request is refused, or null. */
+  /** Returns the reason for refusing a request, or null to accept it. */
   public @Nullable OciException refusal(Request request, BrowserRule rule) {
     if (rule == BrowserRule.NONE) {
       return null;
@@ -62,7 +62,10 @@ public final class BrowserGuard {
     return null;
   }
 
-  /** Returns whether a person typed the address, which reads and changes nothing. */
+  /**
+   * Returns whether a user typed the address into the browser: a GET or HEAD, which changes
+   * nothing, with {@code Sec-Fetch-Site: none}.
+   */
   private static boolean isTyped(Request request) {
     return request.isGetOrHead()
         && request.headers(HeaderNames.SEC_FETCH_SITE).stream().allMatch(TYPED::equals);

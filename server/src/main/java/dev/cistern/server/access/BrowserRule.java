@@ -1,14 +1,14 @@
 package dev.cistern.server.access;
 
-/** Which requests of web browsers a family of routes takes. */
+/** The requests of web browsers that a family of routes accepts. */
 public enum BrowserRule {
-  /** All of them, under every name: the route says nothing but that the server runs. */
+  /** All of them, under every name, because the route reveals only that the server runs. */
   NONE,
   /** None that a page caused. */
   REFUSED,
   /**
-   * The same; and a change without credentials is taken only under a name that public DNS cannot
-   * point here.
+   * None that a page caused. In addition, a change without credentials is accepted only under a
+   * name that public DNS cannot point at this server.
    */
   REFUSED_AND_CHANGES_BY_NAME
 }

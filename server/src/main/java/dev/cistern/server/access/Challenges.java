@@ -6,10 +6,10 @@ import dev.cistern.server.http.Request;
 import java.util.regex.Pattern;
 
 /**
- * The values of WWW-Authenticate (RFC 6750 section 3): where a token is to be had, and for what.
+ * The values of WWW-Authenticate (RFC 6750 section 3): the token endpoint and the required scope.
  *
- * <p>Clients find the token endpoint where they found the server: at the host they name, by https
- * if they came by it, here or to a proxy that says so (X-Forwarded-Proto).
+ * <p>By default, the token endpoint has the host that the request names. The scheme is https if
+ * this server uses TLS, or if a proxy reports https (X-Forwarded-Proto).
  */
 final class Challenges {
   private static final Pattern HOST =
@@ -23,7 +23,7 @@ final class Challenges {
     this.isTls = isTls;
   }
 
-  /** Returns where tokens are to be had. */
+  /** Returns the URL of the token endpoint. */
   String realm(Request request) {
     return settings
         .realm()
@@ -41,7 +41,7 @@ final class Challenges {
     return request.header("Host").filter(host -> HOST.matcher(host).matches()).orElse("localhost");
   }
 
-  /** Returns the challenge for who is to bring a token for {@code scope}. */
+  /** Returns the challenge for a request that needs a token for {@code scope}. */
   String of(Request request, String scope) {
     return "Bearer realm=\""
         + realm(request)
@@ -52,7 +52,9 @@ final class Challenges {
   }
 
   /**
-   * Returns the challenge for who is to bring a token for an action, or another than he brought.
+   * Returns the challenge for a request that needs a token for an action.
+   *
+   * @param isInsufficient whether the request has a token, but not for this action
    */
   String of(Request request, RepositoryName repository, String action, boolean isInsufficient) {
     String actions = action.equals("push") ? "pull,push" : action;
@@ -60,7 +62,7 @@ final class Challenges {
         + (isInsufficient ? ",error=\"insufficient_scope\"" : "");
   }
 
-  /** Returns the challenge for who brought what is nobody's. */
+  /** Returns the challenge for a request whose credentials are invalid. */
   String invalid(Request request) {
     return of(request, "") + ",error=\"invalid_token\"";
   }

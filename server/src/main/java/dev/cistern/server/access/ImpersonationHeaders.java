@@ -15,8 +15,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * The headers {@code Impersonate-User}, {@code -Group}, {@code -Uid} and {@code -Extra-KEY}, by
- * which {@code oc} and {@code kubectl} have a caller act as another user ("User impersonation").
+ * The headers {@code Impersonate-User}, {@code -Group}, {@code -Uid} and {@code -Extra-KEY}. By
+ * them, {@code oc} and {@code kubectl} have a caller act as another user ("User impersonation").
  */
 public final class ImpersonationHeaders {
   private static final String PREFIX = "Impersonate-";
@@ -27,12 +27,12 @@ public final class ImpersonationHeaders {
 
   private ImpersonationHeaders() {}
 
-  /** Returns whether a request has one of them, known or not. */
+  /** Returns whether a request has an impersonation header, known or unknown. */
   public static boolean arePresent(Request request) {
     return request.hasHeaderStartingWith(PREFIX);
   }
 
-  /** Returns the refusal of a request whose route knows no impersonation. */
+  /** Returns the refusal of a request whose route does not support impersonation. */
   public static OciException refusal(boolean hasUsers) {
     return new OciException(
         ErrorCode.DENIED,
@@ -45,9 +45,10 @@ public final class ImpersonationHeaders {
   }
 
   /**
-   * Returns the user that a request with some of these headers wants to act as.
+   * Returns the impersonation that a request asks for. The request has at least one of these
+   * headers.
    *
-   * @throws OciException with status 400, if the user is missing or a value cannot be meant
+   * @throws OciException with status 400 if the user is missing or a value is invalid
    */
   static Impersonation read(Request request, Principal by) {
     SortedMap<String, List<String>> sent = request.headersStartingWith(PREFIX);
@@ -80,7 +81,7 @@ public final class ImpersonationHeaders {
     return values.getFirst();
   }
 
-  /** Decodes a key, which clients escape by percent signs to fit in the name of a header. */
+  /** Decodes a key, which clients percent-encode to fit into a header name. */
   private static String decoded(String key) {
     try {
       return URLDecoder.decode(key.replace("+", "%2B"), StandardCharsets.UTF_8)

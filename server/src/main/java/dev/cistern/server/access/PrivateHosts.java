@@ -12,10 +12,10 @@ import java.util.stream.Collectors;
 /**
  * The values of Host that no public DNS record can point at this server (DNS rebinding): IP
  * addresses, names of one label, {@code *.localhost}, {@code *.internal} and configured names.
- * Immutable; safe for all threads.
+ * Immutable. Safe for all threads.
  *
- * <p>Addresses count in their canonical form only (RFC 5952), since that is how a browser sends
- * them: what merely looks like a number is refused.
+ * <p>Addresses count in their canonical form only (RFC 5952), because browsers send this form.
+ * Other texts that look like a number are refused.
  */
 final class PrivateHosts {
   private static final Pattern PORT = Pattern.compile("(?::\\d{0,5})?");
@@ -38,9 +38,9 @@ final class PrivateHosts {
   }
 
   /**
-   * Returns whether a value of Host is one of these.
+   * Returns whether a value of Host is private.
    *
-   * @param authority host and port, as the header has them
+   * @param authority host and port, as in the header
    */
   boolean contains(String authority) {
     String host = withoutPort(authority.toLowerCase(Locale.ROOT));
@@ -54,7 +54,8 @@ final class PrivateHosts {
   }
 
   /**
-   * Returns the host; the whole text, which is not a host, if a part that is not a port follows.
+   * Returns the host of an authority. If the text after the colon is not a port, returns the whole
+   * text, which is not a host.
    */
   private static String withoutPort(String authority) {
     int end = authority.indexOf(':', Math.max(0, authority.lastIndexOf(']')));

@@ -29,9 +29,9 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code /token} and {@code /openshift/token}: gives tokens for what their owner may do of what was
- * asked (token authentication and OAuth2 specifications of the distribution project). GET takes
- * Basic or nothing, POST a form with a password or a refresh token.
+ * {@code /token} and {@code /openshift/token}. Issues tokens for those of the requested scopes that
+ * the caller may use (token authentication and OAuth2 specifications of the distribution project).
+ * GET accepts Basic or no credentials, POST a form with a password or a refresh token.
  */
 public final class TokenEndpoint {
   private static final Set<String> PATHS = Set.of("/token", "/openshift/token");
@@ -47,14 +47,14 @@ public final class TokenEndpoint {
     this.clock = clock;
   }
 
-  /** Says whether a request is for this endpoint. */
+  /** Returns whether a request is for this endpoint. */
   public static boolean isFor(Request request) {
     return PATHS.contains(request.path());
   }
 
-  /** Returns the reply; may block. */
+  /** Returns the response. May block. */
   public Reply answer(Request request) throws IOException {
-    gate.identities(); // says it if there are no tokens here
+    gate.identities(); // throws if this server has no tokens
     return switch (request.method()) {
       case "GET" -> byBasic(request);
       case "POST" -> byForm(request);
@@ -99,7 +99,10 @@ public final class TokenEndpoint {
         ErrorCode.UNAUTHORIZED, "the refresh token is not good, or not any more", "log in again");
   }
 
-  /** Returns who asks, by who he is himself: a token for some things gives none for others. */
+  /**
+   * Returns the caller, by their own credentials. A token for some scopes cannot be exchanged for
+   * another.
+   */
   private Caller authenticated(Request request) {
     Caller caller = gate.caller(request);
     if (caller.limitedTo().isPresent()) {
@@ -149,7 +152,7 @@ public final class TokenEndpoint {
         .body("application/json", json + "\n");
   }
 
-  /** Returns what of the scopes asked for the caller may do. */
+  /** Returns the requested scopes, reduced to what the caller may do. */
   private List<Grant> granted(Caller caller, Query asked) {
     var granted = new ArrayList<Grant>();
     try {
@@ -164,7 +167,7 @@ public final class TokenEndpoint {
 
   private Optional<Grant> grant(Caller caller, Grant wish) {
     if (wish.type().equals(Actions.REGISTRY)) {
-      return Optional.of(wish); // what they show is decided when they are used
+      return Optional.of(wish); // checked when the token is used
     }
     RepositoryName repository = repository(wish.name());
     var actions = new TreeSet<String>();
@@ -182,7 +185,10 @@ public final class TokenEndpoint {
         : Optional.of(new Grant(wish.type(), repository.path(), actions));
   }
 
-  /** Returns where what a name means is kept; tokens are for that, by whatever name it is asked. */
+  /**
+   * Returns the repository that a name resolves to. Tokens are for that repository, under whichever
+   * name it was requested.
+   */
   private RepositoryName repository(String name) {
     int slash = name.indexOf('/');
     return name.lastIndexOf(':') < 0

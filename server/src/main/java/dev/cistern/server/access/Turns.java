@@ -3,7 +3,7 @@ package dev.cistern.server.access;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** How many requests of each principal are under way, up to a limit. Safe for all threads. */
+/** The numbers of requests in flight per principal, up to a limit. Safe for all threads. */
 final class Turns {
   private final int most;
   private final Map<String, Integer> taken = new ConcurrentHashMap<>();
@@ -12,7 +12,10 @@ final class Turns {
     this.most = most;
   }
 
-  /** Takes a turn, to be given back by {@link #give}; false if the principal has all of them. */
+  /**
+   * Counts a request until {@link #give}. Returns false, and counts nothing, if the principal has
+   * reached the limit.
+   */
   boolean take(String principal) {
     int[] before = {0};
     taken.compute(

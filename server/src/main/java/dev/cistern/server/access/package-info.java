@@ -1,4 +1,7 @@
-/** Who a request is from and what it may do: the gate before all endpoints, and the tokens' own. */
+/**
+ * Authentication and authorization of requests before they reach an endpoint, and the token
+ * endpoint.
+ */
 @NullMarked
 package dev.cistern.server.access;
 

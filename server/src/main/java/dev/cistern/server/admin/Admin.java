@@ -14,8 +14,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code /healthz} and {@code /readyz} for everybody, {@code /metrics} for who may read everything,
- * {@code /admin/...} for administrators: where nobody is asked who he is, those on this machine.
+ * The endpoints for operators. {@code /healthz} and {@code /readyz} require no credentials, {@code
+ * /metrics} requires the right to read everything, and {@code /admin/...} an administrator. While
+ * authentication is disabled, {@code /admin/...} is open to loopback clients.
  */
 public final class Admin {
   private static final String TEXT = "text/plain; charset=utf-8";
@@ -58,7 +59,7 @@ public final class Admin {
     this.checks = parts.checks();
   }
 
-  /** Returns the reply; 404 for a path that is none of ours. */
+  /** Returns the response; 404 for an unknown path. */
   public Reply answer(Request request) throws IOException {
     if (request.path().startsWith(ORDERS)) {
       gate.requireNoPage(request);
@@ -133,7 +134,10 @@ public final class Admin {
     };
   }
 
-  /** Healthy is what moves; anything else should be ended and started again. */
+  /**
+   * Returns 200, or 503 if the index writer or an event loop has made no progress for more than 60
+   * s. A server that fails this check should be restarted.
+   */
   private Reply healthy() {
     if (parts.store().indexHealth().busyFor().compareTo(MAX_STILL) > 0) {
       return Reply.status(503).body(TEXT, "the index writer has not moved for 60 s\n");

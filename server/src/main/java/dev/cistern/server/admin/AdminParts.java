@@ -11,7 +11,7 @@ import dev.cistern.server.webhooks.Webhooks;
 import dev.cistern.storage.Store;
 import java.time.InstantSource;
 
-/** What administrators ask of, and what is counted. */
+/** The components that the admin endpoints query, and the counters that they export. */
 public record AdminParts(
     Traffic traffic,
     Uncaught uncaught,

@@ -1,12 +1,13 @@
 package dev.cistern.server.admin;
 
 /**
- * The state of a drain: the server still serves, but new clients should go elsewhere. All threads.
+ * The state of a drain: the server still serves, but new clients should use another server. Safe
+ * for all threads.
  */
 public final class DrainState {
   private volatile boolean isDraining;
 
-  /** Begins; there is no way back. */
+  /** Begins the drain, which cannot be canceled. */
   public void begin() {
     isDraining = true;
   }

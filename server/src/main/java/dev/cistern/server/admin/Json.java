@@ -19,7 +19,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Bodies of questions, orders and answers. */
+/** Reader and writer of the JSON bodies of admin commands. */
 final class Json {
   private static final int MOST_BODY_BYTES = 1 << 20;
 
@@ -28,8 +28,9 @@ final class Json {
   /**
    * Returns the body of a request.
    *
-   * @param keys those that it may have: a misspelled one would change what is done
-   * @throws OciException if it is not JSON, longer than 1 MiB, or has another key
+   * @param keys the allowed keys; others are refused, because a misspelled one would change the
+   *     effect
+   * @throws OciException if the body is not JSON, is longer than 1 MiB, or has another key
    */
   static JsonNode body(Request request, Set<String> keys) {
     try {
@@ -48,8 +49,9 @@ final class Json {
   /**
    * Returns the text of a key.
    *
-   * @param expected for the message, such as {@code an image such as quay.io/org/app:v1}
-   * @throws OciException if there is none
+   * @param expected the expected value for the message, such as {@code an image such as
+   *     quay.io/org/app:v1}
+   * @throws OciException if the value is missing or is not a string
    */
   static String text(JsonNode body, String key, String expected) {
     JsonNode text = body.path(key);
@@ -59,7 +61,7 @@ final class Json {
     return text.stringValue();
   }
 
-  /** Returns the list of texts of a key; none if it is not there. */
+  /** Returns the list of strings of a key; an empty list if the key is missing. */
   static List<String> texts(JsonNode body, String key) {
     var texts = new ArrayList<String>();
     for (JsonNode item : body.path(key)) {
@@ -72,9 +74,9 @@ final class Json {
   }
 
   /**
-   * Refuses names that nothing reads.
+   * Refuses unknown names.
    *
-   * @param what they are, for the message
+   * @param what the noun for the names in the message
    */
   static void requireKnown(String what, Collection<String> names, Set<String> known) {
     for (String name : names) {

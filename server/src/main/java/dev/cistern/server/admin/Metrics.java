@@ -41,8 +41,8 @@ import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
 /**
- * The counts in Prometheus' text format. Made when they are first asked for, so that a start does
- * not wait for it. No metric is labelled by repository or digest.
+ * The metrics in the text format of Prometheus. They are created at the first request for them, so
+ * that they do not delay the start. No metric has a label for repository or digest.
  */
 final class Metrics {
   private final PrometheusMeterRegistry registry =
@@ -158,7 +158,7 @@ final class Metrics {
     count("cistern.aborted", what, "side", "server", traffic, Traffic::cutByServer);
   }
 
-  /** Damaged content and how it was healed. */
+  /** Adds metrics of damaged content and of its replacement. */
   private void damage(DamagedContent damaged) {
     gauge(
         "cistern.damaged.blobs",
@@ -263,7 +263,7 @@ final class Metrics {
     return registry.scrape();
   }
 
-  /** What is there already stays as it is. */
+  /** Registers the counter of an upstream's results; a registered counter stays unchanged. */
   private void answers(String key, LongAdder count) {
     int space = key.indexOf(' ');
     FunctionCounter.builder("cistern.upstream.answers", count, LongAdder::sum)

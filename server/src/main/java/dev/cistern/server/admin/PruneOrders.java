@@ -17,9 +17,9 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code /admin/prune}, which removes what image streams do not need any more, and {@code
- * /admin/blobs/DIGEST}, by which OpenShift's own pruner removes content (as OpenShift's registry
- * has it).
+ * The commands {@code /admin/prune}, which prunes image streams and images, and {@code
+ * /admin/blobs/DIGEST}, with which OpenShift's own pruner removes content, as in OpenShift's
+ * registry.
  */
 final class PruneOrders {
   private static final Set<String> KEYS =
@@ -35,7 +35,9 @@ final class PruneOrders {
     this.store = store;
   }
 
-  /** Prunes, or tries what pruning would do, and answers with all that was done. */
+  /**
+   * Prunes, or determines in a dry run what pruning would remove. The response lists all removals.
+   */
   Reply prune(Request request) throws IOException {
     JsonNode body = Json.body(request, KEYS);
     boolean isTrial = !body.path("confirm").asBoolean(false);
@@ -110,7 +112,7 @@ final class PruneOrders {
     return value.longValue();
   }
 
-  /** Removes a blob that nothing reaches. */
+  /** Deletes a blob that no repository links and no manifest references. */
   Reply deleteBlob(Request request, String text) throws IOException {
     Digest digest = Digest.parse(text);
     if (store.blobs().size(digest).isEmpty()) {

@@ -31,8 +31,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code /admin/...}: what an administrator asks about an image, and has done with it. Answers are
- * JSON; questions come by GET with {@code ?ref=REF}, orders by POST with a JSON body.
+ * Admin commands about images, below {@code /admin/...}. Queries are GET requests with {@code
+ * ?ref=REF} or {@code ?id=ID}, changes are POST requests with a JSON body. Responses are JSON.
  */
 final class Questions {
   private static final int MOST_PREHEATS = 100;
@@ -48,7 +48,7 @@ final class Questions {
     this.repositories = repositories;
   }
 
-  /** Returns where an image is pulled from and what is here of it. */
+  /** Returns the pull sources of an image and the state of its stored copy. */
   Reply why(Request request) throws IOException {
     ImageReference image = asked(request);
     Location location = locate(image);
@@ -84,7 +84,7 @@ final class Questions {
     return Json.reply(200, json);
   }
 
-  /** Asks the upstream now where a tag points. */
+  /** Asks the upstream immediately for the digest of a tag. */
   Reply refresh(Request request) throws IOException {
     ImageReference image = ordered(request);
     Location location = locate(image);
@@ -98,7 +98,10 @@ final class Questions {
     return Json.reply(200, json);
   }
 
-  /** Keeps an image from being evicted, whatever a tag points at; it need not be here yet. */
+  /**
+   * Pins an image, so that it is not evicted, wherever its tag points. The image need not be stored
+   * yet.
+   */
   Reply pin(Request request) throws IOException {
     ImageReference image = ordered(request);
     Location location = locate(image);
@@ -106,14 +109,17 @@ final class Questions {
     return Json.reply(200, Json.object().put("reference", image.toString()).put("changed", isNew));
   }
 
-  /** A tag that only an image stream has, by an import, means the image that it is now. */
+  /**
+   * Returns the reference to pin or purge. A tag that exists only in an image stream, by an import,
+   * is replaced by the digest of its current image.
+   */
   private Reference meant(Location location, Reference reference) {
     return reference instanceof Tag tag && repositories.tag(location.repository(), tag).isPresent()
         ? tag
         : location.resolved(reference);
   }
 
-  /** Ends what {@link #pin} began. */
+  /** Removes a pin that {@link #pin} has set. */
   Reply unpin(Request request) throws IOException {
     ImageReference image = ordered(request);
     Location location = locate(image);
@@ -123,7 +129,9 @@ final class Questions {
         200, Json.object().put("reference", image.toString()).put("changed", wasPinned));
   }
 
-  /** Removes what is cached of an image; what was pushed or is needed stays. */
+  /**
+   * Purges the cached content of an image. Pushed content and content with a hold is not removed.
+   */
   Reply purge(Request request) throws IOException {
     ImageReference image = ordered(request);
     Location location = locate(image);
@@ -152,7 +160,7 @@ final class Questions {
     return new OciException(ErrorCode.DENIED, message, advice).withStatus(409);
   }
 
-  /** Begins to bring images here. */
+  /** Starts a preheat of images. */
   Reply preheat(Request request) {
     JsonNode body = Json.body(request, Set.of("references", "platforms"));
     var wishes = new ArrayList<Preheat.Wish>();
@@ -170,7 +178,7 @@ final class Questions {
     return Json.reply(202, progress(id, preheat.progress()));
   }
 
-  /** Returns how far a preheat is. */
+  /** Returns the progress of a preheat. */
   Reply preheated(Request request) {
     Optional<String> id = request.query().first("id");
     Preheat preheat =

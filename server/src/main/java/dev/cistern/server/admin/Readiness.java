@@ -18,12 +18,12 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The readiness of this server: it reads and writes. A synced write of the index, and a file made,
- * synced and removed beside the blobs, are tried at most every 5 s, each with a limit of 5 s; in
- * between the last result counts. Failed writes make it unready after 10 s; lack of room never
- * does. Upstreams are not asked.
+ * The ability of this server to read and write. Two probes run at most every 5 s, each with a limit
+ * of 5 s: a synced write of the index, and the creation, sync and removal of a file beside the
+ * blobs. Between probes the last result counts. Failed writes make the server unready after 10 s;
+ * lack of space never does. Upstreams are not probed.
  *
- * <p>All threads; those that ask during a check wait for it.
+ * <p>Safe for all threads. Callers that arrive during a probe wait for it.
  */
 final class Readiness {
   private static final RepositoryName ANY = new RepositoryName("cistern");
@@ -32,9 +32,9 @@ final class Readiness {
   private static final Duration TOLERANCE = Duration.ofSeconds(10);
 
   /**
-   * One thing that was checked.
+   * The result of one check.
    *
-   * @param reason why it failed; empty if it did not
+   * @param reason the reason of a failure; empty for a success
    */
   record Check(String name, Optional<String> reason) {
     boolean isOk() {
@@ -43,10 +43,10 @@ final class Readiness {
   }
 
   /**
-   * The state as a whole.
+   * The overall state.
    *
-   * @param isReady whether requests should be sent here
-   * @param degraded what is not done although it is ready, such as {@code storage full}
+   * @param isReady whether requests should be sent to this server
+   * @param degraded the degradation in effect, such as {@code storage full}
    */
   record State(boolean isReady, Optional<String> degraded, List<Check> checks) {}
 
@@ -60,7 +60,7 @@ final class Readiness {
   /** The results of the last probes. */
   private record Probes(Check index, Check content, boolean isFull) {}
 
-  /** A probe that outlived its limit; the next is not begun before it ends. */
+  /** The probe that exceeded its limit, if any; the next one starts only after its end. */
   private @Nullable FutureTask<Boolean> stuckIndex;
 
   private @Nullable FutureTask<Boolean> stuckContent;
@@ -70,7 +70,7 @@ final class Readiness {
     this.nanos = nanos;
   }
 
-  /** Returns the state; waits for the disk if the last look was too long ago. */
+  /** Returns the state. Waits for the disk if the last probes are older than 5 s. */
   synchronized State state() {
     Check read = read();
     Probes probes = probes();
@@ -120,7 +120,7 @@ final class Readiness {
     try {
       return store.isFull();
     } catch (IOException e) {
-      return false; // the disk cannot be asked; the probes say why
+      return false; // the disk cannot be queried; the probes report why
     }
   }
 

@@ -4,11 +4,14 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The replies of {@code /readyz}. */
+/** The response texts of {@code /readyz}. */
 final class ReadyText {
   private ReadyText() {}
 
-  /** Returns one line: {@code ok}, what is degraded, or which check failed and why. */
+  /**
+   * Returns {@code ok} or the degradation in one line, or one line with the reason per failed
+   * check.
+   */
   static String brief(Readiness.State state) {
     if (state.isReady()) {
       return state.degraded().map(what -> "degraded: " + what).orElse("ok") + "\n";
@@ -20,7 +23,7 @@ final class ReadyText {
     return text.toString();
   }
 
-  /** Returns a line for each check, as Kubernetes has them, and the verdict. */
+  /** Returns one line per check, in the format of Kubernetes, and the overall result. */
   static String verbose(Readiness.State state) {
     var text = new StringBuilder();
     for (Readiness.Check check : state.checks()) {
@@ -33,7 +36,7 @@ final class ReadyText {
     return text + "readyz check " + (state.isReady() ? "passed" : "failed") + "\n";
   }
 
-  /** Returns the same with types. */
+  /** Returns the same as JSON. */
   static String json(Readiness.State state) {
     ObjectNode json = JsonMapper.shared().createObjectNode();
     json.put("ready", state.isReady());

@@ -16,14 +16,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A check of the store on a virtual thread of its own. Keeps the first {@value #MAX_FINDINGS}
+ * A check of the store that runs on its own virtual thread. Keeps the first {@value #MAX_FINDINGS}
  * findings and counts the others.
  */
 final class RunningCheck implements StoreCheck.Report {
   private static final Logger LOG = LoggerFactory.getLogger(RunningCheck.class);
   private static final int MAX_FINDINGS = 5_000;
 
-  /** How far it is. */
+  /** The state of a check. */
   enum State {
     RUNNING,
     DONE,
@@ -35,11 +35,11 @@ final class RunningCheck implements StoreCheck.Report {
   }
 
   /**
-   * The state of the check at a moment.
+   * A snapshot of the check.
    *
-   * @param found how many findings there are in all
-   * @param left how many of them are not repaired
-   * @param dropped how many of them were not kept
+   * @param found the number of all findings
+   * @param left the number of findings that are not repaired
+   * @param dropped the number of findings that were counted but not kept
    */
   record Snapshot(
       State state,
@@ -56,7 +56,7 @@ final class RunningCheck implements StoreCheck.Report {
   private final BiConsumer<Digest, List<RepositoryName>> refetching;
   private final Thread thread = Thread.ofVirtual().name("fsck").unstarted(this::run);
 
-  /** Guarded by this, like what follows. */
+  /** Guarded by this, like the fields that follow. */
   private final List<Finding> findings = new ArrayList<>();
 
   private StoreCheck.Progress progress = new StoreCheck.Progress(0, 0);
@@ -80,7 +80,7 @@ final class RunningCheck implements StoreCheck.Report {
     thread.start();
   }
 
-  /** Ends it soon. */
+  /** Interrupts the check, which ends soon afterwards. */
   void close() {
     thread.interrupt();
   }
@@ -93,7 +93,7 @@ final class RunningCheck implements StoreCheck.Report {
     return state;
   }
 
-  /** Returns how far it is, with up to {@code most} findings from a number on. */
+  /** Returns the progress, with up to {@code most} findings from index {@code from} on. */
   synchronized Snapshot snapshot(int from, int most) {
     int first = Math.min(from, findings.size());
     int end = Math.min(findings.size(), first + most);

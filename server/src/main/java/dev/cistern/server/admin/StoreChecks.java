@@ -19,8 +19,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code /admin/v1/fsck}: checks of the store while it serves, one at a time. The last one is known
- * until the server stops.
+ * The command {@code /admin/v1/fsck}: checks of the store while the server is running, one at a
+ * time. The last check can be queried until the server stops.
  */
 public final class StoreChecks implements Closeable {
   private static final Set<String> KEYS = Set.of("digests", "repair", "rate", "emptyQuarantine");
@@ -38,7 +38,7 @@ public final class StoreChecks implements Closeable {
     this.mirror = mirror;
   }
 
-  /** Begins a check, if none is running. */
+  /** Starts a check, unless one is running. */
   Reply start(Request request) throws IOException {
     JsonNode body = Json.body(request, KEYS);
     boolean isRepair = flag(body, "repair");
@@ -71,7 +71,7 @@ public final class StoreChecks implements Closeable {
     return last;
   }
 
-  /** Returns how far a check is, and what it has found from a number on. */
+  /** Returns the progress of a check, and its findings from a given index on. */
   Reply progress(Request request) {
     RunningCheck check =
         request
@@ -112,7 +112,7 @@ public final class StoreChecks implements Closeable {
     return json;
   }
 
-  /** Returns a finding as reports have it. */
+  /** Returns a finding as JSON, as reports contain it. */
   public static ObjectNode json(Finding finding) {
     ObjectNode json = Json.object();
     json.put("kind", finding.kind().word());

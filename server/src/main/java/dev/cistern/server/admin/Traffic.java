@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
-/** Counts of what was answered since the start. Written by all threads, on the hottest path. */
+/** Counters of responses since the start. All threads update them, once per response. */
 public final class Traffic {
   private static final int STATUS_CLASSES = 6;
 
@@ -30,9 +30,9 @@ public final class Traffic {
   }
 
   /**
-   * Counts a reply.
+   * Counts a response.
    *
-   * @param took nanoseconds
+   * @param took the duration in nanoseconds
    */
   public void count(Reply reply, Sent sent, long took) {
     byStatusClass[Math.min(reply.status() / 100, STATUS_CLASSES - 1)].increment();

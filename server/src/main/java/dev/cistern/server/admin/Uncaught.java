@@ -6,8 +6,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The end of everything that is thrown and that no one catches, on any thread of the process: one
- * ERROR and one count each. Work that has a guard ({@link Guarded}) ends here too.
+ * Handler of all exceptions that no code catches, on any thread of the process. Each one is logged
+ * as an ERROR and counted. Exceptions of work that {@link Guarded} runs are handled here too.
  */
 public final class Uncaught implements Thread.UncaughtExceptionHandler {
   private static final Logger LOG = LoggerFactory.getLogger(Uncaught.class);
@@ -15,19 +15,19 @@ public final class Uncaught implements Thread.UncaughtExceptionHandler {
   private final LongAdder count = new LongAdder();
   private volatile boolean isStopping;
 
-  /** Makes one that takes what is thrown on all threads of the process from now on. */
+  /** Creates a handler and installs it for all threads of the process. */
   public static Uncaught installed() {
     var uncaught = new Uncaught();
     Thread.setDefaultUncaughtExceptionHandler(uncaught);
     return uncaught;
   }
 
-  /** Returns how often something was thrown that no one caught. */
+  /** Returns the number of uncaught exceptions. */
   public long count() {
     return count.sum();
   }
 
-  /** Counts nothing from now on: the store closes under the work that has not ended by now. */
+  /** Stops counting, because the store is closed next and work that is still running fails. */
   public void stop() {
     isStopping = true;
   }

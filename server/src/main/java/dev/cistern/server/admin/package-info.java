@@ -1,4 +1,4 @@
-/** What an operator sees: health, readiness, metrics. */
+/** Endpoints for operators: health, readiness, metrics and admin commands. */
 @NullMarked
 package dev.cistern.server.admin;
 

@@ -36,15 +36,19 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code /api}, {@code /apis}, {@code /version} and {@code /openapi}: from a request to the kind of
- * object it is about, if the caller may. What goes wrong is a {@code Status}.
+ * The Kubernetes API at {@code /api}, {@code /apis}, {@code /version} and {@code /openapi}. It
+ * authorizes a request and passes it to the resource of its kind. Errors are returned as a {@code
+ * Status}.
  */
 public final class Api {
   private static final Duration STORE_RETRY_AFTER = Duration.ofSeconds(5);
   private static final Logger LOG = LoggerFactory.getLogger(Api.class);
   private static final String JSON = "application/json";
 
-  /** Of the length of a stored object: a tree of it, another of what it becomes, and both texts. */
+  /**
+   * Memory of a change as a multiple of the stored object's length. It covers the trees of the
+   * object before and after the change, and both texts.
+   */
   private static final int CHANGE_FACTOR = 16;
 
   private static final String KUBERNETES = "1.34.0";
@@ -62,9 +66,9 @@ public final class Api {
   private final OpenApi openApi;
 
   /**
-   * Makes the API of these objects.
+   * Creates the API for these components.
    *
-   * @param knownAs by what clients know this registry; empty for what each of them calls it
+   * @param knownAs the host by which clients know this registry; empty for the host of each request
    */
   public static Api of(ApiParts parts, Optional<String> knownAs) {
     return new Api(parts.gate(), parts.objects(), knownAs, ApiResources.all(parts));
@@ -81,7 +85,7 @@ public final class Api {
         byPath.put(resource.type().apiVersion() + " " + resource.type().plural(), resource));
   }
 
-  /** Says whether a request is for this API. */
+  /** Returns whether a request is for this API. */
   public static boolean isFor(Request request) {
     String path = request.path();
     return path.equals("/api")
@@ -92,7 +96,7 @@ public final class Api {
         || path.startsWith("/openapi/");
   }
 
-  /** Returns the reply; may block. */
+  /** Returns the response; may block. */
   public Reply answer(Request request) {
     try {
       gate.requireNoPage(request);
@@ -120,7 +124,7 @@ public final class Api {
     }
   }
 
-  /** Returns the reply for a refusal that is not of this API alone. */
+  /** Returns the response to an error that is not specific to this API. */
   public static Reply refused(OciException e) {
     Reply reply = reply(refusal(e));
     e.retryAfter().ifPresent(reply::retryAfter);
@@ -273,7 +277,7 @@ public final class Api {
     return shown(resource, call, 200, gets.get(call));
   }
 
-  /** Returns an object as it was asked for: as it is, or as a table. */
+  /** Returns an object in the requested format: JSON or a table. */
   private static Reply shown(Resource resource, Call call, int status, ObjectNode object) {
     Format format = Format.of(call.request());
     boolean isTable = format.isTable() && resource instanceof Resource.Shows;
@@ -320,7 +324,7 @@ public final class Api {
     Meta.requireAnnotations(resource.type(), object);
     takeFor(resource, call, Meta.name(object));
     ObjectNode made = creates.create(call, object);
-    if (resource.access().create().isPresent()) { // others only ask
+    if (resource.access().create().isPresent()) { // the others only query
       noted(call, "created " + described(resource, made));
     }
     return shown(resource, call, 201, made);
@@ -347,7 +351,7 @@ public final class Api {
     }
   }
 
-  /** A PUT: the object is to be what was sent. */
+  /** A PUT, which replaces the object by the sent one. */
   private record Replacement(ObjectNode object) implements Resource.Edit {
     @Override
     public ObjectNode apply(ObjectNode before) {
@@ -371,7 +375,7 @@ public final class Api {
     }
   }
 
-  /** Returns the object that another edit makes, if it is valid. */
+  /** An edit that also validates the annotations of its result. */
   private record Checked(ResourceType type, Resource.Edit edit) implements Resource.Edit {
     @Override
     public ObjectNode apply(ObjectNode before) {
@@ -386,13 +390,13 @@ public final class Api {
     }
   }
 
-  /** Takes memory for the stored object that a request is about, until it is decided. */
+  /** Takes memory for the stored object of a request, until the handler returns. */
   private void takeFor(Resource resource, Call call, String name) {
     ResourceType stored =
         resource instanceof Resource.Shows shows ? shows.stored() : Kinds.IMAGE_STREAM;
     boolean isPart = !stored.equals(resource.type());
     String whole = isPart ? name.replaceFirst("[:@].*", "") : name;
-    if (ObjectName.isName(whole)) { // others are refused later, with what is wrong with them
+    if (ObjectName.isName(whole)) { // others are refused later, with the reason
       long length = objects.length(stored.name(call.namespace().orElse(""), whole));
       call.request().changes(CHANGE_FACTOR * length);
     }
@@ -448,7 +452,7 @@ public final class Api {
     return reply(200, answer);
   }
 
-  /** Has the audit say what was done, if it was. */
+  /** Records a change for the audit log, unless it is a dry run. */
   private static void noted(Call call, String deed) {
     if (!call.isDryRun()) {
       call.request().did(deed);
@@ -463,7 +467,7 @@ public final class Api {
         + Meta.name(object);
   }
 
-  /** Returns the {@code Status} of what went well. */
+  /** Returns the {@code Status} of a success. */
   static ObjectNode success(ResourceType type, String name, String uid) {
     ObjectNode status = JsonMapper.shared().createObjectNode();
     status.put("kind", "Status").put("apiVersion", "v1").putObject("metadata");

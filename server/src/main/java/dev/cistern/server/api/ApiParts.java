@@ -11,10 +11,10 @@ import dev.cistern.server.streams.Streams;
 import java.time.InstantSource;
 
 /**
- * What the API is made of.
+ * The components of the API.
  *
- * @param access puts roles, bindings and groups in force
- * @param rules puts mirror sets and secrets in force
+ * @param access the enforcement of roles, bindings and groups
+ * @param rules the enforcement of mirror sets and secrets
  */
 public record ApiParts(
     Gate gate,

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** What a path below {@code /api} or {@code /apis} names ("Resource URIs"). */
+/** A parsed path below {@code /api} or {@code /apis} ("Resource URIs"). */
 sealed interface ApiPath {
   /** {@code /api} or {@code /apis}. */
   record Root(boolean isCore) implements ApiPath {}
@@ -16,13 +16,15 @@ sealed interface ApiPath {
   /** {@code /apis/GROUP}. */
   record Group(String name) implements ApiPath {}
 
-  /** {@code /api/v1} or {@code /apis/GROUP/VERSION}; {@code apiVersion} is as objects have it. */
+  /**
+   * {@code /api/v1} or {@code /apis/GROUP/VERSION}; {@code apiVersion} is written as in objects.
+   */
   record Version(String apiVersion) implements ApiPath {}
 
   /**
-   * Objects.
+   * The path of objects.
    *
-   * @param part of one object, such as {@code status}; "" for the object itself
+   * @param part the subresource, such as {@code status}; "" for the object itself
    */
   record Objects(
       String apiVersion,
@@ -35,7 +37,7 @@ sealed interface ApiPath {
   /**
    * Parses a path.
    *
-   * @throws ApiException if it names nothing
+   * @throws ApiException if no resource can have this path
    */
   static ApiPath parse(String path) {
     List<String> parts = Stream.of(path.substring(1).split("/", -1)).map(ApiPath::decoded).toList();
@@ -82,7 +84,7 @@ sealed interface ApiPath {
     }
   }
 
-  /** Returns what is said where nothing is. */
+  /** Returns the exception for a path that does not exist. */
   static ApiException nothing() {
     return new ApiException(
         ApiException.Reason.NOT_FOUND, "the server could not find the requested resource");

@@ -8,11 +8,11 @@ import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
-/** All that the API serves. */
+/** The resources that the API serves. */
 final class ApiResources {
   private ApiResources() {}
 
-  /** Returns one resource for each kind of object, in the order in which discovery tells them. */
+  /** Returns one resource for each kind of object, in the order of discovery. */
   static List<Resource> all(ApiParts parts) {
     var resources = new ArrayList<Resource>();
     StoredResource namespaces =

@@ -1,6 +1,6 @@
 package dev.cistern.server.api;
 
-/** An action of a request on objects; an apply is a patch that may create. */
+/** An action of a request on objects; an apply is a patch that may create the object. */
 enum ApiVerb {
   GET,
   LIST,
@@ -11,7 +11,7 @@ enum ApiVerb {
   APPLY,
   DELETE;
 
-  /** Returns whether something may be different afterwards. */
+  /** Returns whether the action may change objects. */
   boolean isChange() {
     return switch (this) {
       case GET, LIST, WATCH -> false;

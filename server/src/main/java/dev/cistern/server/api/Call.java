@@ -18,12 +18,12 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A request for objects of one kind, from somebody who may make it.
+ * A request for objects of one kind, with its caller. The caller's rights are checked separately.
  *
- * @param namespace where; empty for objects that are in none, or for all namespaces
- * @param name of one object; empty for all
- * @param registry by which the caller knows this server, {@code host[:port]}
- * @param isDryRun whether nothing is to be stored
+ * @param namespace the namespace; empty for objects without one, or for all namespaces
+ * @param name the name of one object; empty for all
+ * @param registry the host by which the caller knows this server, {@code host[:port]}
+ * @param isDryRun whether nothing is stored
  */
 record Call(
     Request request,
@@ -32,7 +32,7 @@ record Call(
     Optional<String> name,
     String registry,
     boolean isDryRun) {
-  /** Refuses what says something twice: nobody knows which of the two is meant. */
+  /** Refuses duplicate keys, because it is unclear which of the two values is meant. */
   private static final JsonMapper STRICT =
       HostileJson.mapper(
           HostileJson.MOST_TOKENS,
@@ -53,17 +53,17 @@ record Call(
     return new Call(request, caller, namespace, name, registry, isDryRun);
   }
 
-  /** Returns the same, of which nothing is to be stored. */
+  /** Returns the same request as a dry run. */
   Call asDryRun() {
     return new Call(request, caller, namespace, name, registry, true);
   }
 
-  /** Returns the name of the object that is meant. */
+  /** Returns the name of the requested object. */
   String requiredName() {
     return name.orElseThrow(() -> ApiException.badRequest("the name of the object is missing"));
   }
 
-  /** Returns the namespace that is meant. */
+  /** Returns the namespace of the request. */
   String requiredNamespace() {
     return namespace.orElseThrow(() ->
         ApiException.badRequest(
@@ -75,11 +75,11 @@ record Call(
   }
 
   /**
-   * Refuses versions that cannot be served: objects are shown as they are now.
+   * Refuses resource versions that cannot be served, because only current objects are available.
    *
-   * @param revision that of now
-   * @throws ApiException with Expired, if the version is later, or exactly another one is wanted;
-   *     with BadRequest, if the parameters do not go together
+   * @param revision the current revision
+   * @throws ApiException with Expired, if the version is later than {@code revision}, or exactly
+   *     another one is requested; with BadRequest, if the parameters cannot be combined
    */
   void requireServed(long revision) {
     String version = parameter("resourceVersion").orElse("");
@@ -119,10 +119,10 @@ record Call(
   }
 
   /**
-   * Returns the body; takes memory for about as long a response, since after a change it is too
-   * late to refuse it.
+   * Returns the body. Also takes memory for a response of about this length, because it is too late
+   * to refuse it after a change.
    *
-   * @throws ApiException if it is longer than 3 MiB, or does not come
+   * @throws ApiException if the body is longer than 3 MiB, or does not arrive
    * @throws dev.cistern.base.MemoryBudget.RefusedException if there is no memory for it
    */
   byte[] body() {
@@ -142,7 +142,7 @@ record Call(
   /**
    * Returns the object in the body.
    *
-   * @throws ApiException if there is none
+   * @throws ApiException if the body is not an object
    */
   ObjectNode object() {
     return object(body());
@@ -171,9 +171,9 @@ record Call(
     }
   }
 
-  /** Returns the options in the body of a DELETE; nothing if there are none. */
+  /** Returns the options in the body of a DELETE; an empty object if there is no body. */
   ObjectNode deleteOptions() {
-    byte[] bytes = body(); // whether any is to come is not known before the end
+    byte[] bytes = body(); // only its end shows whether there is a body
     return bytes.length == 0 ? JsonMapper.shared().createObjectNode() : object(bytes);
   }
 }

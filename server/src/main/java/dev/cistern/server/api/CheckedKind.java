@@ -16,8 +16,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What is common to the kinds that files have too: an object is read as one of a file is, and what
- * is refused there is refused here; what it says is in force when the change is answered.
+ * Validation of the kinds that may also be defined in files. An object is parsed by the same rules
+ * as in a file, and refused for the same reasons. A change is in effect before it is acknowledged.
  */
 record CheckedKind(ResourceType type, Enforcement enforcement) implements StoredResource.Kind {
   @Override
@@ -40,7 +40,7 @@ record CheckedKind(ResourceType type, Enforcement enforcement) implements Stored
     }
   }
 
-  /** A secret's texts become data, and its type is written. */
+  /** Encodes the {@code stringData} of a secret into {@code data}, and sets the default type. */
   private static void complete(ObjectNode secret) {
     JsonNode texts = secret.path("stringData");
     if (texts.isObject()) {

@@ -12,7 +12,7 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * A column of the table that clients print ({@code meta.k8s.io/v1} {@code Table}).
  *
- * @param isWide whether it is shown only where there is room
+ * @param isWide whether it is shown only in wide output
  */
 record Column(
     String name,
@@ -20,7 +20,7 @@ record Column(
     boolean isWide,
     String description,
     Function<ObjectNode, JsonNode> cell) {
-  /** The name and the age, which each object has. */
+  /** The columns of every object: name and age. */
   static final List<Column> USUAL = List.of(ofName(), age());
 
   static Column ofName() {

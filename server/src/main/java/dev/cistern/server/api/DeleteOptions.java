@@ -10,10 +10,10 @@ import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The options in the body of a DELETE ({@code meta/v1 DeleteOptions}). As with {@link Parameter},
- * nothing in them is ignored silently; null is like an absent field.
+ * no field is ignored silently; null is like an absent field.
  *
- * @param isDryRun whether nothing is to be deleted
- * @param preconditions what the object has to be: {@code uid} and {@code resourceVersion}
+ * @param isDryRun whether nothing is deleted
+ * @param preconditions the required {@code uid} and {@code resourceVersion} of the object
  */
 record DeleteOptions(boolean isDryRun, JsonNode preconditions) {
   private static final Set<String> POLICIES = Set.of("Orphan", "Background", "Foreground");
@@ -59,10 +59,10 @@ record DeleteOptions(boolean isDryRun, JsonNode preconditions) {
   }
 
   /**
-   * Reads options; an object without fields has none.
+   * Parses options; an object without fields has none.
    *
-   * @throws ApiException with BadRequest, naming the field that is unknown or has a value that is
-   *     not supported
+   * @throws ApiException with BadRequest, naming the field that is unknown or has an unsupported
+   *     value
    */
   static DeleteOptions read(ObjectNode json) {
     json.properties()
@@ -92,7 +92,7 @@ record DeleteOptions(boolean isDryRun, JsonNode preconditions) {
     return ApiException.badRequest("DeleteOptions: unknown field " + Texts.shown(field));
   }
 
-  /** Returns a precondition; "" if there is none. */
+  /** Returns a precondition; "" if it is not set. */
   String precondition(String key) {
     JsonNode value = preconditions.path(key);
     return value.isString() ? value.stringValue() : "";

@@ -14,13 +14,13 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What the API offers, in the three forms that clients ask for: group by group, all groups, and
- * everything at once ({@code apidiscovery.k8s.io/v2}).
+ * The discovery documents of the API, in the three forms that clients request: group by group, all
+ * groups, and aggregated ({@code apidiscovery.k8s.io/v2}).
  */
 final class Discovery {
   private static final String CORE_VERSION = "v1";
 
-  /** By group and version, in the order clients should try them. */
+  /** The resources by group and version, in the order in which clients should try them. */
   private final Map<String, List<Resource>> byVersion = new LinkedHashMap<>();
 
   Discovery(Collection<Resource> resources) {
@@ -31,7 +31,7 @@ final class Discovery {
     }
   }
 
-  /** Returns what can be done with objects of a kind, in the words of the API. */
+  /** Returns the API verbs of a resource. */
   static List<String> verbs(Resource resource) {
     var verbs = new ArrayList<String>();
     if (resource instanceof Resource.Creates) {
@@ -56,7 +56,7 @@ final class Discovery {
     return verbs;
   }
 
-  /** Returns {@code /api}. */
+  /** Returns the document of {@code /api}. */
   ObjectNode core() {
     ObjectNode json = JsonMapper.shared().createObjectNode().put("kind", "APIVersions");
     json.putArray("versions").add(CORE_VERSION);
@@ -64,7 +64,7 @@ final class Discovery {
     return json;
   }
 
-  /** Returns {@code /apis}. */
+  /** Returns the document of {@code /apis}. */
   ObjectNode groups() {
     ObjectNode json = JsonMapper.shared().createObjectNode();
     json.put("kind", "APIGroupList").put("apiVersion", "v1");
@@ -73,7 +73,7 @@ final class Discovery {
     return json;
   }
 
-  /** Returns {@code /apis/GROUP}, if there is one. */
+  /** Returns the document of {@code /apis/GROUP}, if the group exists. */
   Optional<ObjectNode> group(String name) {
     return groupNames().contains(name)
         ? Optional.of(described(name).put("kind", "APIGroup").put("apiVersion", "v1"))
@@ -107,7 +107,9 @@ final class Discovery {
         .put("version", type.version());
   }
 
-  /** Returns {@code /api/v1} or {@code /apis/GROUP/VERSION}, if there is such a version. */
+  /**
+   * Returns the document of {@code /api/v1} or {@code /apis/GROUP/VERSION}, if the version exists.
+   */
   Optional<ObjectNode> version(String apiVersion) {
     List<Resource> resources = byVersion.get(apiVersion);
     if (resources == null) {
@@ -132,9 +134,9 @@ final class Discovery {
   }
 
   /**
-   * Returns everything of the core group, or of all others.
+   * Returns the aggregated discovery of the core group, or of all other groups.
    *
-   * @param version of the form, {@code v2} or {@code v2beta1}
+   * @param version the version of the format, {@code v2} or {@code v2beta1}
    */
   ObjectNode aggregated(boolean isCore, String version) {
     ObjectNode json = JsonMapper.shared().createObjectNode();
@@ -165,7 +167,7 @@ final class Discovery {
     for (Resource resource : resources) {
       ResourceType type = resource.type();
       if (isPart(resource)) {
-        continue; // it is told with its whole
+        continue; // it is listed with its parent
       }
       ObjectNode item = list.addObject().put("resource", type.plural());
       item.set("responseKind", kind(type));

@@ -7,18 +7,18 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** How objects are written: as they are, or as rows of a table. */
+/** The format of objects in a response: objects, or rows of a table. */
 enum Format {
   OBJECTS,
-  /** Rows that carry the metadata of their objects. */
+  /** Rows that contain the metadata of their objects. */
   TABLE,
-  /** Rows that carry their whole objects. */
+  /** Rows that contain their whole objects. */
   TABLE_OF_OBJECTS;
 
   private static final String TABLE_KIND = "Table";
   private static final String META = "meta.k8s.io/v1";
 
-  /** Returns what a request wants: the first of its header Accept that is known. */
+  /** Returns the requested format: the first known one of the {@code Accept} header, or objects. */
   static Format of(Request request) {
     for (String wanted : request.header("Accept").orElse("").split(",", -1)) {
       List<String> parts = List.of(wanted.replace(" ", "").split(";", -1));
@@ -42,7 +42,7 @@ enum Format {
     return this != OBJECTS;
   }
 
-  /** Returns a table of some objects. */
+  /** Returns a table of objects. */
   ObjectNode table(List<Column> columns, List<ObjectNode> objects) {
     ObjectNode table = JsonMapper.shared().createObjectNode();
     table.put("kind", TABLE_KIND).put("apiVersion", META).putObject("metadata");
@@ -81,7 +81,7 @@ enum Format {
     return row;
   }
 
-  /** Returns what a list begins with, before its items. */
+  /** Returns the beginning of a list, up to its items. */
   String head(ResourceType type, List<Column> columns) {
     return isTable()
         ? "{\"kind\":\"Table\",\"apiVersion\":\""
@@ -96,7 +96,7 @@ enum Format {
             + "\",\"items\":[";
   }
 
-  /** Returns one item of a list. */
+  /** Returns one item of a list as text. */
   String item(List<Column> columns, ObjectNode object) {
     return isTable() ? row(columns, object).toString() : object.toString();
   }

@@ -11,8 +11,8 @@ import java.util.SortedSet;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code imagestreamimages}: an image that a tag of a stream is or was, or that an index among
- * these names. The beginning of a digest is enough if it is of one only.
+ * The resource {@code imagestreamimages}: an image in the history of a stream's tags, or a manifest
+ * that an index among these images references. A unique prefix of the digest is sufficient.
  */
 final class ImageStreamImages implements Resource.Gets {
   private final Streams streams;

@@ -10,7 +10,8 @@ import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code imagestreamimports}: what is posted is done at once, and answered with what came of it.
+ * The resource {@code imagestreamimports}: a POST imports images immediately and returns the
+ * result.
  */
 final class ImageStreamImports implements Resource.Creates {
   private static final ResourceType TYPE =

@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 
-/** {@code imagestreams/status}: what the tags of a stream were, as a pruner shortens it. */
+/**
+ * The resource {@code imagestreams/status}: the history of a stream's tags, for pruners to shorten.
+ */
 final class ImageStreamStatus implements Resource.Updates {
   private static final ResourceType TYPE =
       new ResourceType(

@@ -22,8 +22,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code imagestreamtags} and {@code imagetags}: the tags of streams as objects of their own. Both
- * forms say the same; the second shows tags too that are nothing yet.
+ * The resources {@code imagestreamtags} and {@code imagetags}: the tags of streams as separate
+ * objects. Both have the same content; {@code imagetags} also shows tags without an image.
  */
 final class ImageStreamTags
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
@@ -144,7 +144,7 @@ final class ImageStreamTags
     return shown(stream, item.item(), call, true);
   }
 
-  /** Returns what the tag is to be, as it was sent. */
+  /** Returns the sent spec tag, if it is valid. */
   private SpecTag checked(StreamItem item, ObjectNode object) {
     String key = isImageTag ? "spec" : "tag";
     if (!(object.path(key) instanceof ObjectNode tag)) {

@@ -26,10 +26,10 @@ import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code imagestreams}. */
+/** The resource {@code imagestreams}. */
 final class ImageStreams
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
-  /** Who may do what with streams. */
+  /** The verbs that actions on streams require. */
   static final Access ACCESS =
       new Access(Optional.of(Verb.READ), Optional.of(Verb.IMPORT), Verb.IMPORT, Verb.DELETE);
 
@@ -90,7 +90,7 @@ final class ImageStreams
         : imported;
   }
 
-  /** Returns as many tags as fit, at least one. */
+  /** Returns the names of as many tags as fit into the column, at least one. */
   private static String tags(ImageStream stream) {
     List<String> all = TagOrder.sorted(stream.history().keySet());
     var shown = new ArrayList<String>();
@@ -122,7 +122,7 @@ final class ImageStreams
     return latest.map(time -> Ages.between(time, clock.instant()) + " ago").orElse("");
   }
 
-  /** Lets only those change what is there who may have tags point elsewhere. */
+  /** Requires the right to overwrite tags, for a change of an existing object. */
   static void requireMoving(Gate gate, ResourceType type, Call call) {
     if (!gate.allowsApi(call.caller(), Verb.OVERWRITE, call.namespace())) {
       throw ApiException.forbidden(
@@ -157,7 +157,7 @@ final class ImageStreams
     return json;
   }
 
-  /** Says of an image that is kept here how much of it is here already. */
+  /** Adds the stored share of an image with the {@code Local} reference policy to its item. */
   private static void tell(Completeness.Share share, ObjectNode item) {
     item.putObject("completeness")
         .put("parts", share.parts())

@@ -2,11 +2,11 @@ package dev.cistern.server.api;
 
 import tools.jackson.databind.JsonNode;
 
-/** What a table says of an {@code ImageTag}. */
+/** The table cells of an {@code ImageTag}. */
 final class ImageTagTable {
   private ImageTagTable() {}
 
-  /** Returns in which way a tag comes from somewhere. */
+  /** Returns how a tag receives its image, such as {@code Push} or {@code Track}. */
   static String spec(JsonNode tag) {
     JsonNode spec = tag.path("spec");
     JsonNode from = spec.path("from");
@@ -30,7 +30,7 @@ final class ImageTagTable {
         && !from.path("name").asString("").contains(":");
   }
 
-  /** Returns what a tag is now, or what is the matter with it. */
+  /** Returns the current image of a tag, its source, or the reason of a failed import. */
   static String status(JsonNode tag) {
     for (JsonNode condition : tag.path("status").path("conditions")) {
       return "ImportFailed (" + condition.path("reason").asString("") + ")";

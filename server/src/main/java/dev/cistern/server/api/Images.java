@@ -13,8 +13,8 @@ import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code images}: what is known of the images that streams name, by their digests. They are made by
- * imports and pushes; one that is in use is not deleted.
+ * The resource {@code images}: metadata of the images in streams, by digest. Imports and pushes
+ * create them. An image in use is not deleted.
  */
 final class Images implements Resource.Gets, Resource.Shows, Resource.Deletes {
   private final StoredResource stored;

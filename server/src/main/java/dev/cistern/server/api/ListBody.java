@@ -19,10 +19,11 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A list or table of objects, read from the store and written a piece at a time: the next piece is
- * made when the socket took the last. Between two pieces it holds a revision and a place in the
- * order of names. With {@code limit} it ends after so many stored objects, with the place where the
- * next begins. Used by one virtual thread, but for {@link #close}.
+ * A list or table of objects that is read from the store and written piece by piece. The next piece
+ * is created when the socket has taken the previous one. Between two pieces it holds a revision and
+ * a position in the order of names. With {@code limit} it ends after that number of stored objects,
+ * with the position where the next page begins. Used by one virtual thread, except for {@link
+ * #close}.
  */
 final class ListBody implements ReplyBody.PieceSource {
   private final Resource.Shows resource;
@@ -45,9 +46,9 @@ final class ListBody implements ReplyBody.PieceSource {
   }
 
   /**
-   * Begins.
+   * Begins the list.
    *
-   * @param isAllowed returns whether the caller still has the right; without it the list is cut
+   * @param isAllowed the check whether the caller still has the right; without it the list is cut
    * @throws MemoryBudget.RefusedException if there is no memory for a piece
    */
   ListBody(
@@ -68,7 +69,7 @@ final class ListBody implements ReplyBody.PieceSource {
         objects.cursor(
             resource.stored(), call.namespace(), call.parameter("continue").map(ListBody::decoded));
     this.walk = new ViewWalk(cursor, resource, call);
-    // Where the next page begins would tell the name of what is hidden: all of it is one page.
+    // The position of the next page would reveal the name of a hidden object: all is one page.
     this.left = resource.hidesSome() ? Integer.MAX_VALUE : limit(call);
     Lease lease = call.request().lease(Account.LISTS);
     lease.take(PieceText.MAX_PIECE_BYTES);
@@ -103,7 +104,7 @@ final class ListBody implements ReplyBody.PieceSource {
     if (!isAllowed.getAsBoolean()) {
       throw new IOException("the caller may not list this any longer");
     }
-    piece.tryBegin(); // it has been longer
+    piece.tryBegin(); // the previous piece may have been longer
     if (state == State.HEAD) {
       piece.append(format.head(resource.type(), resource.columns()));
       state = State.ITEMS;

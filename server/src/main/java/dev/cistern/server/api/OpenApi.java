@@ -9,14 +9,14 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * As much OpenAPI (v3, below {@code /openapi/v3}) as {@code kubectl} needs to leave the check of
- * objects to the server: which objects can be patched, and that one may say how strictly they are
- * looked at. Schemas are not told.
+ * The part of OpenAPI (v3, below {@code /openapi/v3}) that {@code kubectl} needs to leave the
+ * validation of objects to the server. It lists the objects that can be patched and that patches
+ * accept {@code fieldValidation}. Schemas are not included.
  */
 final class OpenApi {
   private static final String PREFIX = "/openapi/v3";
 
-  /** By what follows the prefix. */
+  /** The documents by the path after the prefix. */
   private final Map<String, ObjectNode> documents = new LinkedHashMap<>();
 
   OpenApi(Collection<Resource> resources) {
@@ -72,7 +72,7 @@ final class OpenApi {
     return path;
   }
 
-  /** Returns the list of documents, or one of them. */
+  /** Returns the list of documents, or one document, if the path is one of theirs. */
   Optional<ObjectNode> at(String path) {
     if (path.equals(PREFIX)) {
       ObjectNode list = JsonMapper.shared().createObjectNode();

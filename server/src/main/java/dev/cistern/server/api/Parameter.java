@@ -22,14 +22,15 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The query parameters of Kubernetes' API ("API Concepts"), each with the requests it belongs to
- * and the values it may have. None is ignored silently: a parameter that a request cannot have, or
- * a value that is not supported, is refused.
+ * The query parameters of the Kubernetes API ("API Concepts"), each with the requests it applies to
+ * and its supported values. No parameter is ignored silently. A parameter that does not apply to
+ * the request is refused, and so is an unsupported value.
  *
- * <p>Accepted without effect, because what they ask for is so in any case: {@code fieldManager} and
- * {@code force} (no managed fields are kept, so there are no conflicts), {@code propagationPolicy},
- * {@code orphanDependents} and {@code gracePeriodSeconds} (objects have no dependents and go at
- * once), {@code allowWatchBookmarks} (none are sent), {@code timeout}, {@code pretty}.
+ * <p>Some parameters are accepted without effect, because the server always behaves as they
+ * request. {@code fieldManager} and {@code force}: no managed fields are stored, so there are no
+ * conflicts. {@code propagationPolicy}, {@code orphanDependents} and {@code gracePeriodSeconds}:
+ * objects have no dependents and are deleted immediately. {@code allowWatchBookmarks}: no bookmarks
+ * are sent. The same applies to {@code timeout} and {@code pretty}.
  */
 enum Parameter {
   DRY_RUN("dryRun", EnumSet.of(CREATE, UPDATE, PATCH, APPLY, DELETE), "All"),
@@ -70,7 +71,7 @@ enum Parameter {
   private final Pattern values;
   private final String expected;
 
-  /** A rule that several parameters share. */
+  /** Rules that several parameters share. */
   private static final class Values {
     static final Set<ApiVerb> READS = EnumSet.of(GET, LIST, WATCH);
     static final Set<ApiVerb> WRITES = EnumSet.of(CREATE, UPDATE, PATCH, APPLY);
@@ -106,11 +107,12 @@ enum Parameter {
   }
 
   /**
-   * Looks at all parameters of a request.
+   * Checks all parameters of a request.
    *
-   * @return what to warn the client of: unknown parameters of a request that only reads
-   * @throws ApiException with BadRequest, naming a parameter that this request cannot have or a
-   *     value that is not supported
+   * @return warnings for the client about unknown parameters of a request that only reads
+   * @throws ApiException with BadRequest, naming a parameter that does not apply to this request or
+   *     has an unsupported value. The same applies to an unknown parameter of a request that
+   *     changes objects.
    */
   static List<String> check(ApiVerb verb, Query query) {
     var warnings = new ArrayList<String>();

@@ -7,17 +7,20 @@ import java.util.Arrays;
 
 /**
  * The text of one piece of a list or watch. A piece of usual parts has at most {@link
- * #MAX_PIECE_BYTES}, for which memory is taken before it is written; a part that is longer by
- * itself takes memory for its length and is sent in several pieces. Used by one thread.
+ * #MAX_PIECE_BYTES}, for which memory is taken before it is written. A part that alone is longer
+ * takes memory for its length and is sent in several pieces. Used by one thread.
  */
 final class PieceText {
-  /** How long a piece may be, in bytes. */
+  /** The maximum length of a usual piece, in bytes. */
   static final int MAX_PIECE_BYTES = 64 << 10;
 
-  /** How long a piece may be that begins in the middle of an object, if there is memory for it. */
+  /**
+   * The maximum length of a piece that begins in the middle of an object, in bytes, if there is
+   * memory.
+   */
   static final int MAX_GROWN_BYTES = 256 << 10;
 
-  /** From which length on a piece is sent. */
+  /** The length of text from which on a piece is sent. */
   private static final int FULL_BYTES = MAX_PIECE_BYTES / 2;
 
   private final Lease lease;
@@ -29,7 +32,7 @@ final class PieceText {
     this.lease = lease;
   }
 
-  /** Takes memory for a piece, if it is there. */
+  /** Takes memory for a piece; returns false if there is none. */
   boolean tryBegin() {
     return lease.tryResize(MAX_PIECE_BYTES);
   }
@@ -43,28 +46,28 @@ final class PieceText {
     return text.isEmpty();
   }
 
-  /** Returns whether it is to be sent before more is added. */
+  /** Returns whether the text must be sent before more is added. */
   boolean isFull() {
     return text.length() >= FULL_BYTES;
   }
 
   /**
-   * Takes memory for a longer piece, so that an object with many parts is not read again for each
-   * few of them.
+   * Takes memory for a longer piece, so that an object with many parts is not read again after
+   * every few parts. Returns false if the piece is too long or there is no memory.
    */
   boolean tryGrow() {
     return text.length() < MAX_GROWN_BYTES - FULL_BYTES && lease.tryResize(MAX_GROWN_BYTES);
   }
 
-  /** Returns whether a part of what was taken is still to be sent. */
+  /** Returns whether a part of the ended text is still to be sent. */
   boolean hasRest() {
     return sent < bytes.length;
   }
 
   /**
-   * Ends the text and makes it what is sent.
+   * Ends the text, which {@link #next} then returns.
    *
-   * @return false if it is longer than a piece, and there is no memory for that
+   * @return false if the text is longer than a piece, and there is no memory for it
    */
   boolean end() {
     bytes = text.toString().getBytes(UTF_8);
@@ -89,7 +92,7 @@ final class PieceText {
     return part;
   }
 
-  /** Gives the memory back while there is nothing to send. */
+  /** Releases the memory while there is nothing to send. */
   void release() {
     lease.tryResize(0);
   }

@@ -6,7 +6,7 @@ import dev.cistern.server.objects.ResourceType;
 import java.io.IOException;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code projectrequests}: {@code oc new-project} makes a namespace by one. */
+/** The resource {@code projectrequests}, with which {@code oc new-project} creates a namespace. */
 final class ProjectRequests implements Resource.Creates, Resource.Answers {
   private static final ResourceType TYPE =
       ResourceType.ofCluster("project.openshift.io", "v1", "projectrequests", "ProjectRequest");
@@ -29,7 +29,7 @@ final class ProjectRequests implements Resource.Creates, Resource.Answers {
     return Access.ADMINISTRATORS;
   }
 
-  /** Says that one may ask for a project, to whom may. */
+  /** Returns a success, which tells a permitted caller that it may request projects. */
   @Override
   public ObjectNode answer(Call call) {
     ObjectNode status = Api.success(TYPE, "", "");

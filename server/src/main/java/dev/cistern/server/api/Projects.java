@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code projects}: the namespaces in which the caller may see what there is. */
+/** The resource {@code projects}: the namespaces that the caller may read. */
 final class Projects implements Resource.Gets, Resource.Shows {
   private static final ResourceType TYPE =
       ResourceType.ofCluster("project.openshift.io", "v1", "projects", "Project");

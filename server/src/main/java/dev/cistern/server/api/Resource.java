@@ -10,8 +10,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One kind of objects, as the API serves it. What can be done with it is which of the interfaces
- * below it implements; discovery says so.
+ * A kind of objects as the API serves it. The nested interfaces that it implements determine its
+ * actions, and discovery lists them.
  */
 interface Resource {
   ResourceType type();
@@ -19,13 +19,14 @@ interface Resource {
   Access access();
 
   /**
-   * Who may.
+   * The verbs that actions on a resource require.
    *
-   * @param read for what only reads; empty if everybody may
-   * @param create empty if everybody may: for what only asks
+   * @param read the verb for reads; empty if every caller may read
+   * @param create the verb for creation; empty if every caller may create, for kinds that only
+   *     query
    */
   record Access(Optional<Verb> read, Optional<Verb> create, Verb update, Verb delete) {
-    /** For those who administer. */
+    /** Access for administrators. */
     static final Access ADMINISTRATORS =
         new Access(
             Optional.of(Verb.ADMINISTER),
@@ -33,82 +34,85 @@ interface Resource {
             Verb.ADMINISTER,
             Verb.ADMINISTER);
 
-    /** For everybody, who is shown what is his own; changes are for those who administer. */
+    /**
+     * Access for every caller, limited to the caller's own objects; changes require an
+     * administrator.
+     */
     static final Access OWN =
         new Access(
             Optional.empty(), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
 
-    /** For everybody who may see what there is; changes are for those who administer. */
+    /** Access for every caller with the right to read; changes require an administrator. */
     static final Access SEEN =
         new Access(
             Optional.of(Verb.READ), Optional.of(Verb.ADMINISTER), Verb.ADMINISTER, Verb.ADMINISTER);
   }
 
-  /** Returns one object. */
+  /** A resource whose objects can be read one by one. */
   interface Gets extends Resource {
     ObjectNode get(Call call) throws IOException;
   }
 
-  /** Shows stored objects, as a list and as they change. */
+  /** A resource whose stored objects can be listed and watched. */
   interface Shows extends Resource {
     /** Returns the kind of the stored objects. */
     ResourceType stored();
 
     /**
-     * Returns what is shown of a stored object: itself, or parts of it in the order of their names.
-     * Each is made when it is asked for.
+     * Returns the views of a stored object: the object itself, or its parts in the order of their
+     * names. Each view is created when it is consumed.
      */
     Stream<ObjectNode> views(ObjectNode stored, Call call);
 
-    /** Returns what a table says of an object. */
+    /** Returns the columns of a table of these objects. */
     List<Column> columns();
 
-    /** Says whether some objects may be hidden from some callers. */
+    /** Returns whether some objects may be hidden from some callers. */
     default boolean hidesSome() {
       return false;
     }
 
-    /** Says whether a caller sees an object of a kind of which some may be hidden. */
+    /** Returns whether a caller sees an object of a kind of which some objects may be hidden. */
     default boolean isShown(JsonNode object, Call call) {
       return true;
     }
   }
 
-  /** Answers where others list. */
+  /** A resource that answers a list request without listing objects. */
   interface Answers extends Resource {
     ObjectNode answer(Call call) throws IOException;
   }
 
-  /** Makes an object. */
+  /** A resource whose objects can be created. */
   interface Creates extends Resource {
     ObjectNode create(Call call, ObjectNode object) throws IOException;
   }
 
-  /** Changes an object. */
+  /** A resource whose objects can be changed. */
   interface Updates extends Resource {
-    /** Returns the object as it is then; makes it if there is none and the edit says so. */
+    /** Returns the object after the change; creates a missing object if the edit allows it. */
     Updated update(Call call, Edit edit) throws IOException;
   }
 
   /** An object after a change. */
   record Updated(ObjectNode object, boolean isNew) {}
 
-  /** What an object is to be. */
+  /** A change of an object. */
   interface Edit {
     /**
-     * Decides.
+     * Returns the changed object.
      *
-     * @param before the object as it is
+     * @param before the object before the change
      */
     ObjectNode apply(ObjectNode before);
 
-    /** Says whether an object that is not there is to be made of nothing. */
+    /** Returns whether a missing object is created. */
     boolean makes();
   }
 
-  /** Removes an object. */
+  /** A resource whose objects can be deleted. */
   interface Deletes extends Resource {
-    /** Returns what is said of it: the object that was, or a {@code Status}. */
+    /** Returns the response: the deleted object, or a {@code Status}. */
     ObjectNode delete(Call call, DeleteOptions options) throws IOException;
   }
 }

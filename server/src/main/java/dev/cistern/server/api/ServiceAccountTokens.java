@@ -13,7 +13,9 @@ import java.util.List;
 import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code serviceaccounts/token}: {@code oc create token} has one made by it. */
+/**
+ * The resource {@code serviceaccounts/token}, with which {@code oc create token} creates a token.
+ */
 final class ServiceAccountTokens implements Resource.Creates {
   private static final ResourceType TYPE =
       new ResourceType("", "v1", "serviceaccounts/token", "", "TokenRequest", true, List.of());

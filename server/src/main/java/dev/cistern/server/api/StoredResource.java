@@ -17,7 +17,7 @@ import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Objects that are stored as they are sent, once they are known to be what their kind may be. */
+/** A resource whose objects are stored as sent, after validation by their kind. */
 final class StoredResource
     implements Resource.Gets, Resource.Shows, Resource.Creates, Resource.Updates, Resource.Deletes {
   private static final int MOST_TRIES = 10;
@@ -38,19 +38,19 @@ final class StoredResource
     this.kind = kind;
   }
 
-  /** What is particular to a kind. */
+  /** The behavior that is specific to a kind. */
   interface Kind {
-    /** One of which nothing follows. */
+    /** A kind without validation, whose changes have no further effect. */
     Kind PLAIN = object -> {};
 
     /**
-     * Looks at an object before it is stored; may complete it.
+     * Validates an object before it is stored; may complete it.
      *
-     * @throws ApiException if it cannot be
+     * @throws ApiException if the object is invalid
      */
     void check(ObjectNode object);
 
-    /** Puts what is stored now in force. */
+    /** Puts the stored objects into effect. */
     default void changed() throws IOException {}
   }
 
@@ -168,7 +168,7 @@ final class StoredResource
     throw ApiException.modified(type, call.requiredName());
   }
 
-  /** Returns what was sent with what nobody can change as it was. */
+  /** Returns the requested object, with its immutable metadata unchanged. */
   private ObjectNode same(ObjectNode old, ObjectNode wanted) {
     ObjectNode next = Meta.ordered(type, wanted);
     ObjectNode metadata = Meta.of(next);
@@ -204,9 +204,9 @@ final class StoredResource
   }
 
   /**
-   * Refuses to delete what is not what was meant.
+   * Refuses to delete an object that does not meet the preconditions.
    *
-   * @throws ApiException if identity or version are others
+   * @throws ApiException if UID or resource version differ
    */
   static void requirePreconditions(ResourceType type, JsonNode object, DeleteOptions options) {
     for (String key : List.of("uid", "resourceVersion")) {

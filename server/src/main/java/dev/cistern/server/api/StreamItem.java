@@ -5,14 +5,14 @@ import dev.cistern.server.objects.ApiException;
 /**
  * The name of a tag or of an image of a stream: {@code STREAM:TAG} or {@code STREAM@DIGEST}.
  *
- * @param item the tag, or the digest or its beginning
+ * @param item the tag, or the digest or a prefix of it
  */
 record StreamItem(String stream, String item) {
   /**
    * Parses a name.
    *
-   * @param kind how a refusal calls it
-   * @throws ApiException if it is none
+   * @param kind the kind of object for the error message
+   * @throws ApiException if the name is invalid
    */
   static StreamItem parse(String name, String separator, String kind) {
     String[] parts = name.split(separator, -1);

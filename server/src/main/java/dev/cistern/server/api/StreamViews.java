@@ -15,7 +15,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** What tags and images of a stream look like as objects of their own. */
+/** The views of a stream's tags and images as separate objects. */
 final class StreamViews {
   static final ResourceType TAG =
       ResourceType.namespaced(
@@ -32,7 +32,7 @@ final class StreamViews {
     this.objects = objects;
   }
 
-  /** Returns an image; none for what is no image yet. */
+  /** Returns an image; empty if the digest is "" or the image is not stored. */
   Optional<ObjectNode> image(String digest) {
     return digest.isEmpty() ? Optional.empty() : objects.get(Kinds.IMAGE, "", digest);
   }
@@ -40,9 +40,9 @@ final class StreamViews {
   /**
    * Returns an {@code ImageStreamTag}.
    *
-   * @param isWhole whether the image is shown with all that is known of it
-   * @param isPending whether a tag that is nothing yet is shown too
-   * @throws ApiException if the tag is nothing yet, and is not to be shown
+   * @param isWhole whether the image is shown with all its metadata
+   * @param isPending whether a tag without an image is shown too
+   * @throws ApiException if the tag has no image and {@code isPending} is false
    */
   ObjectNode tag(
       ImageStream stream, String tag, String registry, boolean isWhole, boolean isPending) {

@@ -5,7 +5,7 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code users/~}: who asks. */
+/** The resource {@code users/~}: the caller. */
 final class Users implements Resource.Gets {
   private static final ResourceType TYPE =
       ResourceType.ofCluster("user.openshift.io", "v1", "users", "User");

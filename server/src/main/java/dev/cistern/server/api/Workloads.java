@@ -6,11 +6,11 @@ import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What runs in a cluster and here does not: clients that prune or describe look whether something
- * of it uses an image.
+ * A kind of a cluster that does not exist in Cistern. Clients that prune or describe images list
+ * these kinds to find uses of an image, and receive empty lists.
  */
 record Workloads(ResourceType type) implements Resource.Shows {
-  /** Returns all kinds that clients look at. */
+  /** Returns all kinds that such clients list. */
   static Stream<Resource> all() {
     return Stream.of(
             ResourceType.namespaced("", "v1", "pods", "Pod", "po"),

@@ -1,6 +1,6 @@
 /**
- * The cluster's API over HTTP, as {@code oc} and {@code kubectl} speak it: discovery, one class per
- * kind of object, lists, watches, tables and refusals.
+ * The cluster API over HTTP for {@code oc} and {@code kubectl}: discovery, one class per kind of
+ * object, lists, watches, tables and error responses.
  */
 @NullMarked
 package dev.cistern.server.api;

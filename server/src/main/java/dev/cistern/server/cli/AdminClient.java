@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Asks a running server what administrators may ask it, over HTTP. It shows credentials to a server
- * that asks for them, and only then looks for some.
+ * Client of the administrative endpoints of a running server, over HTTP. It looks for credentials
+ * only if the server requires them.
  */
 final class AdminClient {
   private static final String SERVER = "server";
@@ -39,12 +39,12 @@ final class AdminClient {
     this.logins = logins;
   }
 
-  /** Returns the options that all commands have that ask a server and tell what it says. */
+  /** Returns the options of all commands that ask a server and print its answer. */
   static Options options() {
     return connectionOptions().addOption(Output.option());
   }
 
-  /** Returns the options that say which server, and who asks it. */
+  /** Returns the options that select the server and the credentials for it. */
   static Options connectionOptions() {
     return new Options()
         .addOption(option(SERVER, "URL", "the server to ask (default " + USUAL + ")"))
@@ -62,7 +62,7 @@ final class AdminClient {
     return ConfigOptions.option(name, argument, description);
   }
 
-  /** Returns the client that the options ask for. */
+  /** Returns the client for the given options. */
   static AdminClient of(CommandLine line) throws ParseException {
     return new AdminClient(
         new ServerConnection(
@@ -80,7 +80,7 @@ final class AdminClient {
         return server;
       }
     } catch (IllegalArgumentException e) {
-      // Not a URI: refused like one of another scheme.
+      // not a URI, rejected below like a URL with another scheme
     }
     throw new ParseException(
         "--server: a URL such as "
@@ -89,7 +89,7 @@ final class AdminClient {
             + (url.contains("@") ? "without user and password" : "not " + url));
   }
 
-  /** Returns the server's host as clients name it: with the port, if the URL has one. */
+  /** Returns the server's host as clients name it, with the port if the URL has one. */
   String host() {
     return connection.server().getRawAuthority();
   }
@@ -115,21 +115,21 @@ final class AdminClient {
   }
 
   /**
-   * Asks, with credentials if the server wants to see some.
+   * Sends a request, with credentials if the server requires them.
    *
-   * @throws StatusException if the API for objects refuses
-   * @throws IOException if there is no answer, or another refusal
+   * @throws StatusException if the object API rejects the request
+   * @throws IOException if there is no answer, or another rejection
    */
   JsonNode ask(Ask ask) throws IOException {
     return asked(() -> connection.send(ask, Optional.ofNullable(login)));
   }
 
-  /** Asks for a stream of lines, and returns when it ends. */
+  /** Requests a stream of lines, and returns when it ends. */
   void follow(Ask ask, ServerConnection.Listener listener) throws IOException {
     asked(() -> connection.follow(ask, Optional.ofNullable(login), listener));
   }
 
-  /** One try. */
+  /** One attempt to send a request. */
   private interface Asking {
     Answer send() throws IOException;
   }
@@ -152,8 +152,8 @@ final class AdminClient {
   }
 
   /**
-   * Looks for credentials if the server wants to see some. The API for objects says that what
-   * nobody has shown may not be done, and not that something should be shown.
+   * Looks for credentials if the server requires them, and returns whether there are any to send.
+   * The object API answers anonymous requests without permission with 403 instead of 401.
    */
   private boolean wantsLogin(Answer answer) throws IOException {
     if (answer.status() == FORBIDDEN && StatusException.isOne(answer.json())) {
@@ -165,29 +165,33 @@ final class AdminClient {
     return login != null;
   }
 
-  /** Returns what helps if somebody might do this, and it is not known who asks. */
+  /** Returns the advice to log in, if the request was anonymous and therefore denied. */
   private String adviceForAnonymous(JsonNode refusal) {
     return login == null && complaint(refusal).contains("User \"system:anonymous\"")
         ? "; there are no credentials for it: " + advice()
         : "";
   }
 
-  /** Returns where the server is. */
+  /** Returns the URL of the server. */
   URI url() {
     return connection.server();
   }
 
-  /** Returns who signs its certificate, if that was said. */
+  /** Returns the file of CA certificates to trust, if one was given. */
   Optional<Path> caFile() {
     return connection.caFile();
   }
 
-  /** Says whether it is reached without TLS. */
+  /** Returns whether the server is used without TLS. */
   boolean isHttp() {
     return connection.server().getScheme().equals("http");
   }
 
-  /** Returns the credentials for this server, or says how to get some. */
+  /**
+   * Returns the credentials for this server.
+   *
+   * @throws IOException if there are none; its message tells how to get some
+   */
   private Login login(JsonNode refusal) throws IOException {
     Logins.Found found = logins.find(host(), isHttp());
     if (found.login().isEmpty()) {
@@ -204,13 +208,13 @@ final class AdminClient {
   }
 
   /**
-   * A token for all that its owner may do.
+   * A token for all permissions of its owner.
    *
-   * @param seconds for which it is good from now; 0 if that is not known
+   * @param seconds the remaining lifetime in seconds; 0 if unknown
    */
   record Token(String text, long seconds) {}
 
-  /** Returns a token for the credentials for this server, if there are some. */
+  /** Returns a token for the saved credentials for this server, if there are any. */
   Optional<Token> token() throws IOException {
     Optional<Login> known = logins.find(host(), isHttp()).login();
     if (known.isEmpty()) {
@@ -236,7 +240,10 @@ final class AdminClient {
         answer.json().path("expires_in").asLong(0));
   }
 
-  /** Returns a token for what docker login has saved (OAuth2 of the distribution project). */
+  /**
+   * Returns a token for the identity token that docker login has saved (OAuth2 of the distribution
+   * project).
+   */
   private Token refreshed(Login known) throws IOException {
     String form =
         "grant_type=refresh_token&"
@@ -250,7 +257,7 @@ final class AdminClient {
     return login == null ? "" : " (asked with " + login.source() + ")";
   }
 
-  /** Returns how one gets credentials. */
+  /** Returns the advice how to get credentials. */
   String advice() {
     return "podman login "
         + host()
@@ -262,7 +269,7 @@ final class AdminClient {
         + " in CISTERN_TOKEN";
   }
 
-  /** Returns what a refusal says: one of the distribution specification, or a Status. */
+  /** Returns the message of an error of the distribution specification, or of a {@code Status}. */
   private static String complaint(JsonNode answer) {
     JsonNode error = answer.path("errors").path(0);
     String advice = error.path("detail").path("advice").asString("");

@@ -15,14 +15,14 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Asks a running server's API for objects, as {@code oc} and {@code kubectl} do. */
+/** Client of a running server's object API, which {@code oc} and {@code kubectl} use too. */
 final class ApiClient {
   private static final String DISCOVERY =
       "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
   private static final String TABLE =
       "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
-  /** An import asks other registries before it is answered. */
+  /** Timeout for changes, because an import asks other registries before it is answered. */
   private static final Duration PATIENCE = Duration.ofMinutes(10);
 
   private final AdminClient server;
@@ -31,12 +31,12 @@ final class ApiClient {
     this.server = server;
   }
 
-  /** Returns the client that the options ask for. */
+  /** Returns the client for the given options. */
   static ApiClient of(CommandLine line) throws ParseException {
     return new ApiClient(AdminClient.of(line));
   }
 
-  /** Returns the kinds of objects that there are. */
+  /** Returns the kinds of objects that the server has. */
   ApiKinds kinds() throws IOException {
     JsonNode core = server.ask(Ask.get("/api").accepting(DISCOVERY));
     JsonNode groups = server.ask(Ask.get("/apis").accepting(DISCOVERY));
@@ -46,16 +46,16 @@ final class ApiClient {
   /**
    * Returns an object.
    *
-   * @param namespace "" for none, or for an object that is in none
+   * @param namespace the namespace; "" for an object without one
    */
   ObjectNode get(ResourceType type, String namespace, String name) throws IOException {
     return object(server.ask(Ask.get(path(type, namespace, name))));
   }
 
   /**
-   * Returns a list, or one object, as it is or as a table.
+   * Returns a list or one object, as objects or as a table.
    *
-   * @param name of one object; "" for all
+   * @param name the name of one object; "" for all
    */
   JsonNode read(
       ResourceType type,
@@ -68,7 +68,7 @@ final class ApiClient {
     return server.ask(isTable ? ask.accepting(TABLE) : ask);
   }
 
-  /** Hears of changes until the server ends it. */
+  /** Watches for changes until the server ends the watch. */
   void watch(
       ResourceType type,
       String namespace,
@@ -86,7 +86,7 @@ final class ApiClient {
         server.ask(Ask.send("POST", path(type, namespace, ""), object).patient(PATIENCE)));
   }
 
-  /** Puts an object in the place of the one of its name. */
+  /** Replaces the object of the same name. */
   ObjectNode replace(ResourceType type, String namespace, ObjectNode object) throws IOException {
     String path = path(type, namespace, Meta.name(object));
     return object(server.ask(Ask.send("PUT", path, object).patient(PATIENCE)));

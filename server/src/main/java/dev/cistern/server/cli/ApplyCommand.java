@@ -14,7 +14,10 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Makes objects what files say: {@code oc apply}. What a file has never said stays as it is. */
+/**
+ * The {@code apply} command, which creates or updates objects from files like {@code oc apply}.
+ * Fields that were never in a file stay unchanged.
+ */
 final class ApplyCommand implements Command {
   private static final String STRATEGIC = "application/strategic-merge-patch+json";
   private static final int MOST_TRIES = 5;

@@ -4,29 +4,29 @@ import java.time.Duration;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What is asked of a server.
+ * A request to a server.
  *
- * @param accept the media types that are wanted; empty for JSON
- * @param mediaType of the body
- * @param body empty for none
- * @param patience how long the server may be silent; zero for ever
+ * @param accept the accepted media types
+ * @param mediaType the media type of the body
+ * @param body the body; empty for none
+ * @param patience the maximum time between two reads of the response; zero for no limit
  */
 record Ask(
     String method, String path, String accept, String mediaType, String body, Duration patience) {
   private static final String JSON = "application/json";
   private static final Duration USUAL = Duration.ofMinutes(1);
 
-  /** Asks for something. */
+  /** Returns a GET request. */
   static Ask get(String path) {
     return new Ask("GET", path, JSON, "", "", USUAL);
   }
 
-  /** Sends JSON. */
+  /** Returns a request with a JSON body. */
   static Ask send(String method, String path, JsonNode body) {
     return new Ask(method, path, JSON, JSON, body.toString(), USUAL);
   }
 
-  /** Sends a form. */
+  /** Returns a request with a form as its body. */
   static Ask form(String path, String body) {
     return new Ask("POST", path, JSON, "application/x-www-form-urlencoded", body, USUAL);
   }

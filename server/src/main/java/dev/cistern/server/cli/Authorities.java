@@ -13,14 +13,14 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocketFactory;
 import javax.net.ssl.TrustManagerFactory;
 
-/** Who is trusted to say that a server is the one that was named. */
+/** Certificate authorities that a client trusts to authenticate a server. */
 final class Authorities {
   private Authorities() {}
 
   /**
-   * Returns the factory of sockets that trust the authorities of a file, and no others.
+   * Returns a factory of sockets that trust only the certificates in a file.
    *
-   * @throws IOException if the file cannot be read or has no certificate
+   * @throws IOException if the file cannot be read or contains no certificate
    */
   static SSLSocketFactory trusting(Path file) throws IOException {
     try {
@@ -44,7 +44,7 @@ final class Authorities {
     }
   }
 
-  /** Returns what is in such a file. */
+  /** Returns the content of such a file. */
   static byte[] bytes(Path file) throws IOException {
     try {
       return Files.readAllBytes(file);

@@ -16,7 +16,9 @@ import java.util.stream.Stream;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 
-/** Reads the configuration and says what is in force. */
+/**
+ * The {@code check} command, which validates the configuration and prints the effective settings.
+ */
 final class CheckCommand implements Command {
   @Override
   public String name() {
@@ -77,7 +79,10 @@ final class CheckCommand implements Command {
     return 0;
   }
 
-  /** Until 0.2.0 a host that was listed once was trusted on all ports. */
+  /**
+   * Warns about realms whose host is trusted on another port only. Until 0.2.0 a listed host was
+   * trusted on all ports.
+   */
   private static void warn(UpstreamSettings upstream, PrintWriter out) {
     for (String realm : upstream.realmsOnOtherPorts()) {
       out.println(

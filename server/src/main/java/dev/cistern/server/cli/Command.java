@@ -6,16 +6,16 @@ import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 
-/** One of the words after {@code cistern}. */
+/** A subcommand of {@code cistern}. */
 interface Command {
   String name();
 
-  /** Returns what it does, in a line. */
+  /** Returns the summary for the help, in one line. */
   String summary();
 
   /**
-   * Returns what it wants besides options: nothing, one thing, or ({@code ...}) one or more; in
-   * brackets if they may be missing.
+   * Returns the operands for the help: none, one, or one or more ({@code ...}). Optional operands
+   * are in brackets.
    */
   default String operands() {
     return "";
@@ -24,9 +24,9 @@ interface Command {
   Options options();
 
   /**
-   * Does it.
+   * Runs the command.
    *
-   * @param err for what is no result
+   * @param err the writer for everything that is not a result
    * @return the exit status
    */
   int run(CommandLine line, PrintWriter out, PrintWriter err)

@@ -1,10 +1,12 @@
 package dev.cistern.server.cli;
 
-/** What people read when something failed. */
+/** The error text that a command prints when it fails. */
 final class Complaint {
   private Complaint() {}
 
-  /** Returns it, as {@code oc} has it: with who says so. */
+  /**
+   * Returns the text as {@code oc} prints it, which tells whether the server reported the error.
+   */
   static String of(Exception e) {
     return e instanceof StatusException refused ? refused.line() : "error: " + e.getMessage();
   }

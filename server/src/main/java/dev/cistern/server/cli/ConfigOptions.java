@@ -14,7 +14,8 @@ import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 
 /**
- * The options that make a configuration: over the file the environment, over that the command line.
+ * The options that configure the server. Environment variables override the file, and the command
+ * line overrides both.
  */
 final class ConfigOptions {
   private static final String CONFIG = "config";
@@ -58,7 +59,7 @@ final class ConfigOptions {
   /**
    * Returns the configuration.
    *
-   * @throws ConfigException if it is refused
+   * @throws ConfigException if it is invalid
    */
   static Config read(CommandLine line, Map<String, String> environment) {
     var draft = new ConfigDraft(proxies(environment));

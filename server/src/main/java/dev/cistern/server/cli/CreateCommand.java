@@ -17,7 +17,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Makes objects of files, or a token of a service account: {@code create -f, create token}. */
+/**
+ * The {@code create} command, which creates objects from files ({@code create -f}) or a token of a
+ * service account ({@code create token}).
+ */
 final class CreateCommand implements Command {
   private static final String DURATION = "duration";
   private static final String REGISTRY = "registry";
@@ -107,7 +110,7 @@ final class CreateCommand implements Command {
     };
   }
 
-  /** Returns what a Secret of type kubernetes.io/dockerconfigjson has in it. */
+  /** Returns the content of a Secret of type kubernetes.io/dockerconfigjson. */
   private static ObjectNode dockerConfig(String registry, String token) {
     ObjectNode json = JsonMapper.shared().createObjectNode();
     String auth = Base64.getEncoder().encodeToString(("serviceaccount:" + token).getBytes(UTF_8));

@@ -14,7 +14,10 @@ import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Says which entry of a pull secret would serve a reference, never the secret. */
+/**
+ * The {@code credentials} command, which shows the entry of a pull secret that applies to a
+ * reference. It never prints the secret itself.
+ */
 final class CredentialsCommand implements Command {
   private static final String AUTHFILE = "authfile";
 

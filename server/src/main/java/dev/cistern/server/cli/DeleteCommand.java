@@ -11,7 +11,7 @@ import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 
-/** Deletes objects: {@code oc delete}. */
+/** The {@code delete} command, which deletes objects like {@code oc delete}. */
 final class DeleteCommand implements Command {
   private static final String IGNORE = "ignore-not-found";
 
@@ -82,7 +82,10 @@ final class DeleteCommand implements Command {
     return isComplete ? 0 : 1;
   }
 
-  /** Deletes an object; returns what is told of it, "" if it was not there and need not be. */
+  /**
+   * Deletes an object, and returns the message for the user. The message is "" if the object was
+   * missing and {@code ignoresMissing} is set.
+   */
   private static String deleted(
       ApiClient server, ResourceType type, String namespace, String name, boolean ignoresMissing)
       throws IOException {

@@ -18,7 +18,9 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.JsonNode;
 
-/** Puts image streams and images into words: {@code oc describe}. */
+/**
+ * The {@code describe} command, which describes image streams and images like {@code oc describe}.
+ */
 final class DescribeCommand implements Command {
   @Override
   public String name() {

@@ -10,7 +10,7 @@ import java.util.List;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
 
-/** The option {@code -f}: files with the objects that are meant. */
+/** The option {@code -f}, which names the files with the objects for a command. */
 final class FileOptions {
   static final String FILENAME = "filename";
 
@@ -25,16 +25,17 @@ final class FileOptions {
         .get();
   }
 
-  /** What is done with an object. */
+  /** An operation on an object. */
   interface Doing {
-    /** Does it; returns what is told of it. */
+    /** Runs the operation, and returns the message for the user. */
     String run(Placed object) throws IOException;
   }
 
   /**
-   * Does something with all objects of the files, one after another; goes on when one fails.
+   * Runs an operation on all objects of the files in order, and continues if it fails for one of
+   * them.
    *
-   * @param word for it, such as {@code creating}
+   * @param word the operation in error messages, such as {@code creating}
    * @return the exit status
    */
   static int forEach(

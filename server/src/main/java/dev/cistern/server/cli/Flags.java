@@ -9,7 +9,7 @@ import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 
-/** Options that are on or off, as {@code oc} has them: {@code --name}, {@code --name=false}. */
+/** Boolean options in the syntax of {@code oc}: {@code --name} or {@code --name=false}. */
 final class Flags {
   private static final Set<String> ON = Set.of("true", "True", "TRUE", "t", "T", "1");
   private static final Set<String> OFF = Set.of("false", "False", "FALSE", "f", "F", "0");
@@ -20,7 +20,7 @@ final class Flags {
     return flag(Option.builder(), name, description);
   }
 
-  /** Makes one that has a letter too. */
+  /** Returns a flag that has a letter too. */
   static Option flag(String letter, String name, String description) {
     return flag(Option.builder(letter), name, description);
   }
@@ -40,8 +40,8 @@ final class Flags {
   }
 
   /**
-   * Returns the words with the value of each flag in it, so that none takes the next word; letters
-   * that stand together are parted.
+   * Returns the words with an explicit value for each flag, so that no flag takes the next word as
+   * its value. Combined letters are separated.
    */
   static String[] spelledOut(Options options, List<String> words) {
     return words.stream()

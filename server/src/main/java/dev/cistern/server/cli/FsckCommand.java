@@ -28,8 +28,9 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Checks a store, of a server that is stopped or of one that runs, and repairs it if that is
- * wanted. Exit status: 0 nothing is left to do, 1 something is, 3 the store cannot be read.
+ * The {@code fsck} command, which checks the store of a stopped or running server and optionally
+ * repairs it. Exit status: 0 if nothing is left to do, 1 if something is, 3 if the store cannot be
+ * read.
  */
 final class FsckCommand implements Command {
   private static final int LEFT = 1;
@@ -116,7 +117,7 @@ final class FsckCommand implements Command {
     }
   }
 
-  /** Keeps the content of a store whose index is lost, under a new index. */
+  /** Adopts the content of a store whose index is lost into a new index. */
   private static void adopt(Path data, PrintWriter err) throws IOException {
     Adoption adopted =
         Adoption.adopt(data, StorageLimits.NONE, InstantSource.system(), bytes -> {});
@@ -199,7 +200,7 @@ final class FsckCommand implements Command {
         });
   }
 
-  /** Prints findings as they come; keeps none of them. */
+  /** Prints findings as they arrive, without keeping them. */
   private static final class Printed implements StoreCheck.Report {
     private final PrintWriter out;
     private final boolean isJson;
@@ -288,7 +289,7 @@ final class FsckCommand implements Command {
 
     @Override
     public void refetch(Digest blob, List<RepositoryName> repositories) {
-      // A store that is not served fetches nothing: the next pull does.
+      // An offline check fetches nothing. The next pull fetches the blob.
     }
   }
 }

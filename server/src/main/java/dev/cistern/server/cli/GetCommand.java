@@ -17,7 +17,7 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.JsonNode;
 
-/** Shows objects: {@code oc get}. */
+/** The {@code get} command, which shows objects like {@code oc get}. */
 final class GetCommand implements Command {
   private static final String ALL_NAMESPACES = "all-namespaces";
   private static final String SELECTOR = "selector";
@@ -114,7 +114,7 @@ final class GetCommand implements Command {
     }
   }
 
-  /** What the server answered. */
+  /** The server's answer for an argument. */
   private record Found(Named what, JsonNode answer) {}
 
   private static void print(
@@ -140,7 +140,7 @@ final class GetCommand implements Command {
     out.flush();
   }
 
-  /** Prints one table for each kind; says whether there was anything to print. */
+  /** Prints one table for each kind, and returns whether there was anything to print. */
   private static boolean tables(List<Found> found, Shown shown, PrintWriter out) {
     boolean hasKind = found.stream().map(one -> one.what.type()).distinct().count() > 1;
     boolean isAnything = false;

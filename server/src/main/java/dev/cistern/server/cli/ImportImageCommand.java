@@ -14,7 +14,10 @@ import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Imports images into an image stream: {@code oc import-image}. */
+/**
+ * The {@code import-image} command, which imports images into an image stream like {@code oc
+ * import-image}.
+ */
 final class ImportImageCommand implements Command {
   private static final String FROM = "from";
   private static final String CONFIRM = "confirm";

@@ -6,7 +6,7 @@ import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.Options;
 
-/** The options of {@code import-image} and {@code tag} that say how images come in. */
+/** The options of {@code import-image} and {@code tag} for import and reference policies. */
 final class ImportPolicies {
   static final String SCHEDULED = "scheduled";
   static final String INSECURE = "insecure";
@@ -31,7 +31,7 @@ final class ImportPolicies {
         MODE, "MODE", "of an index: Legacy (default), one image; or PreserveOriginal, all");
   }
 
-  /** Returns the import mode as the API has it. */
+  /** Returns the import mode as the API spells it. */
   static String mode(CommandLine line) {
     String mode = line.getOptionValue(MODE, "");
     return switch (mode) {
@@ -43,9 +43,9 @@ final class ImportPolicies {
   }
 
   /**
-   * Returns the reference policy as the API has it.
+   * Returns the reference policy as the API spells it.
    *
-   * @param complaint what is said if it is none
+   * @param complaint the error message for an invalid policy
    */
   static String policy(CommandLine line, String complaint) {
     return switch (line.getOptionValue(POLICY, "").toLowerCase(Locale.ROOT)) {

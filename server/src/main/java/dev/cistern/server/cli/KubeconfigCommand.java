@@ -14,7 +14,9 @@ import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 
-/** Writes what {@code oc} and {@code kubectl} have to know of a server. */
+/**
+ * The {@code kubeconfig} command, which writes a configuration for {@code oc} and {@code kubectl}.
+ */
 final class KubeconfigCommand implements Command {
   private static final String TOKEN = "token";
   private static final String TO = "to";
@@ -91,7 +93,7 @@ final class KubeconfigCommand implements Command {
     return Optional.of(token.get().text());
   }
 
-  /** Writes a file that nobody else may read, and over none. */
+  /** Writes a new file that only its owner may read. It does not overwrite a file. */
   private static void write(Path file, Kubeconfig config) throws IOException {
     try {
       Files.createFile(

@@ -7,27 +7,27 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * What a command shows to a server that asks who it is.
+ * Credentials that a command sends to a server.
  *
- * @param authorization the value of the header Authorization; empty if that is yet to be had for
- *     the identity token
- * @param identityToken what docker saves instead of a password: the server gives a token for it; or
- *     empty
- * @param source where it is from, for messages: no secret
+ * @param authorization the value of the Authorization header; empty if a token must be requested
+ *     for the identity token first
+ * @param identityToken the identity token that docker saves instead of a password, for which the
+ *     server issues a token; or empty
+ * @param source the origin of the credentials for messages, without any secret
  */
 record Login(String authorization, String identityToken, String source) {
   private static final String BASIC = "Basic ";
   private static final String BEARER = "Bearer ";
   private static final Pattern TOKEN = Pattern.compile("eyJ[\\w-]+\\.[\\w-]+\\.[\\w-]+");
 
-  /** Returns the same with a token. */
+  /** Returns these credentials with a token. */
   Login with(String token) {
     return new Login(BEARER + token, "", source);
   }
 
   /**
-   * Returns the token that this is: a Bearer token, or that of a service account in place of a
-   * password.
+   * Returns the token of these credentials: a Bearer token, or a service account's token in place
+   * of a password.
    */
   Optional<String> token() {
     if (authorization.startsWith(BEARER)) {

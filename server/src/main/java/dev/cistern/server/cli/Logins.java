@@ -12,25 +12,26 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Where the credentials of this machine's user are: the file that was named; {@code CISTERN_TOKEN};
- * then where podman and docker save them.
+ * The saved credentials of the local user. Sources, in order: the given file, {@code
+ * CISTERN_TOKEN}, the files of podman and docker.
  *
- * @param authfile the file that was named
- * @param environment of the process
+ * @param authfile the given file
+ * @param environment the environment of the process
  */
 record Logins(Optional<Path> authfile, Map<String, String> environment) {
   /**
-   * What was found.
+   * The result of a search for credentials.
    *
-   * @param problems of files that cannot be used: nobody named them, so another may serve
+   * @param problems the problems of files that cannot be used. The user did not name these files,
+   *     so the search continues with the next one.
    */
   record Found(Optional<Login> login, List<String> problems) {}
 
   /**
-   * Looks for the credentials for a server.
+   * Finds the credentials for a server.
    *
-   * @param host with its port, if it was named
-   * @throws CredentialsException if the file that was named cannot be used
+   * @param host the host with its port, if the URL has one
+   * @throws CredentialsException if the given file cannot be used
    */
   Found find(String host, boolean isHttp) {
     if (authfile.isPresent()) {
@@ -65,7 +66,7 @@ record Logins(Optional<Path> authfile, Map<String, String> environment) {
     });
   }
 
-  /** Returns the files that are there, in the order in which podman and docker look for them. */
+  /** Returns the existing files, in the order in which podman and docker search them. */
   private List<Path> usual() {
     var files = new ArrayList<Path>();
     place("REGISTRY_AUTH_FILE", "").ifPresent(files::add);

@@ -15,8 +15,8 @@ import org.apache.commons.cli.Option;
 import org.apache.commons.cli.ParseException;
 
 /**
- * The program {@code cistern}. Exit status: 0 done, 1 failed, 2 wrong command line, 3 the store is
- * refused, so that a restart does not help.
+ * The program {@code cistern}. Exit status: 0 for success, 1 for a failure, 2 for an invalid
+ * command line. Status 3 means that the store is refused, so that a restart does not help.
  */
 public final class Main {
   private static final int FAILED = 1;

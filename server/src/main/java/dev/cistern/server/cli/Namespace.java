@@ -5,7 +5,7 @@ import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.ParseException;
 
-/** The option {@code -n}: the namespace that is meant. */
+/** The option {@code -n}, which selects a namespace. */
 final class Namespace {
   private static final String DEFAULT = "default";
   static final String KEY = "namespace";
@@ -16,7 +16,7 @@ final class Namespace {
     return named("which: the first path component of its repositories");
   }
 
-  /** Returns the option of commands that do not need it. */
+  /** Returns the option for commands that have a default namespace. */
   static Option ofObjects() {
     return named("of the objects (default " + DEFAULT + ")");
   }
@@ -29,7 +29,7 @@ final class Namespace {
     return Optional.ofNullable(line.getOptionValue("n"));
   }
 
-  /** Returns the namespace that objects are in if none is named. */
+  /** Returns the namespace of the option, or the default namespace. */
   static String orDefault(CommandLine line) {
     return of(line).orElse(DEFAULT);
   }

@@ -10,7 +10,10 @@ import java.util.List;
 import java.util.Map;
 import tools.jackson.databind.JsonNode;
 
-/** Shows objects and then their changes, until the server ends it: {@code oc get -w}. */
+/**
+ * A watch that prints objects and then their changes, until the server ends it, like {@code oc get
+ * -w}.
+ */
 final class ObjectWatch {
   private final ApiClient server;
   private final Shown shown;
@@ -54,7 +57,7 @@ final class ObjectWatch {
         });
   }
 
-  /** Returns from when on changes are wanted. */
+  /** Returns the resource version from which to watch. */
   private static String version(JsonNode answer) {
     String version = answer.path("metadata").path("resourceVersion").asString("");
     JsonNode row = answer.path("rows").path(0).path("object").path("metadata");

@@ -10,14 +10,14 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * Has a server do something with one image.
+ * A command that makes a server change one image.
  *
- * @param name of the command, and of what is posted to the server
- * @param told puts the server's answer into words
+ * @param name the name of the command, and of the endpoint on the server
+ * @param told the conversion of the server's answer into a message
  */
 record OrderCommand(String name, String summary, Function<JsonNode, String> told)
     implements Command {
-  /** Asks the upstream now where a tag points. */
+  /** Returns the {@code refresh} command, which asks the upstream where a tag points now. */
   static Command refresh() {
     return new OrderCommand(
         "refresh",
@@ -32,7 +32,7 @@ record OrderCommand(String name, String summary, Function<JsonNode, String> told
         });
   }
 
-  /** Keeps an image from being evicted. */
+  /** Returns the {@code pin} command, which protects an image from eviction. */
   static Command pin() {
     return new OrderCommand(
         "pin",
@@ -40,7 +40,7 @@ record OrderCommand(String name, String summary, Function<JsonNode, String> told
         answer -> answer.path("changed").asBoolean() ? "pinned" : "pinned, as before");
   }
 
-  /** Ends a pin. */
+  /** Returns the {@code unpin} command, which ends a pin. */
   static Command unpin() {
     return new OrderCommand(
         "unpin",
@@ -48,7 +48,7 @@ record OrderCommand(String name, String summary, Function<JsonNode, String> told
         answer -> answer.path("changed").asBoolean() ? "not pinned any more" : "was not pinned");
   }
 
-  /** Removes what is cached of an image. */
+  /** Returns the {@code purge} command, which removes a cached image. */
   static Command purge() {
     return new OrderCommand(
         "purge",

@@ -4,7 +4,7 @@ import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Option;
 import org.apache.commons.cli.ParseException;
 
-/** The option {@code -o}: how an answer is printed. */
+/** The option {@code -o}, which selects the output format. */
 final class Output {
   private static final String NAME = "o";
 
@@ -19,7 +19,7 @@ final class Output {
         .get();
   }
 
-  /** Says whether the answer is wanted as JSON. */
+  /** Returns whether the output format is JSON. */
   static boolean isJson(CommandLine line) throws ParseException {
     String format = line.getOptionValue(NAME, "text");
     return switch (format) {

@@ -17,7 +17,10 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Says who may do what, in the words of {@code oc policy} and {@code oc adm policy}. */
+/**
+ * The {@code policy} command, which shows and changes permissions with the words of {@code oc
+ * policy} and {@code oc adm policy}.
+ */
 final class PolicyCommand implements Command {
   private static final String SERVICE_ACCOUNT = "serviceaccount";
   private static final String ALL = "all-namespaces";
@@ -33,7 +36,7 @@ final class PolicyCommand implements Command {
           "remove-cluster-role-from-user", new Change("removed", true, false),
           "remove-cluster-role-from-group", new Change("removed", true, true));
 
-  /** What one of the words does. */
+  /** The effect of a subcommand that changes permissions. */
   private record Change(String done, boolean isEverywhere, boolean isGroup) {
     String path() {
       return done.equals("added") ? "/admin/add-role" : "/admin/remove-role";

@@ -16,7 +16,10 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Brings images to a server before anybody pulls them, and shows how far it is. */
+/**
+ * The {@code preheat} command, which makes a server fetch images before anyone pulls them, and
+ * shows the progress.
+ */
 final class PreheatCommand implements Command {
   private static final String PLATFORM = "platform";
   private static final Duration BETWEEN_LOOKS = Duration.ofMillis(500);

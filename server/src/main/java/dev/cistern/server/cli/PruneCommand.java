@@ -15,7 +15,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Removes what image streams do not need any more: {@code oc adm prune images}. */
+/**
+ * The {@code prune} command, which removes content that image streams no longer need, like {@code
+ * oc adm prune images}.
+ */
 final class PruneCommand implements Command {
   private static final String KEEP_YOUNGER = "keep-younger-than";
   private static final String KEEP_REVISIONS = "keep-tag-revisions";
@@ -91,7 +94,7 @@ final class PruneCommand implements Command {
         return number;
       }
     } catch (NumberFormatException e) {
-      // Refused like one that is too small.
+      // not a number, rejected below like a negative one
     }
     throw new ObjectException("--keep-tag-revisions must be greater than or equal to 0");
   }

@@ -14,7 +14,10 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Says where rules send a reference, as containers/image would; asks nobody. */
+/**
+ * The {@code resolve} command, which shows the pull sources of a reference as containers/image
+ * selects them. It contacts no registry.
+ */
 final class ResolveCommand implements Command {
   private static final String REGISTRIES_CONF = "registries-conf";
   private static final String RESOURCES = "resources";

@@ -13,7 +13,7 @@ import org.apache.commons.cli.Options;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs the server. */
+/** The {@code serve} command, which runs the server. */
 final class ServeCommand implements Command {
   private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
 
@@ -58,7 +58,9 @@ final class ServeCommand implements Command {
     }
   }
 
-  /** Returns how long after the signal the process is gone, whatever hangs. */
+  /**
+   * Returns the maximum time between the signal and the end of the process, even if a part hangs.
+   */
   private static Duration longestEnd(DrainSettings drain) {
     return drain.delay().plus(drain.timeout()).plus(Cistern.HANG);
   }

@@ -19,35 +19,35 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * How a server is reached: each question is a request of its own, answered with JSON.
+ * HTTP access to a server, with a separate request for each question and answers in JSON.
  *
- * @param caFile who signs its certificate; empty for whom the JDK trusts
+ * @param caFile the file of CA certificates to trust; empty for those of the JDK
  */
 record ServerConnection(URI server, Optional<Path> caFile) {
   private static final int CONNECT_MILLIS = 60_000;
   private static final int FIRST_ERROR = 400;
 
-  /** What the server said. */
+  /** The server's answer. */
   record Answer(int status, JsonNode json) {
     boolean isRefusal() {
       return status >= FIRST_ERROR;
     }
   }
 
-  /** Hears one thing after another. */
+  /** A consumer of a stream of JSON values. */
   interface Listener {
     void hear(JsonNode json) throws IOException;
   }
 
-  /** Asks, and returns the whole answer. */
+  /** Sends a request, and returns the whole answer. */
   Answer send(Ask ask, Optional<Login> login) throws IOException {
     return send(ask, login, Optional.empty());
   }
 
   /**
-   * Asks for a stream of lines of JSON, and returns when it ends.
+   * Requests a stream of lines of JSON, and returns when it ends.
    *
-   * @return the answer; nothing in it if it was a stream
+   * @return the answer, whose JSON is missing if it was a stream
    */
   Answer follow(Ask ask, Optional<Login> login, Listener listener) throws IOException {
     return send(ask, login, Optional.of(listener));

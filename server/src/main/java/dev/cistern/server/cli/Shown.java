@@ -12,9 +12,9 @@ import java.util.Map;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What {@code get} shows, and how.
+ * The selection and format of objects that {@code get} shows.
  *
- * @param namespace "" for all
+ * @param namespace the namespace; "" for all
  */
 record Shown(
     String namespace, String selector, String format, boolean hasLabels, boolean ignoresMissing) {
@@ -34,7 +34,10 @@ record Shown(
     return server.read(what.type(), namespace, what.name(), parameters(), isTable());
   }
 
-  /** Returns how rows of a kind look, with the kind before names if there are several. */
+  /**
+   * Returns the style of the table of a kind. If several kinds are shown, names are prefixed with
+   * the kind.
+   */
   TableStyle style(ResourceType type, boolean hasKind) {
     return new TableStyle(
         hasKind ? Named.kind(type) : "",
@@ -43,7 +46,7 @@ record Shown(
         hasLabels);
   }
 
-  /** Returns an object in the format that is no table. */
+  /** Returns an object in one of the formats other than tables. */
   String text(ResourceType type, JsonNode object) {
     return switch (format) {
       case "json" -> ObjectText.json(object);

@@ -4,19 +4,20 @@ import java.util.function.IntConsumer;
 import sun.misc.Signal;
 
 /**
- * The one use of {@code sun.misc.Signal}, of the JDK's module {@code jdk.unsupported}: only its
- * handlers see a second signal, and let the process end with status 0 after the first. The compiler
- * warns of it in a way that nothing suppresses, so the build compiles this class by itself.
+ * The only use of {@code sun.misc.Signal}, from the JDK's module {@code jdk.unsupported}. Other
+ * ways do not see a second signal, and do not let the process end with status 0 after the first.
+ * The compiler's warning about it cannot be suppressed, so the build compiles this class
+ * separately.
  */
 final class SignalHandlers {
   private SignalHandlers() {}
 
   /**
-   * Handles a signal, each time on a thread of its own. A signal that was ignored when the process
-   * started (a job in the background of a script) stays ignored.
+   * Handles a signal, each time in a new thread. A signal that was ignored when the process started
+   * stays ignored, as in a background job of a script.
    *
-   * @param name without the prefix SIG
-   * @param handler gets the signal's number
+   * @param name the name without the prefix SIG
+   * @param handler the consumer of the signal's number
    */
   static void handle(String name, IntConsumer handler) {
     Signal.handle(new Signal(name), signal -> handler.accept(signal.getNumber()));

@@ -11,9 +11,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The handling of SIGTERM and SIGINT: the first asks the server to end, the second ends it at once
- * with the status that shells know (143, 130), and so does the first while the server starts.
- * Whatever hangs, the process is gone some time after the first.
+ * Handling of SIGTERM and SIGINT. The first signal requests a graceful stop. The second ends the
+ * process at once with the status that shells expect (143, 130), as does a first signal during the
+ * start. The process ends within a bounded time after the first signal, even if a part hangs.
  */
 final class Signals {
   private static final Logger LOG = LoggerFactory.getLogger(Signals.class);
@@ -21,7 +21,8 @@ final class Signals {
   private static final int FAILED = 1;
 
   /**
-   * How long the last lines of the log may take; a log without a reader must not hold the process.
+   * Maximum time to write the last log lines. A log whose reader is blocked must not keep the
+   * process alive.
    */
   private static final Duration LAST_WORDS = Duration.ofSeconds(1);
 
@@ -31,17 +32,17 @@ final class Signals {
   private volatile Optional<Ending> ending = Optional.empty();
 
   /**
-   * @param halt ends the process with a status, whatever runs
+   * @param halt the function that ends the process with a status, whatever is running
    */
   Signals(IntConsumer halt) {
     this.halt = halt;
   }
 
   /**
-   * How a server ends that was asked to.
+   * The graceful stop of a server.
    *
-   * @param atMost how long that may take
-   * @param step returns the name of the part that is ending
+   * @param atMost the maximum duration
+   * @param step the supplier of the name of the part that is stopping
    */
   private record Ending(Duration atMost, Supplier<String> step) {}
 
@@ -55,10 +56,10 @@ final class Signals {
   }
 
   /**
-   * Takes the next signal for a wish that the server ends.
+   * Makes the next signal request a graceful stop.
    *
-   * @param atMost how long that may take before the process ends
-   * @param step returns the name of the part that is ending
+   * @param atMost the time after which the process ends anyway
+   * @param step the supplier of the name of the part that is stopping
    */
   void serving(Duration atMost, Supplier<String> step) {
     ending = Optional.of(new Ending(atMost, step));
@@ -81,7 +82,7 @@ final class Signals {
     halt.accept(SIGNALED + number);
   }
 
-  /** Ends the wait though no signal came, within the same time. */
+  /** Starts the graceful stop without a signal, with the same time limit. */
   void end() {
     ending.filter(asked -> count.incrementAndGet() == 1).ifPresent(this::begin);
   }
@@ -101,7 +102,7 @@ final class Signals {
     halt.accept(FAILED);
   }
 
-  /** Logs something and writes the log out, in a bounded time. */
+  /** Logs a message and flushes the log, within {@link #LAST_WORDS}. */
   private static void say(Runnable words) {
     Thread speaker =
         Thread.ofPlatform()

@@ -6,7 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
-/** A refusal of the API for objects: its {@code Status}. */
+/** A {@code Status} with which the object API rejected a request. */
 final class StatusException extends IOException {
   private static final long serialVersionUID = 1;
 
@@ -19,15 +19,15 @@ final class StatusException extends IOException {
     this.line = line;
   }
 
-  /** Says whether an answer is such a refusal. */
+  /** Returns whether an answer is a {@code Status}. */
   static boolean isOne(JsonNode answer) {
     return answer.path("kind").asString("").equals("Status");
   }
 
   /**
-   * Returns the refusal that an answer is.
+   * Returns the exception for a {@code Status}.
    *
-   * @param note what the message ends with
+   * @param note the end of the message
    */
   static StatusException of(JsonNode status, String note) {
     String reason = status.path("reason").asString("");
@@ -36,7 +36,7 @@ final class StatusException extends IOException {
         reason, message, reason.equals("Invalid") ? invalid(status) : line(reason, message));
   }
 
-  /** Returns this as one that happened with an object of a file. */
+  /** Returns this exception for an operation on an object from a file. */
   StatusException about(String doing, String source) {
     String message = "error when " + doing + " " + Quoted.of(source) + ": " + getMessage();
     boolean isInvalid = reason.equals("Invalid");
@@ -47,7 +47,7 @@ final class StatusException extends IOException {
     return "Error from server" + (reason.isEmpty() ? "" : " (" + reason + ")") + ": " + message;
   }
 
-  /** Returns what is wrong with an object, one cause a line if there are several. */
+  /** Returns the errors of an object, one cause per line if there are several. */
   private static String invalid(JsonNode status) {
     JsonNode details = status.path("details");
     var causes = new LinkedHashSet<String>();
@@ -67,12 +67,12 @@ final class StatusException extends IOException {
     };
   }
 
-  /** Says whether the reason is one of these words of the API. */
+  /** Returns whether the reason is one of these words of the API. */
   boolean is(String... reasons) {
     return List.of(reasons).contains(reason);
   }
 
-  /** Returns what people read. */
+  /** Returns the text for the user. */
   String line() {
     return line;
   }

@@ -13,7 +13,7 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Sets tags of image streams, or removes them: {@code oc tag}. */
+/** The {@code tag} command, which sets or removes tags of image streams like {@code oc tag}. */
 final class TagCommand implements Command {
   private static final String SOURCE = "source";
   private static final String DELETE = "delete";
@@ -118,7 +118,7 @@ final class TagCommand implements Command {
     }
   }
 
-  /** Sets a tag; tries again if somebody else changed the stream meanwhile. */
+  /** Sets a tag, and retries if another client changed the stream meanwhile. */
   private static void set(ApiClient server, TagRequest request, TagName name) throws IOException {
     ObjectNode tag = request.imageStreamTag(name);
     for (int i = 1; true; i++) {
@@ -140,7 +140,7 @@ final class TagCommand implements Command {
       if (!e.is("NotFound", "MethodNotAllowed", "Forbidden")) {
         throw e;
       }
-      server.create(ImageKinds.TAG, namespace, tag); // whoever may not change may still add
+      server.create(ImageKinds.TAG, namespace, tag); // a client without update may have create
     }
   }
 }

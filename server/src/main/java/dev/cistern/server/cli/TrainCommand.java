@@ -25,9 +25,9 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 
 /**
- * The training run for the JVM's ahead-of-time cache: what a start and the usual requests load is
- * loaded, what is hot is run until it is known to be hot, then it ends. One server is the upstream
- * of another.
+ * The training run for the JVM's ahead-of-time cache. It loads the classes for a start and for
+ * common requests, and runs hot code until the JVM identifies it as hot. One server is the upstream
+ * of the other.
  */
 final class TrainCommand implements Command {
   private static final String REPOSITORY = "/v2/train/image";
@@ -41,7 +41,9 @@ final class TrainCommand implements Command {
     return "train";
   }
 
-  /** Empty: it is for the build, not for users. */
+  /**
+   * Returns an empty text, which hides this command from the help, because only the build uses it.
+   */
   @Override
   public String summary() {
     return "";
@@ -88,7 +90,7 @@ final class TrainCommand implements Command {
         Main.parse(new ServeCommand(), arguments), Map.of("CISTERN_ACCESS_LOG", "off"));
   }
 
-  /** Pushes an image, pulls it through the mirror, and asks for what is not there. */
+  /** Pushes an image, pulls it through the mirror, and requests a missing tag. */
   private static void train(InetSocketAddress upstream, InetSocketAddress mirror, int round)
       throws IOException {
     LAYER[0] = (byte) round;
@@ -115,7 +117,7 @@ final class TrainCommand implements Command {
     }
   }
 
-  /** Asks for what is in memory, many times. */
+  /** Requests content that is in memory, many times. */
   private static void heat(InetSocketAddress server) throws IOException {
     try (var client = new Client(server)) {
       String layer = REPOSITORY + "/blobs/" + Digest.of(LAYER);
@@ -155,7 +157,7 @@ final class TrainCommand implements Command {
     }
   }
 
-  /** A connection that asks and reads the answers, and looks at neither. */
+  /** A connection that sends requests and discards the responses. */
   private static final class Client implements AutoCloseable {
     private final Socket socket;
     private final DataInputStream in;

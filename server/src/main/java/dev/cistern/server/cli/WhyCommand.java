@@ -8,7 +8,10 @@ import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.JsonNode;
 
-/** Says where an image would be pulled from, and what is here of it. */
+/**
+ * The {@code why} command, which shows where an image would be pulled from, and whether it is
+ * cached.
+ */
 final class WhyCommand implements Command {
   @Override
   public String name() {

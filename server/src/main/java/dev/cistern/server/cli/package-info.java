@@ -1,4 +1,4 @@
-/** The commands. */
+/** The commands of the program {@code cistern}. */
 @NullMarked
 package dev.cistern.server.cli;
 

@@ -10,14 +10,14 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * What objects say about who may do what.
+ * The bindings, groups and roles of RBAC objects.
  *
- * @param groups the names of their users by the names of groups
- * @param roles by their names; a Role of a namespace is called {@code NAMESPACE/NAME}
+ * @param groups user names by group name
+ * @param roles roles by name; a Role of a namespace is called {@code NAMESPACE/NAME}
  */
 public record AccessRules(
     List<NamedBinding> bindings, Map<String, Set<String>> groups, Map<String, Role> roles) {
-  /** Nobody may do anything. */
+  /** No rules, so that nothing is permitted. */
   public static final AccessRules NONE = new AccessRules(List.of(), Map.of(), Map.of());
 
   public AccessRules {
@@ -26,7 +26,9 @@ public record AccessRules(
     roles = Map.copyOf(roles);
   }
 
-  /** Returns these rules and the others. Of a role that both have, the other is taken. */
+  /**
+   * Returns these rules and the others. If both have a role of one name, the other one is taken.
+   */
   public AccessRules and(AccessRules others) {
     var allGroups = new TreeMap<>(groups);
     others.groups.forEach((group, users) -> {
@@ -42,11 +44,11 @@ public record AccessRules(
   }
 
   /**
-   * Returns what a word of a cluster's roles allows here.
+   * Returns the verbs of this server that a verb of a Kubernetes role grants.
    *
    * @param resource such as {@code imagestreams/layers}, or {@code *}
    * @param word such as {@code get}, or {@code *}
-   * @return nothing if it is not about images
+   * @return empty if the resource is not about images
    */
   public static Set<Verb> verbs(String resource, String word) {
     return AccessObjects.verbs(resource, word);

@@ -13,7 +13,10 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** What {@code access:} says: users, tokens, issuers, and what those may do who are nobody. */
+/**
+ * The parser of {@code access:}: users, tokens, issuers, and the permissions of unauthenticated
+ * clients.
+ */
 final class AccessSection {
   private static final Duration TOKEN_LIFE = Duration.ofMinutes(5);
   private static final Duration LONGEST_TOKEN_LIFE = Duration.ofHours(1);
@@ -24,7 +27,7 @@ final class AccessSection {
 
   private AccessSection() {}
 
-  /** Returns what holds where there is no such section: nobody is asked who he is. */
+  /** Returns the settings without such a section: authentication is disabled. */
   static AccessSettings open(Anonymous anonymous) {
     return new AccessSettings(
         true,
@@ -43,8 +46,8 @@ final class AccessSection {
   /**
    * Reads the section.
    *
-   * @param said what comes before what the section says of anonymous
-   * @param usual what holds if it does not
+   * @param said the permissions of unauthenticated clients that take precedence over the section
+   * @param usual the permissions of unauthenticated clients if neither sets them
    */
   static AccessSettings read(Section section, Optional<Anonymous> said, Anonymous usual) {
     Duration tokenLife = section.pause("tokenLife").orElse(TOKEN_LIFE);
@@ -80,7 +83,7 @@ final class AccessSection {
                     () -> section.wrong("anonymous", "none, pull, push or admin is expected")));
   }
 
-  /** Returns the one of that name, if there is one. */
+  /** Returns the value of that name, if it exists. */
   static Optional<Anonymous> anonymous(String text) {
     return Stream.of(Anonymous.values())
         .filter(one -> one.name().toLowerCase(Locale.ROOT).equals(text))
@@ -94,7 +97,7 @@ final class AccessSection {
         return realm;
       }
     } catch (URISyntaxException e) {
-      // refused below, like one without a host
+      // refused below, like a URL without a host
     }
     throw section.wrong("realm", "a URL such as https://registry.example.com/token is expected");
   }

@@ -8,18 +8,18 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Who may use this server, and how that is found out.
+ * The settings of authentication and authorization.
  *
- * @param isOpen whether nobody is asked who he is: there is nothing to ask for
- * @param anonymous what those may do everywhere who do not say who they are
+ * @param isOpen whether authentication is disabled
+ * @param anonymous what unauthenticated clients may do everywhere
  * @param users the htpasswd file
- * @param keys the directory of signing keys; empty for {@code keys} in the store's
- * @param service how tokens name this server: audience and issuer
- * @param realm where clients find the token endpoint; empty for where they found the server
- * @param tokenLife how long a token for pulls and pushes is good
- * @param loginLife how long a client that logged in can get new ones
- * @param requestsPerUser how many requests of one user may be under way at a time
- * @param isReadOnly whether nothing may be pushed and deleted by anybody
+ * @param keys the directory of signing keys; empty for {@code keys} in the store's directory
+ * @param service the name of this server in tokens, as audience and issuer
+ * @param realm the URL of the token endpoint; empty to derive it from the request
+ * @param tokenLife the lifetime of a token for pulls and pushes
+ * @param loginLife how long a client that logged in can get new tokens
+ * @param requestsPerUser maximum number of requests of one user in flight
+ * @param isReadOnly whether pushes, deletes and imports are rejected for all users
  */
 public record AccessSettings(
     boolean isOpen,
@@ -37,10 +37,10 @@ public record AccessSettings(
     issuers = List.copyOf(issuers);
   }
 
-  /** Another issuer of tokens, and the file of its keys. */
+  /** An external issuer of tokens, and the file of its keys. */
   public record Issuer(OidcSettings settings, Path keys) {}
 
-  /** What those may do everywhere who do not say who they are: no role, or one of these. */
+  /** The permissions of unauthenticated clients everywhere: no role, or one of these. */
   public enum Anonymous {
     NONE(""),
     PULL("system:image-puller"),

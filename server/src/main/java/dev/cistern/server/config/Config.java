@@ -18,22 +18,24 @@ import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 /**
- * What the server is told to do; made by a {@link ConfigDraft}.
+ * The configuration of a server, created by a {@link ConfigDraft}.
  *
- * @param tls how it speaks TLS; without it, HTTP in clear
- * @param clients what it bears of its clients
+ * @param tls the TLS settings; empty for plain HTTP
+ * @param clients the limits for clients
  * @param data the directory of the store
- * @param limits how much the store may take
- * @param scrub how stored content is verified in the background; empty for not at all
- * @param knownAs by what clients know this registry, the first of its names; empty for what each of
- *     them calls it
- * @param defaultUpstream the upstream of repositories whose name begins with no upstream's
- * @param streams how image streams are looked after
- * @param webhooks who is told when their tags move
- * @param pullSecret what all upstreams use that have no credentials of their own; empty at first
- * @param credentials what upstreams use that have their own, by its file
- * @param unlisted the settings of a registry that only a rule names: of its host, insecure or not
- * @param drain how it ends
+ * @param limits the limits of the store
+ * @param scrub the verification of stored content in the background; empty to disable it
+ * @param knownAs the name by which clients know this registry, the first of its names; empty for
+ *     the name that each client uses
+ * @param defaultUpstream the upstream of repositories whose name does not begin with the name of an
+ *     upstream
+ * @param streams the settings of image streams
+ * @param webhooks the webhooks that are notified when tags of image streams move
+ * @param pullSecret the credentials of all upstreams without their own; empty at first
+ * @param credentials the credentials of upstreams that have their own, by file
+ * @param unlisted the settings of a registry that only a rule names, by its host and whether it is
+ *     insecure
+ * @param drain the settings of the drain
  */
 public record Config(
     InetSocketAddress listen,
@@ -71,14 +73,14 @@ public record Config(
     }
   }
 
-  /** Returns whether only programs on this machine reach the server. */
+  /** Returns whether only programs on this machine can reach the server. */
   public boolean isLoopbackOnly() {
     return Stream.concat(Stream.of(listen), tls.flatMap(TlsSettings::redirect).stream())
         .allMatch(
             address -> address.getAddress() != null && address.getAddress().isLoopbackAddress());
   }
 
-  /** How log lines look. */
+  /** The format of log lines. */
   public enum LogFormat {
     TEXT,
     JSON

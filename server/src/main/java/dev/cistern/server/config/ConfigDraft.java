@@ -29,9 +29,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * A configuration in the making: first what a server does that is told nothing, then what a file,
- * the environment and the command line say, each over what was before. Methods throw {@link
- * ConfigException} for what is not acceptable.
+ * A configuration under construction. It begins with the defaults. The file, the environment and
+ * the command line are applied in that order, each over the settings before. Methods throw {@link
+ * ConfigException} if a setting is refused.
  */
 public final class ConfigDraft {
   private static final int DEFAULT_PORT = 5000;
@@ -75,18 +75,21 @@ public final class ConfigDraft {
   private Optional<Section> access = Optional.empty();
   private Optional<Anonymous> anonymous = Optional.empty();
 
-  /** Begins with upstreams that are reached directly. */
+  /** Creates a draft whose upstreams are reached directly. */
   public ConfigDraft() {
     this(ProxyRules.DIRECT);
   }
 
-  /** Begins; upstreams are reached by {@code proxies} unless their entry says otherwise. */
+  /**
+   * Creates a draft whose upstreams are reached by {@code proxies} unless their entry sets another
+   * proxy.
+   */
   public ConfigDraft(ProxyRules proxies) {
     this.proxies = proxies;
     PUBLIC.forEach(host -> add(UpstreamSection.registry(host, false, pullSecret, proxies)));
   }
 
-  /** Takes what a YAML file says; complaints name file, line and key. */
+  /** Applies a YAML file. Errors name file, line and key. */
   public ConfigDraft read(Path file) {
     try {
       return parse(Files.readString(file), file.toString());
@@ -198,7 +201,7 @@ public final class ConfigDraft {
     section.end();
   }
 
-  /** Listens on {@code HOST:PORT}; port 0 is any free one. */
+  /** Sets the address to listen on, {@code HOST:PORT}. Port 0 stands for any free port. */
   public ConfigDraft listen(String text) {
     listen =
         address(text)
@@ -208,7 +211,7 @@ public final class ConfigDraft {
     return this;
   }
 
-  /** Keeps the store in a directory. */
+  /** Sets the directory of the store. */
   public ConfigDraft data(Path directory) {
     data = directory;
     return this;
@@ -220,7 +223,7 @@ public final class ConfigDraft {
     return this;
   }
 
-  /** Says what those may do who do not say who they are: none, pull, push or admin. */
+  /** Sets what unauthenticated clients may do: none, pull, push or admin. */
   public ConfigDraft anonymous(String text) {
     anonymous = AccessSection.anonymous(text);
     if (anonymous.isEmpty()) {
@@ -229,13 +232,13 @@ public final class ConfigDraft {
     return this;
   }
 
-  /** Names the default upstream. */
+  /** Sets the default upstream. */
   public ConfigDraft defaultUpstream(String name) {
     defaultUpstream = Optional.of(name);
     return this;
   }
 
-  /** Reads the cluster's objects in a directory, besides those named before. */
+  /** Adds a directory of the cluster's objects to those set before. */
   public ConfigDraft resources(Path directory) {
     var all = new ArrayList<>(resources.directories());
     all.add(directory);
@@ -251,13 +254,13 @@ public final class ConfigDraft {
     return this;
   }
 
-  /** Logs each request, or not. */
+  /** Turns the access log on or off. */
   public ConfigDraft accessLog(boolean isOn) {
     accessLog = isOn;
     return this;
   }
 
-  /** Returns the configuration if its parts go together. */
+  /** Returns the configuration if its parts are consistent. */
   public Config config() {
     AccessSettings settings =
         access
@@ -293,7 +296,7 @@ public final class ConfigDraft {
         accessLog);
   }
 
-  /** Returns what holds for those on this machine; others may do nothing without being told. */
+  /** Returns the default permissions of unauthenticated clients. Beyond loopback they have none. */
   private Anonymous usually(Anonymous onLoopback) {
     return isLoopback() ? onLoopback : Anonymous.NONE;
   }
@@ -302,7 +305,7 @@ public final class ConfigDraft {
     return listen.getAddress() != null && listen.getAddress().isLoopbackAddress();
   }
 
-  /** By what clients on this machine know the server, if nothing is said. */
+  /** Returns the names by which clients on this machine know the server, if none are configured. */
   private Set<String> ownNames() {
     String host = listen.getHostString();
     int port = listen.getPort();
@@ -313,12 +316,12 @@ public final class ConfigDraft {
     return hosts.map(one -> one + ":" + port).collect(Collectors.toUnmodifiableSet());
   }
 
-  /** A later entry for a registry takes the place of an earlier one. */
+  /** Adds an upstream. A later entry for a registry replaces an earlier one. */
   private void add(UpstreamSettings upstream) {
     upstreams.put(upstream.registry(), upstream);
   }
 
-  /** Reads {@code HOST:PORT}; without a host, all addresses. */
+  /** Parses {@code HOST:PORT}. Without a host, it stands for all addresses. */
   static Optional<InetSocketAddress> address(String text) {
     Matcher matcher = ADDRESS.matcher(text);
     if (!matcher.matches() || Integer.parseInt(matcher.group(3)) > LAST_PORT) {

@@ -1,6 +1,6 @@
 package dev.cistern.server.config;
 
-/** A configuration that is refused; the message names the place and what would be right. */
+/** A refused configuration. The message names the location of the error and the expected value. */
 public final class ConfigException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

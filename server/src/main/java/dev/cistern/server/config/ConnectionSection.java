@@ -10,7 +10,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** What an entry of {@code upstreams:} says of connections: limits, proxy, client certificate. */
+/**
+ * The parser of the connection settings in an entry of {@code upstreams:}: limits, proxy and client
+ * certificate.
+ */
 final class ConnectionSection {
   private static final String CERTIFICATE = "clientCertificate";
   private static final String KEY = "clientKey";
@@ -18,7 +21,11 @@ final class ConnectionSection {
 
   private ConnectionSection() {}
 
-  /** Reads the keys that are about connections; {@code proxies} are those of who does not say. */
+  /**
+   * Reads the keys about connections.
+   *
+   * @param proxies the proxies of an entry that sets none
+   */
   static ConnectionSettings read(Section upstream, ProxyRules proxies) {
     return new ConnectionSettings(
         upstream.section("limits").map(ConnectionSection::limits).orElse(Limits.DEFAULT),
@@ -41,7 +48,7 @@ final class ConnectionSection {
     return limits;
   }
 
-  /** The value may hold a password, so it is in no complaint. */
+  /** Parses a proxy. The value may contain a password, so no error shows it. */
   private static ProxyRules proxy(Section section, String text) {
     return text.equals("none")
         ? ProxyRules.DIRECT
@@ -52,7 +59,8 @@ final class ConnectionSection {
   }
 
   /**
-   * Reads a certificate and its key from the files that two keys name; nothing if neither is there.
+   * Reads a certificate and its key from the files that two keys name. Returns empty if both keys
+   * are missing.
    */
   static Optional<ClientCertificate> certificate(
       Section section, String certificateKey, String keyKey) {
@@ -83,7 +91,7 @@ final class ConnectionSection {
     return Optional.of(certificate);
   }
 
-  /** What reads a PEM file. */
+  /** A reader of a PEM file. */
   interface Reader<T> {
     T read(Path file) throws IOException;
   }

@@ -2,14 +2,17 @@ package dev.cistern.server.config;
 
 import java.time.Duration;
 
-/** Reads {@code drain:}, how the server ends. */
+/** The parser of {@code drain:}, the settings of the drain. */
 final class DrainSection {
-  /** Longer than any client waits, and short enough for a clock of nanoseconds. */
+  /**
+   * Maximum of each time. It is longer than any client waits, and short enough for a clock in
+   * nanoseconds.
+   */
   private static final Duration MAX = Duration.ofDays(1);
 
   private DrainSection() {}
 
-  /** Reads the keys; {@code before} counts for those that are absent. */
+  /** Reads the section; {@code before} has the values of absent keys. */
   static DrainSettings read(Section section, DrainSettings before) {
     var settings =
         new DrainSettings(

@@ -3,14 +3,14 @@ package dev.cistern.server.config;
 import dev.cistern.server.streams.ImportSettings;
 import dev.cistern.server.streams.StreamSettings;
 
-/** Reads {@code imports:}, how image streams are imported. */
+/** The parser of {@code imports:}, the settings of image stream imports. */
 final class ImportsSection {
   private static final int MOST = 1_000_000;
   private static final String ALL = "-1";
 
   private ImportsSection() {}
 
-  /** Reads the keys; {@code before} counts for those that are not there. */
+  /** Reads the section; {@code before} has the values of absent keys. */
   static StreamSettings read(Section section, StreamSettings before) {
     boolean isAll = section.text("mostTags").filter(ALL::equals).isPresent();
     ImportSettings imports = before.imports();

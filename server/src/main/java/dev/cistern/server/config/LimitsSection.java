@@ -4,13 +4,16 @@ import dev.cistern.base.MemoryBudget;
 import dev.cistern.server.http.HttpLimits;
 import java.util.OptionalLong;
 
-/** Reads {@code limits:}, what the server bears of its clients. */
+/** The parser of {@code limits:}, the limits for clients. */
 final class LimitsSection {
   private static final int MOST = 1_000_000;
 
   private LimitsSection() {}
 
-  /** Reads the keys; {@code before} counts for those that are not there. */
+  /**
+   * Reads the section; {@code before} has the values of absent keys. The default of {@code
+   * connectionsPerClient} is the value of {@code connections}.
+   */
   static HttpLimits read(Section section, HttpLimits before) {
     int connections = section.count("connections", MOST).orElse(before.connections());
     var limits =

@@ -3,9 +3,9 @@ package dev.cistern.server.config;
 import dev.cistern.auth.access.Binding;
 
 /**
- * A binding as it was found.
+ * A binding and the object that it comes from.
  *
- * @param name of the object; empty if it has none
- * @param source the file it is in
+ * @param name the name of the object; empty if it has none
+ * @param source the file that contains the object
  */
 public record NamedBinding(String name, String source, Binding binding) {}

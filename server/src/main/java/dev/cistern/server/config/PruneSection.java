@@ -4,13 +4,13 @@ import dev.cistern.server.streams.PruneSettings;
 import dev.cistern.server.streams.StreamSettings;
 import java.util.Optional;
 
-/** Reads {@code prune:}, what goes of image streams, and when. */
+/** The parser of {@code prune:}, the settings and the schedule of pruning. */
 final class PruneSection {
   private static final int MOST = 1_000_000;
 
   private PruneSection() {}
 
-  /** Reads the keys; {@code before} counts for those that are not there. */
+  /** Reads the section; {@code before} has the values of absent keys. */
   static StreamSettings read(Section section, StreamSettings before) {
     var settings =
         new StreamSettings(

@@ -6,15 +6,16 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Where the cluster's objects are.
+ * The locations of the cluster's objects and of other watched files.
  *
- * @param names by which mirror sets know this server, each {@code host[:port]}
- * @param directories with the objects' files, also in directories below
- * @param registriesConf files of registries.conf version 2, a later one over those before
+ * @param names the names of this server in mirror sets, each {@code host[:port]}
+ * @param directories the directories with files of objects, including their subdirectories
+ * @param registriesConf files of registries.conf version 2, of which a later one overrides those
+ *     before
  * @param pullSecret the file of the global pull secret
  * @param credentials the files of upstreams' own credentials
  * @param users the htpasswd file
- * @param issuers other issuers of tokens, with the files of their keys
+ * @param issuers external issuers of tokens, with the files of their keys
  */
 public record ResourceSettings(
     Set<String> names,
@@ -27,7 +28,7 @@ public record ResourceSettings(
   /** No objects. */
   static final ResourceSettings NONE = of(List.of(), List.of());
 
-  /** Returns settings of which only the files count. */
+  /** Returns settings with these files only. */
   public static ResourceSettings of(List<Path> directories, List<Path> registriesConf) {
     return new ResourceSettings(
         Set.of(),
@@ -47,12 +48,12 @@ public record ResourceSettings(
     issuers = Set.copyOf(issuers);
   }
 
-  /** Says whether a file is one of credentials. */
+  /** Returns whether a file contains credentials. */
   boolean isSecret(Path file) {
     return credentials.contains(file) || pullSecret.filter(file::equals).isPresent();
   }
 
-  /** Says whether the settings name a file, which must then be there. */
+  /** Returns whether the settings name a file, which must therefore exist. */
   boolean isNamed(Path file) {
     return registriesConf.contains(file)
         || directories.contains(file)

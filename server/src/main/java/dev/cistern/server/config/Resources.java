@@ -19,12 +19,12 @@ import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Objects of a cluster, as they are in files: YAML or JSON, several in a file, or lists of them.
- * Read are mirror sets (ImageDigestMirrorSet, ImageTagMirrorSet, ImageContentSourcePolicy),
- * Secrets, and who may do what: RoleBinding, ClusterRoleBinding, Role, ClusterRole and Group.
- * Objects of other kinds are left alone.
+ * Objects of a cluster, as parsed from files: YAML or JSON, one or several per file, or lists of
+ * them. The kinds are mirror sets (ImageDigestMirrorSet, ImageTagMirrorSet,
+ * ImageContentSourcePolicy), Secret, RoleBinding, ClusterRoleBinding, Role, ClusterRole and Group.
+ * Objects of other kinds are ignored.
  *
- * @param objects all of these that have names, as the API shows them
+ * @param objects all objects of these kinds that have names, as the API shows them
  */
 public record Resources(
     List<MirrorSet> mirrorSets,
@@ -47,10 +47,10 @@ public record Resources(
   /**
    * A Secret.
    *
-   * @param data decoded
+   * @param data the decoded values by key
    */
   public record Secret(String namespace, String name, String type, Map<String, byte[]> data) {
-    /** Says which, never what is in it. */
+    /** Returns namespace and name, never the data. */
     @Override
     public String toString() {
       return "secret " + namespace + "/" + name;
@@ -60,7 +60,7 @@ public record Resources(
   /**
    * Parses the text of a file.
    *
-   * @param file how complaints name it
+   * @param file the name of the file in errors
    * @throws ConfigException naming file, line and field
    */
   public static Resources parse(String text, String file) {
@@ -112,7 +112,7 @@ public record Resources(
             "ImageContentSourcePolicyList" ->
             items(object, isItem);
         default -> {
-          return; // the directories hold what a cluster holds
+          return; // the directories may contain any objects of a cluster
         }
       }
       Kinds.of(kind).ifPresent(type -> keep(type, object));

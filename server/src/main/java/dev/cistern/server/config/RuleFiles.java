@@ -40,8 +40,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The files of rules and secrets, read anew when they change. What a file says that is refused does
- * not count: what it said before stays in force, and so do all others.
+ * The files of rules and secrets, read again when they change. The content of a refused file has no
+ * effect. Its previous content and the other files stay in effect.
  *
  * <p>Used by one thread at a time.
  */
@@ -58,9 +58,10 @@ public final class RuleFiles {
   }
 
   /**
-   * Looks at the files for the first time.
+   * Reads the files for the first time.
    *
-   * @throws ConfigException if one of them is refused: nothing is in force yet that could stay so
+   * @throws ConfigException if a file is refused, since there is no earlier content that could stay
+   *     in effect
    */
   public static RuleFiles open(ResourceSettings settings) {
     var files = new RuleFiles(settings);
@@ -71,29 +72,32 @@ public final class RuleFiles {
     return files;
   }
 
-  /** What tells one content of a file from another without reading it. */
+  /** The attributes of a file that change with its content. */
   private record Stamp(FileTime modified, long size, @Nullable Object key) {
     static Stamp of(Path file) throws IOException {
       BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
       return new Stamp(attributes.lastModifiedTime(), attributes.size(), attributes.fileKey());
     }
 
-    /** Says whether a change from now on would give another stamp: clocks of files are coarse. */
+    /**
+     * Returns whether a change from now on would produce a different stamp, given the coarse clocks
+     * of file systems.
+     */
     boolean isSettled() {
       return modified.toInstant().plus(COARSEST).isBefore(Instant.now());
     }
   }
 
   /**
-   * A file as it was looked at.
+   * The state of a file when it was last read.
    *
    * @param isSettled whether the same stamp later means the same bytes
-   * @param bytes the digest of what was read last
-   * @param content what it said last that was good
+   * @param bytes the digest of the bytes that were read last
+   * @param content the last valid content
    */
   private record Known(Stamp stamp, boolean isSettled, Digest bytes, Optional<Content> content) {}
 
-  /** What a file says. */
+  /** The parsed content of a file. */
   private sealed interface Content {
     record Objects(Resources resources) implements Content {}
 
@@ -109,16 +113,16 @@ public final class RuleFiles {
   /**
    * Reads files once.
    *
-   * @throws ConfigException if one of them is refused
+   * @throws ConfigException if a file is refused
    */
   public static Rules readOnce(ResourceSettings settings) {
     return open(settings).rules();
   }
 
-  /** What {@link #refresh} found: whether anything changed, and what is wrong. */
+  /** The result of {@link #refresh}: whether anything changed, and the errors. */
   public record Refreshed(boolean isChanged, List<String> complaints) {}
 
-  /** Looks at all files and reads those that changed. */
+  /** Checks all files and reads those that changed. */
   public Refreshed refresh() {
     var now = new HashMap<Path, Known>();
     var complaints = new ArrayList<String>();
@@ -168,18 +172,18 @@ public final class RuleFiles {
   }
 
   /**
-   * Returns what the files say together.
+   * Returns the combined content of the files.
    *
-   * @throws ConfigException if that does not go together
+   * @throws ConfigException if the files contradict each other
    */
   public Rules rules() {
     return rules(Resources.NONE);
   }
 
   /**
-   * Returns what the files say together with objects that are stored.
+   * Returns the combined content of the files and of stored objects.
    *
-   * @throws ConfigException if that does not go together
+   * @throws ConfigException if they contradict each other
    */
   public Rules rules(Resources stored) {
     RegistriesConf conf = RegistriesConf.EMPTY;
@@ -198,7 +202,7 @@ public final class RuleFiles {
     return Rules.of(conf, resources, stored, secrets);
   }
 
-  /** Returns what a file of credentials said last that was good. */
+  /** Returns the last valid content of a file of credentials. */
   public Optional<Keyring> secret(Path file) {
     return content(file, Content.Secret.class).map(Content.Secret::keyring);
   }
@@ -225,8 +229,8 @@ public final class RuleFiles {
   }
 
   /**
-   * Lists all files. One that is gone is looked for again: a mount that is swapped meanwhile has it
-   * in its new place.
+   * Lists all files. If a known file is missing, the directory is listed again, because a mount
+   * that is replaced meanwhile has the file in its new place.
    */
   private Set<Path> files(List<String> complaints) {
     confFiles = confFiles(complaints);
@@ -254,7 +258,10 @@ public final class RuleFiles {
     return known.keySet().stream().filter(file -> file.startsWith(directory)).toList();
   }
 
-  /** A look for the objects' files in a directory. What is gone in the midst of it is not there. */
+  /**
+   * A search for the files of objects in a directory. A file that disappears meanwhile counts as
+   * missing.
+   */
   private static final class Walk extends SimpleFileVisitor<Path> {
     private final Path directory;
     private final Set<Path> found = new TreeSet<>();
@@ -276,7 +283,9 @@ public final class RuleFiles {
       return Set.copyOf(found);
     }
 
-    /** Hidden files and directories are those of mounts and editors. */
+    /**
+     * Returns whether a path is hidden. Hidden files and directories belong to mounts and editors.
+     */
     private boolean isHidden(Path path) {
       return !path.equals(directory) && path.getFileName().toString().startsWith(".");
     }
@@ -317,7 +326,9 @@ public final class RuleFiles {
     }
   }
 
-  /** Returns the files of registries.conf in their order: those of a directory by their names. */
+  /**
+   * Returns the files of registries.conf in their order. Those of a directory are sorted by name.
+   */
   private List<Path> confFiles(List<String> complaints) {
     var files = new ArrayList<Path>();
     for (Path path : settings.registriesConf()) {
@@ -352,7 +363,7 @@ public final class RuleFiles {
     Resources resources = Resources.parse(text(file, bytes), file.toString());
     for (Resources.Secret secret : resources.secrets()) {
       if (PullSecret.isPullSecret(secret.type())) {
-        keyring(file, secret); // refused here, where the file is known
+        keyring(file, secret); // refused at this point, where the file is known
       }
     }
     return new Content.Objects(resources);
@@ -361,7 +372,7 @@ public final class RuleFiles {
   private static String keySet(Path file, String text, List<AccessSettings.Issuer> issuers) {
     try {
       for (AccessSettings.Issuer issuer : issuers) {
-        OidcIssuer.of(issuer.settings(), text, InstantSource.system()); // refused here, not later
+        OidcIssuer.of(issuer.settings(), text, InstantSource.system()); // refused now, not later
       }
       return text;
     } catch (AccessException e) {
@@ -386,9 +397,9 @@ public final class RuleFiles {
   }
 
   /**
-   * Reads a docker configuration file, or a Secret that has one in it, once.
+   * Reads a Docker configuration file, or a Secret that contains one, once.
    *
-   * @throws ConfigException if it cannot be read, or is neither
+   * @throws ConfigException if the file cannot be read, or is neither
    */
   public static Keyring readSecret(Path file) {
     try {

@@ -14,13 +14,13 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What the files of rules and secrets say together.
+ * The combined content of the files of rules and secrets.
  *
- * @param outbound where to pull from: the mirror sets, merged, over registries.conf
- * @param mirrorSets the mirror sets as they are
+ * @param outbound the rules for pulls: the merged mirror sets, over registries.conf
+ * @param mirrorSets the mirror sets, unmerged
  * @param pullSecret the global pull secret
- * @param access who may do what here, by files
- * @param namespaces the pull secrets of namespaces, each namespace's in the order of their names
+ * @param access the access rules of files
+ * @param namespaces the pull secrets of each namespace, in the order of their names
  * @param objects the objects of files
  */
 public record Rules(
@@ -40,10 +40,10 @@ public record Rules(
   }
 
   /**
-   * Puts together what was read.
+   * Combines the contents.
    *
    * @param file the registries.conf
-   * @param ofFiles the objects of files; they come before those that are stored
+   * @param ofFiles the objects of files; they come before stored ones
    * @param files pull secrets of files; they come before the object {@code
    *     openshift-config/pull-secret}
    */
@@ -79,8 +79,8 @@ public record Rules(
   }
 
   /**
-   * Says whether a secret counts as one with credentials: if its type says so, or if it is the
-   * global one, which has to be of such a type.
+   * Returns whether a secret is a pull secret: by its type, or as the global one, which must be of
+   * such a type.
    */
   public static boolean isPullSecret(Resources.Secret secret) {
     return isGlobal(secret) || PullSecret.isPullSecret(secret.type());
@@ -93,7 +93,7 @@ public record Rules(
   /**
    * Returns the entries of a secret.
    *
-   * @throws ConfigException if it is no pull secret
+   * @throws ConfigException if it is not a pull secret
    */
   public static Keyring keyring(Resources.Secret secret) {
     try {

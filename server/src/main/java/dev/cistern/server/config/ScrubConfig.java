@@ -8,19 +8,22 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How stored content is verified in the background.
+ * The settings of the scrub.
  *
- * @param window when it may be done; empty for always
+ * @param window the time of the day in which it may run; empty for always
  */
 public record ScrubConfig(ScrubSettings settings, Optional<Window> window) {
-  /** Always, as often and as fast as is usual. */
+  /** The default: at any time, with the default interval and rate. */
   static final ScrubConfig DEFAULT = new ScrubConfig(ScrubSettings.DEFAULT, Optional.empty());
 
-  /** A part of each day in the time zone of the server; it may go over midnight. */
+  /** A part of each day in the time zone of the server. It may cross midnight. */
   public record Window(LocalTime from, LocalTime to) {
     private static final Pattern FORM = Pattern.compile("(\\d\\d:\\d\\d)-(\\d\\d:\\d\\d)");
 
-    /** Parses {@code HH:MM-HH:MM}; empty if it is something else, or no time at all. */
+    /**
+     * Parses {@code HH:MM-HH:MM}. Returns empty if the text has another form, or if start and end
+     * are equal.
+     */
     static Optional<Window> parse(String text) {
       Matcher matcher = FORM.matcher(text);
       if (!matcher.matches()) {
@@ -35,7 +38,7 @@ public record ScrubConfig(ScrubSettings settings, Optional<Window> window) {
       }
     }
 
-    /** Returns whether a time of the day is in it; the end is not. */
+    /** Returns whether a time of the day is in the window. The end is exclusive. */
     public boolean contains(LocalTime time) {
       boolean isAfterStart = !time.isBefore(from);
       boolean isBeforeEnd = time.isBefore(to);
@@ -43,7 +46,7 @@ public record ScrubConfig(ScrubSettings settings, Optional<Window> window) {
     }
   }
 
-  /** Reads {@code scrub:} of a section; empty for {@code off}. */
+  /** Reads {@code scrub:} of a section. Returns empty for {@code off}. */
   static Optional<ScrubConfig> read(Section storage, Optional<ScrubConfig> before) {
     if (storage.isWord("scrub", "off")) {
       return Optional.empty();

@@ -5,7 +5,7 @@ import dev.cistern.server.http.TlsSettings;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Reads {@code tls:}, and looks whether its files can be used. */
+/** The parser of {@code tls:}, which also checks that its files are valid. */
 final class TlsSection {
   private static final String CERTIFICATE = "certificate";
   private static final String KEY = "key";
@@ -39,7 +39,10 @@ final class TlsSection {
     return settings;
   }
 
-  /** Whoever names authorities wants clients to show what they have, unless it is said. */
+  /**
+   * Reads {@code clientAuth}. The default is optional if certificate authorities are configured,
+   * and none otherwise.
+   */
   private static TlsSettings.ClientAuth clientAuth(Section section, boolean hasAuthorities) {
     Optional<String> text = section.text(CLIENT_AUTH);
     TlsSettings.ClientAuth wanted =

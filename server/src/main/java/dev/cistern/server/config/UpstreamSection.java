@@ -22,7 +22,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/** One entry of {@code upstreams:}, and the upstreams that need no entry. */
+/**
+ * The parser of the entries of {@code upstreams:}, and the settings of upstreams without an entry.
+ */
 final class UpstreamSection {
   private static final Pattern HOST =
       Pattern.compile("(?:[a-z0-9][a-z0-9.-]*|\\[[0-9a-f:.]+\\])(?::\\d{1,5})?");
@@ -31,9 +33,9 @@ final class UpstreamSection {
   private UpstreamSection() {}
 
   /**
-   * Returns a registry that needs no entry.
+   * Returns the settings of a registry without an entry.
    *
-   * @param isInsecure whether its certificate is not verified, and plain http is tried after https
+   * @param isInsecure whether its certificate is not verified, and plain HTTP is tried after HTTPS
    */
   static UpstreamSettings registry(
       String host, boolean isInsecure, Keyring pullSecret, ProxyRules proxies) {
@@ -53,7 +55,7 @@ final class UpstreamSection {
         ConnectionSettings.DEFAULT.through(proxies));
   }
 
-  /** Reads {@code [NAME=]URL}; plain http in it is taken as meant. */
+  /** Parses {@code [NAME=]URL}. A plain HTTP URL makes the upstream insecure. */
   static UpstreamSettings parse(String text, Keyring pullSecret, ProxyRules proxies) {
     int equals = text.indexOf('=');
     URI endpoint =
@@ -90,9 +92,11 @@ final class UpstreamSection {
   }
 
   /**
-   * Reads an entry; {@code pullSecret} and {@code proxies} are those of who does not say.
+   * Reads an entry.
    *
-   * @param credentials is told what the entry's own file of credentials says
+   * @param credentials receives the contents of the entry's own file of credentials
+   * @param pullSecret the credentials of an entry without its own; for other entries, the fallback
+   * @param proxies the proxies of an entry that sets none
    */
   static UpstreamSettings read(
       Section section, Map<Path, LiveKeyring> credentials, Keyring pullSecret, ProxyRules proxies) {
@@ -133,7 +137,10 @@ final class UpstreamSection {
     return settings;
   }
 
-  /** Reads {@code endpoint}, or {@code endpoints} in the order they are tried; none if neither. */
+  /**
+   * Reads {@code endpoint}, or {@code endpoints} in the order they are tried. Returns an empty list
+   * if both keys are missing.
+   */
   private static List<URI> endpoints(Section section, boolean isInsecure) {
     Optional<String> only = section.text("endpoint");
     List<String> several = section.texts("endpoints");
@@ -157,7 +164,9 @@ final class UpstreamSection {
     return endpoints;
   }
 
-  /** Reads {@code prefetch}: a list of platforms, in which {@code all} means every one. */
+  /**
+   * Reads {@code prefetch}, a list of platforms, in which {@code all} stands for every platform.
+   */
   static Optional<List<Platform>> prefetch(Section section) {
     List<String> wanted = section.texts("prefetch");
     if (wanted.isEmpty()) {
@@ -225,7 +234,7 @@ final class UpstreamSection {
     return file;
   }
 
-  /** Says whether {@code text} is {@code host[:port]} in lower case. */
+  /** Returns whether {@code text} is {@code host[:port]} in lower case. */
   static boolean isHost(String text) {
     return HOST.matcher(text).matches();
   }

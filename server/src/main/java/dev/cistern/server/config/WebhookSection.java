@@ -7,7 +7,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.util.Set;
 
-/** Reads an entry of {@code webhooks:}. */
+/** The parser of an entry of {@code webhooks:}. */
 final class WebhookSection {
   private static final String SECRET = "secret";
 
@@ -28,7 +28,7 @@ final class WebhookSection {
         return url;
       }
     } catch (IllegalArgumentException e) {
-      // Not a URI: refused like one of another scheme.
+      // Not a URI: refused like a URI with another scheme.
     }
     throw section.wrong(
         "url", "a URL such as https://ci.example.com/images is expected, without a user");

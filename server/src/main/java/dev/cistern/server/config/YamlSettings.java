@@ -3,15 +3,16 @@ package dev.cistern.server.config;
 import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.LoadSettingsBuilder;
 
-/** How YAML is read. */
+/** The settings of the YAML parser. */
 public final class YamlSettings {
   private YamlSettings() {}
 
   /**
-   * Returns how a text is read: at once. In pieces, snakeyaml-engine 3.0.1 fails with an
-   * IndexOutOfBoundsException where a character beyond U+FFFF lies on the border of two.
+   * Returns a builder of settings that read a text at once. If it is read in pieces,
+   * snakeyaml-engine 3.0.1 fails with an IndexOutOfBoundsException for a character beyond U+FFFF on
+   * the border of two pieces.
    *
-   * @param file its name, for messages
+   * @param file the name of the file in messages
    */
   public static LoadSettingsBuilder of(String text, String file) {
     return LoadSettings.builder().setLabel(file).setBufferSize(text.length() + 1);

@@ -1,4 +1,4 @@
-/** The configuration: YAML to checked records, with the line in every complaint. */
+/** The configuration, parsed from YAML into validated records. Every error names its line. */
 @NullMarked
 package dev.cistern.server.config;
 

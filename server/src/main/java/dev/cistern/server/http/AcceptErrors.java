@@ -7,8 +7,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Errors of a listening socket, such as too many open files. Netty pauses accepting for 1 s after
- * each; this writes one line a minute of it. Runs on the event loop of the socket.
+ * Handler of errors of a listening socket, such as too many open files. Netty pauses accepting for
+ * 1 s after each error; this handler logs one line per minute. Runs on the event loop of the
+ * socket.
  */
 final class AcceptErrors extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(AcceptErrors.class);

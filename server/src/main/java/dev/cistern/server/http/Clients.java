@@ -10,10 +10,10 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who is connected, and how much each has under way. All threads.
+ * Open connections and in-flight requests per client address. Safe for all threads.
  *
- * <p>A client is the address that a connection comes from. The same counts could be kept of
- * principals, where one is known: by whoever decides on the virtual thread that answers.
+ * <p>A client is the address that a connection comes from. The same counts could be kept per
+ * principal, by the virtual thread that handles a request, once the principal is known.
  */
 public final class Clients {
   private final HttpLimits limits;
@@ -24,7 +24,7 @@ public final class Clients {
   private final Map<Refusal, LongAdder> refused = new EnumMap<>(Refusal.class);
 
   /**
-   * @param memory for all that waits for them
+   * @param memory the budget for all data that waits for clients
    */
   public Clients(HttpLimits limits, MemoryBudget memory, Descriptors descriptors) {
     this.limits = descriptors.fit(limits);
@@ -51,12 +51,12 @@ public final class Clients {
       return address;
     }
 
-    /** Returns what the memory budget calls it. */
+    /** Returns the names under which the memory budget counts this client. */
     List<String> holders() {
       return holders;
     }
 
-    /** Takes a place for a request, to be given back by {@link #end}; false if none is left. */
+    /** Counts a request, which ends with {@link #end}; returns false if the maximum is reached. */
     boolean begin() {
       if (requests.incrementAndGet() <= limits.requestsPerClient()) {
         return true;
@@ -70,19 +70,18 @@ public final class Clients {
     }
   }
 
-  /** Returns the limits. */
   HttpLimits limits() {
     return limits;
   }
 
-  /** Returns the budget for all that waits for clients. */
+  /** Returns the budget for all data that waits for clients. */
   public MemoryBudget memory() {
     return memory;
   }
 
   /**
-   * Counts a new connection, to be given back by {@link #leave}. One that is too many is counted as
-   * well, until it is closed.
+   * Counts a new connection, which ends with {@link #leave}. A connection above the maximum is
+   * counted too, until it is closed.
    */
   Client enter(String address) {
     connections.incrementAndGet();
@@ -95,12 +94,12 @@ public final class Clients {
         });
   }
 
-  /** Takes note of a connection that was accepted; returns what is left of file descriptors. */
+  /** Records an accepted connection, and returns the remaining file descriptors. */
   Descriptors.Room takeDescriptor() {
     return descriptors.take();
   }
 
-  /** Returns why a connection that has entered may not stay, or null if it may. */
+  /** Returns why a counted connection must be closed, or null if it may stay. */
   @Nullable Refusal excess(Client client, Descriptors.Room room) {
     if (connections.get() > limits.connections()) {
       return Refusal.CONNECTIONS;
@@ -130,12 +129,12 @@ public final class Clients {
     }
   }
 
-  /** Returns how many connections there are. */
+  /** Returns the number of open connections. */
   public int connections() {
     return connections.get();
   }
 
-  /** Returns how often clients were not served for that reason, since the start. */
+  /** Returns how often clients were rejected for that reason since the start. */
   public long refused(Refusal why) {
     if (why == Refusal.MEMORY) {
       return memory.refusals();

@@ -6,11 +6,12 @@ import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.ChannelPromise;
 
 /**
- * Ends a response that only the end of its connection delimits: cleanly if it is whole, and with a
- * reset otherwise, whatever ends it: a failed download, a timeout, the end of the process. Under
- * TLS a response that is not whole ends without a close_notify. Runs on the event loop.
+ * Handler that ends a response whose end is marked only by the end of its connection. A complete
+ * response ends with an orderly close. An incomplete one ends with a reset, whether a failed
+ * download, a timeout or the end of the process interrupts it. Under TLS an incomplete response
+ * ends without a close_notify. Runs on the event loop.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what it comes to is told to its promise
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result
 final class CloseDelimited extends ChannelOutboundHandlerAdapter {
   private static final int RESET = 0;
   private static final int USUAL = -1;
@@ -20,8 +21,8 @@ final class CloseDelimited extends ChannelOutboundHandlerAdapter {
   /**
    * Prepares a connection for such a response.
    *
-   * @param context of the handler that writes and closes
-   * @param done is fulfilled when the last byte is with the kernel
+   * @param context the context of the handler that writes and closes
+   * @param done the promise that is fulfilled when the kernel has taken the last byte
    */
   static void begin(ChannelHandlerContext context, ChannelPromise done) {
     var response = new CloseDelimited();

@@ -44,16 +44,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One client's connection: one request at a time, in the order they come. Runs on the connection's
- * event loop; a request whose reply is not at hand is decided on a virtual thread and its reply
- * comes back here to be written.
+ * The handler of one client's connection. It processes one request at a time, in the order of
+ * arrival. Runs on the connection's event loop. A request whose response is not available in memory
+ * is handled on a virtual thread; its response is written on the event loop.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result of a write
 final class Connection extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
   private static final long MOST_DISCARDED_BYTES = 16L << 20;
 
-  /** Memory of a pipelined request with its head parsed: a few header fields. */
+  /** Memory of a pipelined request with a parsed head of a few header fields. */
   private static final int PIPELINED_BYTES = 2 << 10;
 
   private final Handler handler;
@@ -79,10 +79,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private boolean isOverfull;
 
   /**
-   * @param client whose it is
-   * @param drain says when it has to close
-   * @param decoder what is before it
-   * @param isTls whether it begins with a handshake
+   * @param client the client of the connection
+   * @param drain the drain that requests the close of the connection
+   * @param decoder the decoder before this handler
+   * @param isTls whether the connection begins with a handshake
    */
   Connection(
       Handler handler,
@@ -105,7 +105,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     this.patience = new Patience(clients.limits(), System.nanoTime());
   }
 
-  /** A request that is being answered. */
+  /** A request in progress and the state of its response. */
   private static final class Exchange {
     private final Request request;
     private final boolean isKeptAlive;
@@ -114,7 +114,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
     private boolean isCounted;
     private boolean isReplied;
 
-    /** True if the connection is closed instead of the reply, for want of memory. */
+    /**
+     * True if the connection is closed instead of sending the response, because memory is short.
+     */
     private boolean isCut;
 
     private @Nullable Reply refusal;
@@ -145,12 +147,12 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Closes the connection if it is idle and has been for a moment: until then a request may be on
-   * its way, and closing would lose it.
+   * Closes the connection if it has been idle for {@link ConnectionDrain#IDLE_GRACE}. Until then a
+   * request may be on its way, and would be lost.
    */
   private void closeWhenIdle(ChannelHandlerContext context) {
     if (!isIdle()) {
-      return; // it comes here again after its handshake, or closes with its reply
+      return; // called again after the handshake, or closed with the response
     }
     long left = idleNanosLeft();
     if (left > 0) {
@@ -169,12 +171,12 @@ final class Connection extends ChannelInboundHandlerAdapter {
     return isSecured && current == null && !decoder.isWithinHead();
   }
 
-  /** Returns how long an idle connection stays open for a request that may be on its way. */
+  /** Returns how long an idle connection stays open for a request on its way, in nanoseconds. */
   private long idleNanosLeft() {
     return ConnectionDrain.IDLE_GRACE.toNanos() - (System.nanoTime() - idleSince);
   }
 
-  /** Returns the request that is being answered, as a count. Event loop. */
+  /** Returns the request in progress as a count. Event loop. */
   InFlight inFlight() {
     if (current == null || isLingering) {
       return InFlight.NONE;
@@ -182,7 +184,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     return current.request.isGetOrHead() ? new InFlight(1, 0) : new InFlight(0, 1);
   }
 
-  /** Ends what has taken too long: with a reply at first, the next time without. */
+  /** Ends a phase that takes too long: at first with a response, at the next check without one. */
   private void look(ChannelHandlerContext context) {
     Patience.Phase phase = phase(context);
     long moved = phase == Patience.Phase.BODY ? receivedBytes : progress(context);
@@ -224,7 +226,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     return isComing ? Patience.Phase.BODY : Patience.Phase.OURS;
   }
 
-  /** Returns what is another number whenever some of a reply went out. */
+  /** Returns a number that changes whenever a part of a response was sent. */
   private static long progress(ChannelHandlerContext context) {
     @Nullable ChannelOutboundBuffer out = context.channel().unsafe().outboundBuffer();
     return out == null
@@ -236,7 +238,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   @Override
   public void channelRead(ChannelHandlerContext context, Object message) {
     if (isLingering && current != null && current.request.body().isEnded()) {
-      ReferenceCountUtil.release(message); // the client was told that this connection closes
+      ReferenceCountUtil.release(message); // the response has announced the close
       return;
     }
     boolean belongsToCurrent =
@@ -250,9 +252,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Keeps a message that came before its turn. The rest of one read may be thousands of pipelined
-   * requests, each far larger as an object than as a text: a client that sends more than memory is
-   * there for is closed.
+   * Keeps a message that arrived before its turn. One read may contain thousands of pipelined
+   * requests, each far larger as an object than as text. If a client sends more than there is
+   * memory for, its connection is closed.
    */
   private void keepEarly(ChannelHandlerContext context, Object message) {
     if (message instanceof HttpRequest) {
@@ -317,7 +319,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     reply(context, exchange, now);
   }
 
-  /** Returns the reply if it takes no thread to make one, or null. */
+  /** Returns the response if it requires no thread, or null. */
   private @Nullable Reply decided(Exchange exchange, boolean hasBody) {
     if (!exchange.isCounted) {
       clients.count(Refusal.CLIENT_REQUESTS);
@@ -328,9 +330,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Returns what is at hand. A long reply needs memory before it is written; a short one takes it
-   * when the socket does not take the reply at once, see {@link #holdOrCut}. What breaks here
-   * breaks on the thread that decides too, where it is told.
+   * Returns the response if it is available in memory, or null. A long response takes memory before
+   * it is written. A short one takes memory only if the socket does not accept it immediately, see
+   * {@link #holdOrCut}. An exception is reported; the request is then handled on a virtual thread,
+   * where the handler answers the failure.
    */
   private @Nullable Reply atHand(Exchange exchange) {
     try {
@@ -359,9 +362,9 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Takes memory for what of a reply waits in it. A change that is made cannot be refused any more:
-   * it has reserved memory before, and if the reply is longer than that, and there is none, the
-   * connection is cut instead.
+   * Takes memory for the part of a response that waits in memory. A completed change can no longer
+   * be refused, so its request has reserved memory before. If the response is longer than that, and
+   * there is no memory, the connection is closed instead.
    */
   private Reply bounded(Exchange exchange, Reply reply) {
     Lease lease = exchange.request.replyLease(account(reply.body()));
@@ -384,16 +387,16 @@ final class Connection extends ChannelInboundHandlerAdapter {
         : Account.RESPONSES;
   }
 
-  /** Returns how many bytes wait in memory until they are sent. */
+  /** Returns the number of bytes that wait in memory until they are sent. */
   private static long memory(ReplyBody body) {
     return switch (body) {
       case ReplyBody.Bytes(byte[] bytes) -> bytes.length;
       case ReplyBody.Direct direct -> Relay.BUFFER_BYTES;
       case ReplyBody.None none -> 0;
-      case ReplyBody.FilePart part -> 0; // the kernel reads it, or FilePieces takes its own
+      case ReplyBody.FilePart part -> 0; // read by the kernel, or FilePieces takes memory
       case ReplyBody.FileParts parts -> 0;
       case ReplyBody.Following following -> 0;
-      case ReplyBody.Pieces pieces -> 0; // takes its own
+      case ReplyBody.Pieces pieces -> 0; // takes memory itself
     };
   }
 
@@ -461,7 +464,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** Takes memory for a reply that waits for its reader, if it has none yet. */
+  /**
+   * Takes memory for a response that waits for its reader, if it has none yet. Closes the
+   * connection if there is no memory.
+   */
   private void holdOrCut(ChannelHandlerContext context, Exchange exchange, Reply reply) {
     if (reply.body() instanceof ReplyBody.Bytes(byte[] bytes)
         && !exchange.request.isHead()
@@ -485,7 +491,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
         exchange.sent.getAsLong(), isOurs ? Sent.Ending.CUT_BY_SERVER : Sent.Ending.CUT_BY_CLIENT);
   }
 
-  /** Gives back what it took of what is limited. */
+  /** Releases the limited resources of a request. */
   private void end(Exchange exchange) {
     if (exchange.isCounted) {
       client.end();
@@ -497,7 +503,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     return new IOException("the client has left");
   }
 
-  /** Says whether the rest of a body that nobody wants is not worth reading, or may never come. */
+  /** Returns whether the rest of an unused body is too long to read, or may never arrive. */
   private static boolean isTooMuchToCome(Request request) {
     return !request.body().isEnded()
         && (request.hasHeader("Expect")
@@ -505,9 +511,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   }
 
   /**
-   * Ends our half of the connection and reads on for a while: closing it while the client still
-   * sends would take the reply from it (RFC 9112 section 9.6). So would the end of a container with
-   * its network while the kernel still holds some of the reply.
+   * Shuts down the output of the connection and continues reading for a while. If the connection
+   * were closed while the client still sends, the client could lose the response (RFC 9112 section
+   * 9.6). The same applies if a container ends, with its network, while the kernel still holds a
+   * part of the response.
    */
   private void linger(ChannelHandlerContext context) {
     isLingering = true;
@@ -527,7 +534,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /** Closes the connection once the client's kernel has all of the reply. */
+  /** Closes the connection once the client's kernel has received the whole response. */
   private void closeWhenDelivered(ChannelHandlerContext context) {
     if (!context.channel().isActive()) {
       return;
@@ -559,7 +566,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
     };
   }
 
-  /** The reply is out; the next request may begin once the rest of this one's body has come. */
+  /**
+   * Continues after a response. The next request begins once the rest of this request's body has
+   * arrived.
+   */
   private void next(ChannelHandlerContext context, Exchange exchange) {
     if (current != exchange || !exchange.request.body().isEnded()) {
       return;
@@ -620,13 +630,16 @@ final class Connection extends ChannelInboundHandlerAdapter {
     writeLast(context, reply);
   }
 
-  /** Gives up a request whose body will not come; its reply is written when the handler is done. */
+  /**
+   * Gives up a request whose body will not arrive. Its response is written when the handler
+   * returns.
+   */
   private static void refuse(Exchange exchange, Reply reply) {
     exchange.refusal = reply;
     exchange.request.body().fail();
   }
 
-  /** Writes a reply to what is no request, and closes. */
+  /** Writes a response to input that is not a complete request, and closes the connection. */
   private void writeLast(ChannelHandlerContext context, Reply reply) {
     ChannelPromise done = context.newPromise().addListener(written -> context.close());
     writer.write(context, reply, Framing.LAST, done);
@@ -701,7 +714,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     try {
       return Optional.of((X509Certificate) tls.engine().getSession().getPeerCertificates()[0]);
     } catch (SSLPeerUnverifiedException e) {
-      return Optional.empty(); // it has shown none
+      return Optional.empty(); // the client has sent none
     }
   }
 

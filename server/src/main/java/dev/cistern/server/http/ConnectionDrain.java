@@ -12,16 +12,16 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * The end of a server's connections: which are open, which close for want of file descriptors, and
- * whether they close after their reply. All threads; a connection itself is only looked at on its
- * event loop.
+ * The open connections of a server and their end. When file descriptors are short, idle connections
+ * are closed. When the server stops, every connection is closed after its response. Safe for all
+ * threads; a connection itself is accessed on its event loop only.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // an event loop that hangs is found by its silence
+@SuppressWarnings("FutureReturnValueIgnored") // LoopPulse detects a hanging loop
 final class ConnectionDrain {
-  /** How long an idle connection stays open for a request that is on its way to it. */
+  /** The time for which an idle connection stays open for a request on its way to it. */
   static final Duration IDLE_GRACE = Duration.ofMillis(500);
 
-  /** How often a connection whose reply is out is looked at until the client has all of it. */
+  /** The interval of checks whether the client has received the whole response. */
   static final Duration DELIVERY_CHECK = Duration.ofMillis(50);
 
   private static final long CENSUS_SECONDS = 2;
@@ -33,31 +33,31 @@ final class ConnectionDrain {
   private volatile boolean isBegun;
   private volatile boolean isClosing;
 
-  /** Sent to each connection. */
+  /** An event for each connection. */
   enum Event {
-    /** It has to close as soon as it is idle. */
+    /** The connection must close as soon as it is idle. */
     CLOSING,
-    /** It has to close if it is idle. */
+    /** The connection must close if it is idle. */
     CLOSE_IDLE
   }
 
-  /** Takes note of a connection, until it is closed. */
+  /** Adds a connection, until it is closed. */
   void add(Channel channel) {
     channels.add(channel);
   }
 
-  /** Counts the requests that end from now on. */
+  /** Starts to count the requests that end. */
   void begin() {
     isBegun = true;
   }
 
-  /** Closes each connection when it is idle, or with its reply. */
+  /** Closes each connection when it is idle, or after its response. */
   void closeConnections() {
     isClosing = true;
     channels.forEach(channel -> channel.pipeline().fireUserEventTriggered(Event.CLOSING));
   }
 
-  /** Closes the connections that are idle now; does nothing within a second of the last time. */
+  /** Closes the connections that are idle now; does nothing within 1 s after the last time. */
   void closeIdle() {
     long now = System.nanoTime();
     long before = idleClosedAt.get();
@@ -66,27 +66,27 @@ final class ConnectionDrain {
     }
   }
 
-  /** Returns whether a connection closes after the reply that it writes now. */
+  /** Returns whether a connection closes after the response that it is writing. */
   boolean isClosing() {
     return isClosing;
   }
 
-  /** Counts a request whose reply is out. */
+  /** Counts a request whose response was sent completely. */
   void ended() {
     if (isBegun) {
       ended.increment();
     }
   }
 
-  /** Returns how many replies went out to their end since {@link #begin}. */
+  /** Returns the number of responses that were sent completely since {@link #begin}. */
   long endedCount() {
     return ended.sum();
   }
 
   /**
-   * Waits until no connection is open. None may be accepted any more.
+   * Waits until no connection is open. No further connection may be accepted.
    *
-   * @return whether there is none; false after {@code atMost}
+   * @return whether no connection is open; false after {@code atMost}
    */
   boolean awaitNone(Duration atMost) throws InterruptedException {
     long end = System.nanoTime() + atMost.toNanos();
@@ -98,7 +98,10 @@ final class ConnectionDrain {
     return channels.isEmpty();
   }
 
-  /** Returns what is in flight; a connection whose event loop does not answer counts as nothing. */
+  /**
+   * Returns the requests in flight. All event loops together have 2 s to answer; the connections of
+   * a loop that does not answer count as zero.
+   */
   InFlight inFlight() throws InterruptedException {
     var asked = new ArrayList<Future<InFlight>>();
     for (Channel channel : channels) {

@@ -7,14 +7,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The file descriptors of this process. {@value #RESERVE} of them are kept for the store: when only
- * these are left, idle connections are closed, and then new ones are refused.
+ * The file descriptors of this process. {@value #RESERVE} of them are reserved for the store. When
+ * at most that number of others is left, idle connections are closed. When only the reserve is
+ * left, new connections are rejected.
  *
- * <p>All threads. How many are open is counted once a second, and when as many connections came
- * since as half of those that were free; at most each 20 ms, since to count them reads a directory.
+ * <p>Safe for all threads. When a connection is accepted, open descriptors are counted if the last
+ * count is 1 s old. They are counted earlier if the connections accepted since then exceed half of
+ * the free descriptors. The minimum interval is 20 ms, because a count reads a directory.
  */
 public final class Descriptors {
-  /** Kept for the store, whatever clients do. */
+  /** Descriptors that are reserved for the store, regardless of clients. */
   static final int RESERVE = 64;
 
   /** Descriptors that the process needs besides the connections of clients. */
@@ -27,9 +29,9 @@ public final class Descriptors {
   /** The descriptors left after a connection was accepted. */
   enum Room {
     ENOUGH,
-    /** At most {@value #RESERVE} besides the reserve: idle connections have to close. */
+    /** At most {@value #RESERVE} besides the reserve: idle connections must close. */
     SHORT,
-    /** Only the reserve: the connection is refused. */
+    /** Only the reserve: the connection is rejected. */
     RESERVE
   }
 
@@ -37,7 +39,10 @@ public final class Descriptors {
   private final LongSupplier open;
   private final LongSupplier nanos;
 
-  /** Free when last counted, without the reserve; guarded by this, like what follows. */
+  /**
+   * Free descriptors at the last count, without the reserve. Guarded by this, like the fields that
+   * follow.
+   */
   private long free;
 
   private long taken;
@@ -50,7 +55,7 @@ public final class Descriptors {
     this.nanos = nanos;
   }
 
-  /** Returns those of this process; without a limit where the system does not tell. */
+  /** Returns the descriptors of this process; unlimited where the system reports no limit. */
   public static Descriptors ofProcess() {
     return ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
         ? new Descriptors(
@@ -58,7 +63,7 @@ public final class Descriptors {
         : new Descriptors(() -> Long.MAX_VALUE, () -> 0, System::nanoTime);
   }
 
-  /** Returns the limits with as many connections as there are descriptors for; warns if fewer. */
+  /** Returns the limits, with the connections lowered to the available descriptors; warns if so. */
   public HttpLimits fit(HttpLimits limits) {
     long possible = Math.max(1, most.getAsLong() - OTHERS);
     if (limits.connections() <= possible) {
@@ -72,7 +77,7 @@ public final class Descriptors {
     return limits.withConnections((int) possible);
   }
 
-  /** Takes note of a connection that was accepted; returns what is left with it. */
+  /** Records an accepted connection, and returns the descriptors that remain with it. */
   synchronized Room take() {
     long now = nanos.getAsLong();
     taken++;

@@ -12,17 +12,17 @@ import java.nio.channels.ClosedChannelException;
 import java.util.ArrayDeque;
 
 /**
- * Reads files for TLS, which has to see what it sends: stands before it, and makes pieces of the
- * parts of files that {@code sendfile} would send in clear. A piece is read when the one before is
- * with the kernel, so a slow client holds no more than one; what is written after a file waits for
- * its end. A piece has at least 16 KiB, which each connection may have in direct memory; more only
- * if the memory budget has it.
+ * Handler before TLS that reads files in pieces, because TLS must process the content that {@code
+ * sendfile} would send unencrypted. A piece is read when the kernel has taken the previous one, so
+ * a slow client holds at most one. Messages that are written after a file wait for its end. Each
+ * connection may use 16 KiB of direct memory for a piece. A longer piece requires memory from the
+ * budget.
  *
- * <p>Runs on the connection's event loop, the reading too: a piece comes from the page cache as a
- * rule, and a {@code sendfile} that misses it waits for the disk on the loop as well. After a burst
- * the loop's other connections have their turn.
+ * <p>Runs on the connection's event loop, including the reads. A piece usually comes from the page
+ * cache, and a {@code sendfile} that misses the cache also waits for the disk on the loop. After a
+ * burst the loop's other connections take their turn.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result of a write
 final class FilePieces extends ChannelDuplexHandler {
   private static final int BURST_BYTES = 512 << 10;
 
@@ -34,13 +34,13 @@ final class FilePieces extends ChannelDuplexHandler {
   private boolean isSending;
 
   /**
-   * @param lease for what a piece has beyond {@link #MIN_PIECE_BYTES}
+   * @param lease the lease for the part of a piece beyond {@link #MIN_PIECE_BYTES}
    */
   FilePieces(Lease lease) {
     this.lease = lease;
   }
 
-  /** A message that is not written yet, or not to its end. */
+  /** A message that is not written yet, or not completely. */
   private static final class Waiting {
     private final Object message;
     private final ChannelPromise promise;
@@ -92,14 +92,14 @@ final class FilePieces extends ChannelDuplexHandler {
         context.flush();
       }
     } catch (IOException e) {
-      drop(new ReplyCutException(e)); // something is missing in the middle of a reply
+      drop(new ReplyCutException(e)); // a part of the response is missing
       context.close();
     } finally {
       isSending = false;
     }
   }
 
-  /** Returns how many bytes were read. */
+  /** Writes the next message or piece, and returns the number of bytes read. */
   private int writeNext(ChannelHandlerContext context) throws IOException {
     Waiting first = waiting.element();
     if (!(first.message instanceof FileSection section)) {
@@ -122,7 +122,7 @@ final class FilePieces extends ChannelDuplexHandler {
     return count;
   }
 
-  /** Returns how long the next piece is, and takes memory for it. */
+  /** Returns the length of the next piece, and takes memory for it. */
   private int pieceBytes(long left) {
     int wanted = (int) Math.min(MAX_PIECE_BYTES, left);
     boolean isShort = wanted <= MIN_PIECE_BYTES || !lease.tryTake(wanted - MIN_PIECE_BYTES);

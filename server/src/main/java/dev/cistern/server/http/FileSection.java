@@ -5,7 +5,7 @@ import io.netty.channel.unix.Errors;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 
-/** A part of a file that others read too: sending it does not close it. Event loop. */
+/** A section of a file that has other readers; sending it does not close the file. Event loop. */
 final class FileSection extends DefaultFileRegion {
   private static final int EIO = 5;
   private static final String IO_ERROR = "Input/output error";
@@ -18,17 +18,17 @@ final class FileSection extends DefaultFileRegion {
     this.file = file;
   }
 
-  /** Returns the open file; read it at positions only. */
+  /** Returns the open file, which must be read at explicit positions only. */
   FileChannel file() {
     return file;
   }
 
-  /** Counts bytes that were read and sent otherwise. */
+  /** Counts bytes that other code has read and sent. */
   void addRead(int bytes) {
     readBytes += bytes;
   }
 
-  /** Returns how many bytes of it were sent. */
+  /** Returns the number of sent bytes. */
   long sent() {
     return transferred() + readBytes;
   }
@@ -56,7 +56,7 @@ final class FileSection extends DefaultFileRegion {
     try {
       return file.isOpen() && file.size() < size;
     } catch (IOException e) {
-      return true; // its length cannot even be asked for
+      return true; // not even its length can be read
     }
   }
 

@@ -1,14 +1,14 @@
 package dev.cistern.server.http;
 
 /**
- * How a client is to know where its response ends.
+ * The framing of a response, which determines how the client finds its end.
  *
- * @param isHead whether there is no body, whatever the header says
- * @param isKeptAlive whether the connection is used again
- * @param knowsChunks whether the client knows {@code Transfer-Encoding: chunked}, as none of
- *     HTTP/1.0 does (RFC 9112 section 6.1)
+ * @param isHead whether there is no body, regardless of the header
+ * @param isKeptAlive whether the connection is reused
+ * @param knowsChunks whether the client supports {@code Transfer-Encoding: chunked}; no HTTP/1.0
+ *     client does (RFC 9112 section 6.1)
  */
 record Framing(boolean isHead, boolean isKeptAlive, boolean knowsChunks) {
-  /** The last response of a connection, of a length that is known. */
+  /** The last response of a connection, with a known length. */
   static final Framing LAST = new Framing(false, false, true);
 }

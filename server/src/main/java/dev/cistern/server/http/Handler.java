@@ -2,29 +2,30 @@ package dev.cistern.server.http;
 
 import org.jspecify.annotations.Nullable;
 
-/** What answers requests. */
+/** The handler of requests. */
 public interface Handler {
   /**
-   * Returns the reply to a request that is refused whatever it asks, or null. Called first, for
-   * every request, before any of its body is read. Runs on an event loop: must not block.
+   * Returns the response to a request that is refused regardless of its content, or null. Called
+   * first for every request, before any of its body is read. Runs on an event loop and must not
+   * block.
    */
   @Nullable Reply turnedAway(Request request);
 
   /**
-   * Returns the reply if it is at hand in memory, or null. Runs on an event loop: must not block,
-   * and takes only requests without a body.
+   * Returns the response if it is available in memory, or null. Called only for requests without a
+   * body. Runs on an event loop and must not block.
    */
   @Nullable Reply atHand(Request request);
 
-  /** Returns the reply. Runs on a virtual thread of its own, may block, and does not throw. */
+  /** Returns the response. Runs on its own virtual thread, may block, and does not throw. */
   Reply handle(Request request);
 
-  /** Returns the reply to what is not HTTP as it should be; runs on an event loop. */
+  /** Returns the response to malformed HTTP; runs on an event loop. */
   Reply malformed(String reason, int status);
 
-  /** Returns the reply to a client that is not served; runs on an event loop. */
+  /** Returns the response to a rejected client; runs on an event loop. */
   Reply refused(Refusal why);
 
-  /** Is told of each request when the last byte of its reply is out, or the client is gone. */
+  /** Called for each request when the last byte of its response is sent, or the client has left. */
   void done(Request request, Reply reply, Sent sent, long nanos);
 }

@@ -1,4 +1,4 @@
 package dev.cistern.server.http;
 
-/** A header field of a reply. */
+/** A header field of a response. */
 public record Header(String name, String value) {}

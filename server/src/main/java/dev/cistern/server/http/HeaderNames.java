@@ -3,7 +3,7 @@ package dev.cistern.server.http;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.util.AsciiString;
 
-/** Names of header fields that every request is asked for; their hashes are computed once. */
+/** Names of header fields that are read for every request; their hashes are computed once. */
 public final class HeaderNames {
   public static final CharSequence AUTHORIZATION = HttpHeaderNames.AUTHORIZATION;
   public static final CharSequence HOST = HttpHeaderNames.HOST;

@@ -4,15 +4,16 @@ import dev.cistern.base.MemoryBudget;
 import java.time.Duration;
 
 /**
- * What the server bears of its clients. A client is an address; many may share one.
+ * The limits for clients. A client is an address, which several machines may share.
  *
- * @param connections at a time
- * @param connectionsPerClient at a time, of one client
- * @param requestsPerClient that are being answered at a time, of one client
- * @param handshake how long a handshake of TLS may take
- * @param head how long the whole head of a request may take
- * @param idle how long a connection may do nothing, and a body that comes or goes may stand still
- * @param memory how many bytes may wait in memory, for all clients together
+ * @param connections the maximum number of simultaneous connections
+ * @param connectionsPerClient the maximum number of simultaneous connections per client
+ * @param requestsPerClient the maximum number of requests in progress per client
+ * @param handshake the maximum duration of a TLS handshake
+ * @param head the maximum duration of the whole head of a request
+ * @param idle the maximum idle time of a connection, and of a request or response body without
+ *     progress
+ * @param memory the maximum number of bytes that wait in memory, for all clients together
  */
 public record HttpLimits(
     int connections,
@@ -22,7 +23,7 @@ public record HttpLimits(
     Duration head,
     Duration idle,
     long memory) {
-  /** Generous: whole clusters come from one address. */
+  /** The defaults, which are generous because a whole cluster may use one address. */
   public static final HttpLimits USUAL =
       new HttpLimits(
           10_000,
@@ -33,7 +34,7 @@ public record HttpLimits(
           Duration.ofMinutes(2),
           MemoryBudget.defaultBytes());
 
-  /** Returns the same with another number of connections. */
+  /** Returns the same limits with another maximum number of connections. */
   HttpLimits withConnections(int most) {
     return new HttpLimits(
         most,

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The listening sockets and the event loops, one loop a core. */
-@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+/** The HTTP server: the listening sockets and the event loops, one loop per core. */
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result of a write
 public final class HttpServer implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
   private static final int BACKLOG = 1024;
@@ -46,10 +46,10 @@ public final class HttpServer implements AutoCloseable {
   }
 
   /**
-   * Starts to listen.
+   * Starts the server.
    *
-   * @param clients counts who is connected
-   * @param pulse watches the event loops
+   * @param clients the counters of connections and requests
+   * @param pulse the monitor of the event loops
    * @throws IOException if the address cannot be bound, or the certificate cannot be used
    */
   public static HttpServer start(
@@ -108,12 +108,12 @@ public final class HttpServer implements AutoCloseable {
     return ((InetSocketAddress) listener.localAddress()).getPort();
   }
 
-  /** Returns the address that was bound. */
+  /** Returns the bound address. */
   public InetSocketAddress address() {
     return (InetSocketAddress) listeners.getFirst().localAddress();
   }
 
-  /** Returns what encrypts, "none" if nothing does. */
+  /** Returns the TLS provider; "none" without TLS. */
   public String encryption() {
     return tls == null ? "none" : tls.provider();
   }
@@ -121,20 +121,20 @@ public final class HttpServer implements AutoCloseable {
   /**
    * Connects to the socket of a service manager.
    *
-   * @param path as in NOTIFY_SOCKET
+   * @param path the path, as in NOTIFY_SOCKET
    */
   public NotifySocket notifySocket(String path) throws IOException {
     return NotifySocket.connect(path, loops);
   }
 
-  /** Counts the replies that end from now on; see {@link #drained}. */
+  /** Starts to count the responses that end; see {@link #drained}. */
   public void beginDrain() {
     drain.begin();
   }
 
   /**
-   * Stops accepting connections, and closes the open ones: idle ones soon, the others with their
-   * reply, which has {@code Connection: close}.
+   * Stops accepting connections, and closes the open ones. Idle connections are closed soon, the
+   * others after their response, which has {@code Connection: close}.
    */
   public void closeListeners() {
     listeners.forEach(listener -> listener.close().awaitUninterruptibly());
@@ -142,26 +142,29 @@ public final class HttpServer implements AutoCloseable {
   }
 
   /**
-   * Waits after {@link #closeListeners} until each client has its reply and the last connection is
-   * closed.
+   * Waits after {@link #closeListeners} until each client has its response and the last connection
+   * is closed.
    *
-   * @return whether that is so; false after {@code atMost}
+   * @return whether all connections are closed; false after {@code atMost}
    */
   public boolean awaitConnections(Duration atMost) throws InterruptedException {
     return drain.awaitNone(atMost);
   }
 
-  /** Returns the requests that are being answered. */
+  /** Returns the requests in flight. */
   public InFlight inFlight() throws InterruptedException {
     return drain.inFlight();
   }
 
-  /** Returns how many replies have gone out to their end since {@link #beginDrain}. */
+  /** Returns the number of responses that were sent completely since {@link #beginDrain}. */
   public long drained() {
     return drain.endedCount();
   }
 
-  /** Stops listening, lets running replies go on for {@code seconds} at most, and closes. */
+  /**
+   * Stops listening, closes all connections, including those with a response in progress, and ends
+   * the event loops. Their remaining tasks may run for at most {@code seconds}.
+   */
   public void stop(int seconds) {
     if (tls != null) {
       tls.close();

@@ -4,8 +4,8 @@ import java.net.InetSocketAddress;
 import java.util.Optional;
 
 /**
- * Where the server listens and how.
+ * The address that the server listens on, and its TLS settings.
  *
- * @param tls how it speaks TLS; without it, HTTP in clear
+ * @param tls the TLS settings; plain HTTP without them
  */
 public record HttpSettings(InetSocketAddress listen, Optional<TlsSettings> tls) {}

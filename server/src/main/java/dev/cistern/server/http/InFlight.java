@@ -1,10 +1,10 @@
 package dev.cistern.server.http;
 
 /**
- * Requests whose answer is not out yet.
+ * The numbers of requests whose response is not sent completely yet.
  *
- * @param replies those that read: GET and HEAD
- * @param pushes those that change something
+ * @param replies the number of requests that read: GET and HEAD
+ * @param pushes the number of requests that change something
  */
 public record InFlight(int replies, int pushes) {
   static final InFlight NONE = new InFlight(0, 0);
@@ -13,7 +13,7 @@ public record InFlight(int replies, int pushes) {
     return new InFlight(replies + other.replies, pushes + other.pushes);
   }
 
-  /** Returns how many there are in all. */
+  /** Returns the number of all requests. */
   public int count() {
     return replies + pushes;
   }

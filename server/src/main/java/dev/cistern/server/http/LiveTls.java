@@ -30,10 +30,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The certificate in force. Its files are looked at on a virtual thread; a pair that is no pair is
- * refused, and what was in force stays so. Connections keep the certificate that they began with.
+ * The certificate in effect, which is reloaded when its files change. A virtual thread checks the
+ * files. If certificate and key do not match, they are refused, and the previous certificate stays
+ * in effect. Connections keep the certificate that they began with.
  *
- * <p>TLS 1.2 and 1.3, with key exchanges that keep the past secret and authenticated ciphers only.
+ * <p>Supports TLS 1.2 and 1.3, with forward-secret key exchanges and authenticated ciphers only.
  */
 final class LiveTls implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LiveTls.class);
@@ -57,7 +58,7 @@ final class LiveTls implements AutoCloseable {
   private volatile SslContext inForce;
   private Digest tried;
 
-  /** The content of the files at the last look; of the watcher's thread. */
+  /** The content of the files at the last check; used by the watcher's thread. */
   private Digest seen;
 
   private @Nullable Thread watcher;
@@ -75,8 +76,9 @@ final class LiveTls implements AutoCloseable {
   /**
    * Reads the files.
    *
-   * @param threads for the parts of handshakes that take long
-   * @throws IOException if they cannot be used, or the wanted provider does not run here
+   * @param threads the executor for the slow parts of handshakes
+   * @throws IOException if the files cannot be used, or the configured provider does not run on
+   *     this machine
    */
   static LiveTls open(TlsSettings settings, Executor threads) throws IOException {
     return new LiveTls(settings, provider(settings.provider()), threads, contents(settings));
@@ -97,17 +99,17 @@ final class LiveTls implements AutoCloseable {
     return SslProvider.JDK;
   }
 
-  /** Returns what encrypts, by the word of the configuration. */
+  /** Returns the TLS provider, as the configuration names it. */
   String provider() {
     return provider == SslProvider.JDK ? "jdk" : "boringssl";
   }
 
-  /** Returns what a new connection begins with. Any thread. */
+  /** Returns the TLS handler of a new connection. Any thread. */
   SslHandler handler(Channel channel) {
     return inForce.newHandler(channel.alloc(), threads);
   }
 
-  /** Looks for changes from now on. */
+  /** Starts to watch the files. */
   void follow() {
     watcher = Thread.ofVirtual().name("certificate").start(this::watch);
   }
@@ -125,7 +127,7 @@ final class LiveTls implements AutoCloseable {
 
   private void look() {
     Digest now = contents(settings);
-    // The files are replaced one after the other: what is half done is not looked at.
+    // The files are replaced one after the other, so a half-finished replacement is not loaded.
     if (!now.equals(tried) && now.equals(seen)) {
       tried = now;
       replace();
@@ -191,7 +193,7 @@ final class LiveTls implements AutoCloseable {
     }
   }
 
-  /** Returns the digest of what the files say, or of why they cannot be read. */
+  /** Returns the digest of the files' content, or of the errors while reading them. */
   private static Digest contents(TlsSettings settings) {
     var all = new ByteArrayOutputStream();
     Stream.concat(Stream.of(settings.certificate(), settings.key()), settings.clientCa().stream())

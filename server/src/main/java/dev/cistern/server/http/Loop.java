@@ -8,17 +8,16 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 
 /**
- * The entry points of work on the event loop of a connection. Whatever the work throws is reported
- * and closes the connection, whose end gives back all that it holds; the loop's other connections
- * do not notice.
+ * Entry points of work on the event loop of a connection. An exception is reported and closes the
+ * connection, whose end releases all its resources. The loop's other connections are not affected.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // a closed channel needs nothing else
+@SuppressWarnings("FutureReturnValueIgnored") // nothing depends on the result of a close
 final class Loop {
   private Loop() {}
 
   /**
-   * Runs work on the connection's loop. When the server stops, the loop may have ended, and the
-   * connection with it: then nothing is done.
+   * Runs work on the connection's loop. When the server stops, the loop and the connection may have
+   * ended. The work is not run then.
    */
   static void execute(ChannelHandlerContext context, String name, Runnable work) {
     try {
@@ -28,7 +27,7 @@ final class Loop {
     }
   }
 
-  /** Does work on the connection's loop, where the caller is. */
+  /** Runs work on the current thread, which is the connection's loop. */
   static void run(ChannelHandlerContext context, String name, Runnable work) {
     try {
       work.run();
@@ -38,7 +37,7 @@ final class Loop {
     }
   }
 
-  /** Returns a listener that does work when a write of the connection has ended. */
+  /** Returns a listener that runs work when a write of the connection has ended. */
   static GenericFutureListener<Future<? super Void>> after(
       ChannelHandlerContext context, String name, Consumer<Future<? super Void>> work) {
     return ended -> run(context, name, () -> work.accept(ended));

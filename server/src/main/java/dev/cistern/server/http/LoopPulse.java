@@ -8,15 +8,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * When each event loop last moved: a task on each notes the time every second. All threads may ask;
- * times are monotonic.
+ * The time at which each event loop last made progress. A task on each loop records the time every
+ * second. Safe for all threads; times are monotonic.
  */
 public final class LoopPulse {
   private static final long PERIOD_SECONDS = 1;
 
   private final List<AtomicLong> beats = new CopyOnWriteArrayList<>();
 
-  /** Returns how long the loop has not moved that has not for longest. */
+  /** Returns the longest time for which a loop has made no progress. */
   public Duration oldest() {
     long now = System.nanoTime();
     long oldest = 0;
@@ -26,7 +26,7 @@ public final class LoopPulse {
     return Duration.ofNanos(oldest);
   }
 
-  /** Begins to watch loops; their end ends it. */
+  /** Starts to watch loops, each until it ends. */
   @SuppressWarnings("FutureReturnValueIgnored") // the task ends with its loop
   void watch(Iterable<EventExecutor> loops) {
     for (EventExecutor loop : loops) {

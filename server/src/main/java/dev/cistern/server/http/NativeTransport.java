@@ -10,9 +10,9 @@ import io.netty.channel.epoll.EpollSocketChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 
-/** The kernel's interface for sockets: epoll on Linux, the JDK's elsewhere. */
+/** The socket interface of the kernel: epoll on Linux, that of the JDK elsewhere. */
 record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> server) {
-  /** The states (linux/tcp_states.h) of a connection whose last bytes are not acknowledged. */
+  /** The state (linux/tcp_states.h) of a connection whose last bytes are not acknowledged. */
   private static final int TCP_FIN_WAIT1 = 4;
 
   static NativeTransport best() {
@@ -22,8 +22,8 @@ record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> serve
   }
 
   /**
-   * Returns whether the client's kernel has acknowledged everything that was sent, after our half
-   * of the connection was ended. True where the kernel does not say.
+   * Returns whether the client's kernel has acknowledged all sent bytes, after the output of the
+   * connection was shut down. True where the kernel does not report it.
    */
   static boolean isDelivered(Channel channel) {
     return !(channel instanceof EpollSocketChannel socket)
@@ -32,9 +32,9 @@ record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> serve
   }
 
   /**
-   * Holds back what does not fill a packet, until it is called with false: so a head travels with
-   * the beginning of its file instead of waking the client for itself. Nothing where the kernel
-   * cannot.
+   * Corks the connection, or uncorks it if {@code isOn} is false. A corked connection holds back
+   * incomplete packets. The head is then sent with the beginning of its file, instead of waking the
+   * client alone. No effect where the kernel does not support it.
    */
   static void cork(Channel channel, boolean isOn) {
     if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
@@ -43,11 +43,11 @@ record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> serve
   }
 
   /**
-   * Has the kernel take only so many bytes that it cannot send yet (TCP_NOTSENT_LOWAT), instead of
-   * up to 4 MiB: what is made for a client is then made no faster than the client reads, and does
-   * not wait in the kernel's memory uncounted. Nothing where the kernel cannot.
+   * Limits the bytes that the kernel accepts before it can send them (TCP_NOTSENT_LOWAT), instead
+   * of up to 4 MiB. Generated content is then generated no faster than the client reads, and does
+   * not wait uncounted in the kernel's memory. No effect where the kernel does not support it.
    *
-   * @param bytes 0 for the kernel's own bound
+   * @param bytes the maximum; 0 for the kernel's own limit
    */
   static void limitUnsent(Channel channel, int bytes) {
     if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {

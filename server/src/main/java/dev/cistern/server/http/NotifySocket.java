@@ -15,7 +15,7 @@ import java.io.IOException;
 
 /**
  * The Unix datagram socket of a service manager, sd_notify(3). Sending does not block: a message
- * that cannot be sent is dropped. Linux only. All threads.
+ * that cannot be sent is dropped. Linux only. Safe for all threads.
  */
 @SuppressWarnings("FutureReturnValueIgnored") // a notification is not waited for
 public final class NotifySocket implements AutoCloseable {
@@ -26,9 +26,9 @@ public final class NotifySocket implements AutoCloseable {
   }
 
   /**
-   * Connects.
+   * Connects to the socket.
    *
-   * @param path as in NOTIFY_SOCKET: a path, or a name in the abstract namespace after an @
+   * @param path the value of NOTIFY_SOCKET: a path, or a name in the abstract namespace after an @
    * @throws IOException if no process listens there, or this system has no such sockets
    */
   static NotifySocket connect(String path, EventLoopGroup loops) throws IOException {
@@ -49,7 +49,7 @@ public final class NotifySocket implements AutoCloseable {
     return new NotifySocket(connected.channel());
   }
 
-  /** Sends assignments such as {@code READY=1}, one a line. */
+  /** Sends assignments such as {@code READY=1}, one per line. */
   public void send(String assignments) {
     channel.writeAndFlush(Unpooled.copiedBuffer(assignments, UTF_8));
   }

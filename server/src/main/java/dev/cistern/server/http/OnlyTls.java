@@ -6,9 +6,9 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.ReferenceCountUtil;
 
 /**
- * The first on a connection that has to speak TLS: makes way for it with the first byte, unless
- * that begins the name of a method. A client that speaks HTTP in clear is then told so, in clear,
- * and whatever else it sends is dropped.
+ * The first handler of a connection that requires TLS. At the first byte it is replaced by the TLS
+ * handler, unless the byte begins the name of a method. A client of plain HTTP receives an error
+ * over plain HTTP, and all its further input is dropped.
  */
 final class OnlyTls extends ChannelInboundHandlerAdapter {
   private final LiveTls tls;
@@ -18,7 +18,7 @@ final class OnlyTls extends ChannelInboundHandlerAdapter {
     this.tls = tls;
   }
 
-  /** Tells the connection that its client speaks HTTP in clear. */
+  /** The event of a client that uses plain HTTP. */
   enum Event {
     PLAIN_HTTP
   }

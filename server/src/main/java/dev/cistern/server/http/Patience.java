@@ -4,12 +4,12 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How long a connection may stay in what it does. Its event loop looks now and then; what is found
- * unchanged for too long is over. Heads and handshakes have a time for the whole of them; bodies
- * may take as long as they move.
+ * The time limits of a connection's phases. The event loop checks the connection periodically, and
+ * a phase without progress for too long is over. Heads and handshakes have a limit for their whole
+ * duration. Bodies may take any time while they make progress.
  */
 final class Patience {
-  /** Less of a body than this between two looks far apart is as good as nothing. */
+  /** The minimum number of bytes between two distant checks that count as progress of a body. */
   private static final long LEAST_BYTES = 1 << 10;
 
   private static final int LOOKS = 4;
@@ -21,28 +21,28 @@ final class Patience {
   private long since;
 
   /**
-   * @param now in nanoseconds, as all times here
+   * @param now the current time in nanoseconds, like all times in this class
    */
   Patience(HttpLimits limits, long now) {
     this.limits = limits;
     this.since = now;
   }
 
-  /** What a connection does. */
+  /** The phase of a connection. */
   enum Phase {
     HANDSHAKE,
     HEAD,
-    /** Nothing, between two requests. */
+    /** Idle, between two requests. */
     BETWEEN,
-    /** The body of a request comes. */
+    /** The body of a request is arriving. */
     BODY,
-    /** The client waits for us. */
+    /** The client waits for the server. */
     OURS,
-    /** A reply goes out. */
+    /** A response is being sent. */
     REPLY
   }
 
-  /** Returns the pause between two looks in nanoseconds. */
+  /** Returns the interval of checks in nanoseconds. */
   static long pause(HttpLimits limits) {
     Duration shortest = limits.idle();
     for (Duration one : new Duration[] {limits.head(), limits.handshake()}) {
@@ -52,10 +52,11 @@ final class Patience {
   }
 
   /**
-   * Says whether it has taken too long; from then on the time begins anew.
+   * Returns whether the phase has taken too long; if so, its time starts anew.
    *
-   * @param ofRequest which request it is about
-   * @param movedNow of a body, the bytes that came; of a reply, anything that changes as it goes
+   * @param ofRequest the number of the request
+   * @param movedNow the received bytes of a request body, or a number that changes as a response is
+   *     sent
    */
   boolean isOver(Phase now, long ofRequest, long movedNow, long time) {
     boolean hasMoved =
@@ -85,7 +86,7 @@ final class Patience {
     };
   }
 
-  /** Returns what a client is told, or counted for; null for an end in peace. */
+  /** Returns the reason to count and to send to the client; null for a regular end. */
   static @Nullable Refusal refusal(Phase phase) {
     return switch (phase) {
       case HANDSHAKE -> Refusal.SLOW_HANDSHAKE;

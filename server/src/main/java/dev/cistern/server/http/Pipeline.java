@@ -11,10 +11,10 @@ import java.net.InetSocketAddress;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
-/** What a new connection goes through: TLS or nothing, HTTP, one request at a time. */
-@SuppressWarnings("FutureReturnValueIgnored") // a channel that is closed needs no more
+/** The initializer of a new connection, with the handlers of TLS, if configured, and of HTTP. */
+@SuppressWarnings("FutureReturnValueIgnored") // nothing depends on the result of a close
 final class Pipeline extends ChannelInitializer<Channel> {
-  /** A channel takes more when all that it was given is with the kernel. */
+  /** Makes a channel writable only when the kernel has taken all previous data. */
   private static final WriteBufferWaterMark ONE_AT_A_TIME = new WriteBufferWaterMark(1, 1);
 
   private final Clients clients;
@@ -25,7 +25,7 @@ final class Pipeline extends ChannelInitializer<Channel> {
   private final @Nullable LiveTls tls;
 
   /**
-   * @param tls null for HTTP in clear
+   * @param tls the TLS certificate; null for plain HTTP
    */
   Pipeline(
       Clients clients,
@@ -73,7 +73,9 @@ final class Pipeline extends ChannelInitializer<Channel> {
     drain.add(channel);
   }
 
-  /** Tells a client in clear why; what would first need a handshake is only closed. */
+  /**
+   * Sends the reason to a client of plain HTTP; a connection without a handshake is only closed.
+   */
   private void refuse(Channel channel, Refusal why) {
     if (tls == null) {
       channel.pipeline().addLast(new ResponseEncoder(), new Turned(handler, writer, why));

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** The parameters of a request's target, decoded. */
+/** The decoded parameters of a request's target. */
 public final class Query {
   private static final int MOST_PARAMETERS = 128;
   private static final Query NONE = new Query(Map.of());
@@ -21,7 +21,7 @@ public final class Query {
   }
 
   /**
-   * Parses what comes after a question mark, or a form.
+   * Parses the text after a question mark, or a form.
    *
    * @throws OciException if it cannot be decoded
    */

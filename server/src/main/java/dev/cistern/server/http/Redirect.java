@@ -2,7 +2,10 @@ package dev.cistern.server.http;
 
 import org.jspecify.annotations.Nullable;
 
-/** Sends every request on to the same host at https, so that no client stays in clear. */
+/**
+ * Handler that redirects every request to the same host at https, so that no client stays on plain
+ * HTTP.
+ */
 final class Redirect implements Handler {
   private static final int HTTPS = 443;
 
@@ -10,8 +13,8 @@ final class Redirect implements Handler {
   private final int port;
 
   /**
-   * @param served what answers at https
-   * @param port where it does
+   * @param served the handler of requests over https
+   * @param port the port of https
    */
   Redirect(Handler served, int port) {
     this.served = served;
@@ -39,7 +42,7 @@ final class Redirect implements Handler {
         .body("text/plain; charset=utf-8", "this registry speaks https\n");
   }
 
-  /** Returns the host of a Host header, with the port of https unless it is the usual one. */
+  /** Returns the host of a Host header, with the port of https unless it is 443. */
   private String authority(String host) {
     int colon = host.lastIndexOf(':');
     boolean hasPort = colon > host.lastIndexOf(']');

@@ -1,6 +1,6 @@
 package dev.cistern.server.http;
 
-/** Why a client is not served. */
+/** The reason why a client is rejected. */
 public enum Refusal {
   CONNECTIONS(
       "connections", 503, "the server has as many connections as it may", "try again in a moment"),
@@ -46,12 +46,12 @@ public enum Refusal {
     this.advice = advice;
   }
 
-  /** Returns what metrics call it. */
+  /** Returns the name of the reason in metrics. */
   public String word() {
     return word;
   }
 
-  /** Returns the HTTP status, where there is a reply. */
+  /** Returns the HTTP status, if there is a response. */
   public int status() {
     return status;
   }
@@ -60,12 +60,12 @@ public enum Refusal {
     return message;
   }
 
-  /** Returns what to do about it. */
+  /** Returns the advice to the client. */
   public String advice() {
     return advice;
   }
 
-  /** Says whether the same may be accepted a moment later. */
+  /** Returns whether the same request may be accepted a moment later. */
   public boolean isForNow() {
     return status == 429 || status == 503;
   }

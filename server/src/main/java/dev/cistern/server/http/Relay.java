@@ -16,15 +16,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings what is not kept to one client, at the pace of the slower of its source and the client:
- * one piece is had, written, and the next asked for when it is out. Cuts the connection if the
- * source fails.
+ * Relay that sends content to one client without storing it, at the pace of its source or of the
+ * client, whichever is slower. Each piece is read and written, and the next one is requested when
+ * it is sent. Closes the connection if the source fails.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result of a write
 final class Relay {
   private static final Logger LOG = LoggerFactory.getLogger(Relay.class);
 
-  /** How long a buffer is for what is passed through. */
+  /** The length of the buffer for passed-through content. */
   static final int BUFFER_BYTES = 128 << 10;
 
   private final ChannelHandlerContext context;
@@ -32,20 +32,20 @@ final class Relay {
   private final ChannelPromise done;
   private final LongAdder sent = new LongAdder();
 
-  /** Gives what is to be sent; null at the end. */
+  /** A source of content; the next piece is null at the end. */
   private interface Source {
     @Nullable ByteBuf next() throws IOException, InterruptedException;
 
-    /** Returns what the log says of it. */
+    /** Returns the name of the source for the log. */
     String name();
 
-    /** Ends a wait for the next one. Event loop. */
+    /** Ends a wait for the next piece. Event loop. */
     void wake();
 
     void close();
   }
 
-  /** Reads the same buffer again and again. */
+  /** A download that is read into one buffer, which is reused. */
   private record Download(DirectBlob blob, byte[] buffer) implements Source {
     @Override
     public @Nullable ByteBuf next() throws IOException {
@@ -59,7 +59,7 @@ final class Relay {
     }
 
     @Override
-    public void wake() {} // its waits have their own end
+    public void wake() {} // its waits have time limits of their own
 
     @Override
     public void close() {
@@ -97,14 +97,16 @@ final class Relay {
   }
 
   /**
-   * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
+   * @param done the promise that is fulfilled when all is sent; the caller fails it when the client
+   *     leaves
    */
   static Relay of(ChannelHandlerContext context, DirectBlob blob, ChannelPromise done) {
     return new Relay(context, new Download(blob, new byte[BUFFER_BYTES]), done);
   }
 
   /**
-   * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
+   * @param done the promise that is fulfilled when all is sent; the caller fails it when the client
+   *     leaves
    */
   static Relay of(ChannelHandlerContext context, ReplyBody.Pieces pieces, ChannelPromise done) {
     return new Relay(context, new Made(pieces.source()), done);
@@ -123,7 +125,7 @@ final class Relay {
     threads.execute(this::run);
   }
 
-  /** Returns how many bytes were sent. */
+  /** Returns the number of sent bytes. */
   long sent() {
     return sent.sum();
   }
@@ -144,7 +146,7 @@ final class Relay {
         }
         sent.add(count);
       }
-      // The client may leave meanwhile, and fail done: then it must not be written with.
+      // The client may leave meanwhile, which fails done: it must not be the promise of this write.
       if (context.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT).await().isSuccess()) {
         done.trySuccess();
       } else {

@@ -9,7 +9,7 @@ import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A reply: status, header fields, body, and what the log should know. Built by one thread. */
+/** A response: status, header fields, body, and details for the log. Built by one thread. */
 public final class Reply {
   private final int status;
   private final List<Header> headers = new ArrayList<>(8);
@@ -25,13 +25,13 @@ public final class Reply {
     return new Reply(status);
   }
 
-  /** Adds a field; several of one name are sent as several lines. */
+  /** Adds a header field; several fields of one name are sent as several lines. */
   public Reply header(String name, String value) {
     headers.add(new Header(name, value));
     return this;
   }
 
-  /** Advises to ask again after {@code delay}, at least a second (RFC 9110 section 10.2.3). */
+  /** Advises to retry after {@code delay}, at least 1 s (RFC 9110 section 10.2.3). */
   public Reply retryAfter(Duration delay) {
     return header("Retry-After", Long.toString(Math.max(1, delay.toSeconds())));
   }
@@ -45,13 +45,13 @@ public final class Reply {
     return header("Content-Type", contentType).body(new ReplyBody.Bytes(text.getBytes(UTF_8)));
   }
 
-  /** Tells what the cache did, in a header and in the log. */
+  /** Records the cache status, in a header field and for the log. */
   public Reply cache(CacheStatus what) {
     this.cache = what;
     return header("Cache-Status", what.header());
   }
 
-  /** Tells the log why. */
+  /** Records the reason for the log. */
   public Reply because(String why) {
     this.reason = why;
     return this;

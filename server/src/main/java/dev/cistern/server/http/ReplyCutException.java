@@ -2,7 +2,7 @@ package dev.cistern.server.http;
 
 import java.io.IOException;
 
-/** A reply that ends before its end, though the client is still there. */
+/** The early end of a response whose client is still connected. */
 final class ReplyCutException extends IOException {
   private static final long serialVersionUID = 1;
 

@@ -32,11 +32,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The one place that writes replies. Runs on the connection's event loop: bytes from memory, files
- * by the kernel ({@code sendfile}), growing files by a {@link Tail}, what is not kept by a {@link
- * Relay}.
+ * The only writer of responses. Runs on the connection's event loop. Bytes are sent from memory,
+ * and files by the kernel ({@code sendfile}). A {@link Tail} sends growing files, and a {@link
+ * Relay} content that is not stored.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result of a write
 final class ReplyWriter {
   private static final Logger LOG = LoggerFactory.getLogger(ReplyWriter.class);
   private static final HttpHeadersFactory HEADERS =
@@ -45,7 +45,10 @@ final class ReplyWriter {
       DateTimeFormatter.ofPattern("EEE, dd MMM yyyy HH:mm:ss 'GMT'", Locale.ROOT)
           .withZone(ZoneOffset.UTC);
 
-  /** How many bytes that are made for a client the kernel takes before it can send them. */
+  /**
+   * The maximum number of bytes of a generated body that the kernel accepts before it can send
+   * them.
+   */
   private static final int UNSENT_BYTES = 64 << 10;
 
   private final InstantSource clock;
@@ -53,7 +56,7 @@ final class ReplyWriter {
   private volatile Date date = new Date(Long.MIN_VALUE, "");
 
   /**
-   * @param threads for what has to wait
+   * @param threads the executor for work that waits
    */
   ReplyWriter(InstantSource clock, Executor threads) {
     this.clock = clock;
@@ -62,7 +65,7 @@ final class ReplyWriter {
 
   private record Date(long second, String text) {}
 
-  /** Writes a short reply in memory that no request of ours has led to. */
+  /** Writes a short response from memory that does not belong to a request. */
   void write(ChannelHandlerContext context, Reply reply, Framing framing, ChannelPromise done) {
     write(
         context,
@@ -76,14 +79,15 @@ final class ReplyWriter {
   }
 
   /**
-   * Writes a reply.
+   * Writes a response.
    *
-   * @param framing of a client that knows no chunks: not kept alive if the length is unknown
-   * @param passThrough gives the lease for the rest of a blob for which the store has no room
-   * @param done is fulfilled when the last byte is with the kernel; the caller lets it fail when
-   *     the client leaves before
-   * @param counting takes the counter of sent bytes of a body with a file or a download, before the
-   *     first is sent
+   * @param framing the framing; if the length is unknown, a client without chunks is not kept alive
+   * @param passThrough the supplier of the lease for the rest of a blob for which the store has no
+   *     space
+   * @param done the promise that is fulfilled when the kernel has taken the last byte; the caller
+   *     fails it when the client leaves before
+   * @param counting the consumer of the counter of sent bytes; it is called before the first byte,
+   *     for a body with a file, a download or pieces
    */
   void write(
       ChannelHandlerContext context,
@@ -148,7 +152,7 @@ final class ReplyWriter {
     }
   }
 
-  /** Returns whether a reply can say how long its body is. */
+  /** Returns whether the length of a response's body is known. */
   static boolean hasLength(Reply reply) {
     return switch (reply.body()) {
       case ReplyBody.Following following -> following.end() >= 0;
@@ -161,7 +165,7 @@ final class ReplyWriter {
     };
   }
 
-  /** Gives back what a reply holds that will not be written. */
+  /** Releases the resources of a response that is not written. */
   static void release(Reply reply) {
     switch (reply.body()) {
       case ReplyBody.FilePart part -> part.blob().release();
@@ -174,7 +178,9 @@ final class ReplyWriter {
     }
   }
 
-  /** Corks the connection for what is read from {@code blob}, and lets both go when it is out. */
+  /**
+   * Corks the connection for content of {@code blob}; uncorks it and releases the blob at the end.
+   */
   private static void hold(ChannelHandlerContext context, Blob blob, ChannelPromise done) {
     NativeTransport.cork(context.channel(), true);
     done.addListener(
@@ -195,7 +201,7 @@ final class ReplyWriter {
             }));
   }
 
-  /** Returns whether a reply failed because a file that it sends is damaged. */
+  /** Returns whether a response failed because a file that it sends is damaged. */
   static boolean isCutByFile(Reply reply, Throwable failure) {
     return switch (reply.body()) {
       case ReplyBody.FilePart part ->

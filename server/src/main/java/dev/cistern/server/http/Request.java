@@ -18,7 +18,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** A request. Its head is complete; its body comes while it is read. */
+/** A request. Its head is complete; its body arrives while it is read. */
 public final class Request {
   private final HttpRequest head;
   private final String target;
@@ -55,7 +55,7 @@ public final class Request {
     this.pathEnd = question < 0 ? target.length() : question;
   }
 
-  /** Drops scheme and host, which a client may send as if to a proxy (RFC 9112 section 3.2.2). */
+  /** Removes scheme and host, which a client may send as to a proxy (RFC 9112 section 3.2.2). */
   private static String originForm(String uri) {
     boolean isAbsolute =
         uri.regionMatches(true, 0, "http://", 0, "http://".length())
@@ -68,8 +68,8 @@ public final class Request {
   }
 
   /**
-   * Returns host and port of a target that was sent as if to a proxy; they count for more than the
-   * header Host (RFC 9112 section 3.2.2).
+   * Returns host and port of a target that was sent as to a proxy. They take precedence over the
+   * Host header (RFC 9112 section 3.2.2).
    */
   public Optional<String> authority() {
     String uri = head.uri();
@@ -93,20 +93,20 @@ public final class Request {
     return head.method().name().equals("GET") || isHead();
   }
 
-  /** Returns path and query as they were sent, without scheme and host if those were sent. */
+  /** Returns path and query as sent, but without scheme and host. */
   public String target() {
     return target;
   }
 
-  /** Returns the path as it was sent, percent signs and all. */
+  /** Returns the path as sent, without percent-decoding. */
   public String path() {
     return target.substring(0, pathEnd);
   }
 
   /**
-   * Returns the parameters after the question mark, decoded.
+   * Returns the decoded parameters after the question mark.
    *
-   * @throws dev.cistern.oci.OciException if they cannot be
+   * @throws dev.cistern.oci.OciException if they cannot be decoded
    */
   public Query query() {
     Query parsed = query;
@@ -117,22 +117,24 @@ public final class Request {
     return parsed;
   }
 
-  /** Returns the first field of that name. */
+  /** Returns the first header field of that name. */
   public Optional<String> header(String name) {
     return Optional.ofNullable(head.headers().get(name));
   }
 
-  /** Says whether there is a field of that name. */
+  /** Returns whether there is a header field of that name. */
   public boolean hasHeader(CharSequence name) {
     return head.headers().contains(name);
   }
 
-  /** Returns all fields of that name. */
+  /** Returns all header fields of that name. */
   public List<String> headers(CharSequence name) {
     return head.headers().getAll(name);
   }
 
-  /** Returns whether there is a field whose name begins with {@code prefix}, in any case. */
+  /**
+   * Returns whether there is a header field whose name begins with {@code prefix}, ignoring case.
+   */
   public boolean hasHeaderStartingWith(String prefix) {
     Iterator<Map.Entry<CharSequence, CharSequence>> fields = head.headers().iteratorCharSequence();
     while (fields.hasNext()) {
@@ -144,8 +146,8 @@ public final class Request {
   }
 
   /**
-   * Returns the values of all fields whose names begin with {@code prefix}, in any case, by the
-   * rest of the name in lower case.
+   * Returns the values of all header fields whose names begin with {@code prefix}, ignoring case.
+   * The keys are the rest of the names in lower case.
    */
   public SortedMap<String, List<String>> headersStartingWith(String prefix) {
     var found = new TreeMap<String, List<String>>();
@@ -166,10 +168,11 @@ public final class Request {
   }
 
   /**
-   * Reads the whole body; its memory is given back when the request is decided.
+   * Reads the whole body. Its memory is released when the handler returns.
    *
-   * @param most how long it may be, in bytes
-   * @throws dev.cistern.oci.OciException with {@code tooLarge} and status 413, if it is longer
+   * @param most the maximum length in bytes
+   * @throws dev.cistern.oci.OciException with {@code tooLarge} and status 413, if the body is
+   *     longer
    * @throws MemoryBudget.RefusedException if there is no memory for it
    */
   public byte[] content(int most, ErrorCode tooLarge) throws IOException {
@@ -177,7 +180,7 @@ public final class Request {
   }
 
   /**
-   * Takes memory for what is parsed from a JSON text, until the request is decided; may block.
+   * Takes memory for the tree of a JSON text, until the handler returns; may block.
    *
    * @throws MemoryBudget.RefusedException if there is none
    */
@@ -187,10 +190,10 @@ public final class Request {
   }
 
   /**
-   * Takes memory for stored objects that are read whole and changed, until the request is decided;
-   * may block.
+   * Takes memory for stored objects that are read whole and changed, until the handler returns; may
+   * block.
    *
-   * @param bytes what they take in memory, before and after
+   * @param bytes the memory of the objects before and after the change
    * @throws MemoryBudget.RefusedException if there is none
    */
   public void changes(long bytes) {
@@ -206,12 +209,12 @@ public final class Request {
     return lease;
   }
 
-  /** Returns a lease of no bytes yet, held by the client and, if known, by the user. */
+  /** Returns an empty lease that is held by the client and, if known, by the user. */
   public Lease lease(Account account) {
     return memory.lease(account, holders());
   }
 
-  /** Counts a refusal that is told in another way than by {@link MemoryBudget.RefusedException}. */
+  /** Counts a rejection that is not reported by a {@link MemoryBudget.RefusedException}. */
   public void countRefusal() {
     memory.countRefusal();
   }
@@ -221,7 +224,7 @@ public final class Request {
     return user == null ? List.of(address) : List.of(address, "user " + user);
   }
 
-  /** Gives back the memory that was only needed to decide. */
+  /** Releases the memory that only the handler needed. */
   void decided() {
     untilDecided.forEach(Lease::close);
   }
@@ -229,14 +232,14 @@ public final class Request {
   /**
    * Takes memory for the response to a change, before the change is made.
    *
-   * @param bytes about as long as the response will be
+   * @param bytes the approximate length of the response
    * @throws MemoryBudget.RefusedException if there is none
    */
   public void reserveReply(long bytes) {
     replyLease(Account.RESPONSES).take(bytes);
   }
 
-  /** Returns the lease for the response; the account counts when it is made. */
+  /** Returns the lease for the response, which the first call creates for its account. */
   Lease replyLease(Account account) {
     Lease lease = replyLease;
     if (lease == null) {
@@ -251,25 +254,28 @@ public final class Request {
     return client;
   }
 
-  /** Returns the certificate that the client has shown, which one of our authorities has signed. */
+  /** Returns the certificate of the client, signed by one of the configured authorities. */
   public Optional<X509Certificate> certificate() {
     return certificate;
   }
 
-  /** Tells the log what it is about. */
+  /** Records the repository and reference of the request for the log. */
   public void about(String ofRepository, String ofReference) {
     this.repository = ofRepository;
     this.reference = ofReference;
   }
 
-  /** Has something done once, when the reply is out or the client gone. The first one counts. */
+  /**
+   * Sets an action that runs once when the response is sent or the client has left. Only the first
+   * action is kept.
+   */
   public void atEnd(Runnable action) {
     if (ending == null) {
       ending = action;
     }
   }
 
-  /** Says whether something is to be done at the end. */
+  /** Returns whether there is an action for the end. */
   public boolean hasEnding() {
     return ending != null;
   }
@@ -285,33 +291,35 @@ public final class Request {
     }
   }
 
-  /** Tells the log whom it is from. */
+  /** Records the principal of the request for the log. */
   public void by(String name) {
     this.principal = name;
   }
 
-  /** Sets the user that {@link #by} acts as, or wants to, for the log. */
+  /** Records the user that the principal of {@link #by} impersonates or tries to, for the log. */
   public void as(String user, List<String> groups) {
     this.impersonatedUser = user;
     this.impersonatedGroups = List.copyOf(groups);
   }
 
-  /** Returns the user that the request acts as, or null. */
+  /** Returns the impersonated user, or null. */
   public @Nullable String impersonatedUser() {
     return impersonatedUser;
   }
 
-  /** Returns the groups that were asked for with that user. */
+  /** Returns the groups that were requested with that user. */
   public List<String> impersonatedGroups() {
     return impersonatedGroups;
   }
 
-  /** Adds the user who holds the memory that this request takes from now on, beside the address. */
+  /**
+   * Sets the user that, beside the address, holds the memory that this request takes from now on.
+   */
   public void heldBy(String name) {
     this.user = name;
   }
 
-  /** Tells the audit what it changed, in words. */
+  /** Records the change for the audit log, in words. */
   public void did(String what) {
     this.deed = what;
   }

@@ -16,10 +16,10 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The content of a request, handed from the event loop, which adds what has come, to the virtual
- * thread that reads it. Until the first byte is asked for, only bytes that came with the head wait;
- * after that at most {@link #FULL_BYTES}, and one read of the socket when there is no memory for
- * more. Then the loop stops reading the connection until half of it is taken.
+ * The content of a request. The event loop adds received bytes, and a virtual thread reads them.
+ * Before the first read, only bytes that arrived with the head wait. After that at most {@link
+ * #FULL_BYTES} wait, or one read of the socket if there is no memory for more. The loop then stops
+ * reading the connection until half of the bytes are taken, or all of them if memory is short.
  */
 public final class RequestBody {
   private static final int FULL_BYTES = 2 << 20;
@@ -44,10 +44,10 @@ public final class RequestBody {
   private @Nullable ByteBuf taken;
 
   /**
-   * @param length what Content-Length said
-   * @param wanted is run when the first byte is asked for
-   * @param drained is run when there is room again after {@link #isFull}
-   * @param lease for waiting bytes
+   * @param length the value of Content-Length
+   * @param wanted the action that runs at the first read
+   * @param drained the action that runs when there is space again after {@link #isFull}
+   * @param lease the lease for waiting bytes
    */
   RequestBody(OptionalLong length, Runnable wanted, Runnable drained, Lease lease) {
     this.length = length;
@@ -56,15 +56,15 @@ public final class RequestBody {
     this.lease = lease;
   }
 
-  /** Returns the length in bytes if the client said it. */
+  /** Returns the length in bytes if the client has sent it. */
   public OptionalLong length() {
     return length;
   }
 
   /**
-   * Returns what comes next, or null at the end. It may be read until the next call.
+   * Returns the next bytes, or null at the end. They may be read until the next call. Blocks.
    *
-   * @throws IOException if the client left before the end
+   * @throws IOException if the client left before the end, or the server is stopping
    */
   public @Nullable ByteBuffer next() throws IOException {
     lock.lock();
@@ -99,9 +99,9 @@ public final class RequestBody {
   }
 
   /**
-   * Reads all of it.
+   * Reads the whole body; blocks.
    *
-   * @param whole takes memory for it, at once if the client said how long it is; blocks for it
+   * @param whole the lease for its memory, taken at once if the client has sent the length
    * @throws OciException with {@code tooLarge} and status 413, if it is longer than {@code most}
    * @throws MemoryBudget.RefusedException if there is no memory for it in time
    */
@@ -130,7 +130,7 @@ public final class RequestBody {
     return new OciException(code, "the body is larger than " + most + " bytes").withStatus(413);
   }
 
-  /** Adds what has come; takes over the reference. Event loop. */
+  /** Adds received bytes, and takes over the reference. Event loop. */
   void add(ByteBuf content, boolean isLast) {
     lock.lock();
     try {
@@ -149,7 +149,7 @@ public final class RequestBody {
     }
   }
 
-  /** Says that no more will come though more should. */
+  /** Fails the reader, because the rest of the body will not arrive. */
   void fail() {
     lock.lock();
     try {
@@ -160,7 +160,7 @@ public final class RequestBody {
     }
   }
 
-  /** Drops what is not read and what is still to come. */
+  /** Drops all unread bytes, and those that arrive later. */
   void discard() {
     lock.lock();
     try {
@@ -194,7 +194,7 @@ public final class RequestBody {
     }
   }
 
-  /** Continues reading if there is room. */
+  /** Continues to read the connection if there is space. */
   private void refill() {
     if (full && waitingBytes <= (tight ? 0 : FULL_BYTES / 2)) {
       full = false;

@@ -2,7 +2,7 @@ package dev.cistern.server.http;
 
 import io.netty.util.concurrent.FastThreadLocal;
 
-/** An array of each thread, for bytes that are needed within one call only. */
+/** One array per thread, for bytes that are needed within one call only. */
 final class ScratchBytes extends FastThreadLocal<byte[]> {
   private final int length;
 

@@ -1,22 +1,23 @@
 package dev.cistern.server.http;
 
 /**
- * How much of a reply was sent.
+ * The sent part of a response.
  *
- * @param bytes of the body; of a reply that was cut, those that the kernel or the TLS engine took
+ * @param bytes the sent bytes of the body; of an incomplete response, those that the kernel or the
+ *     TLS engine took
  */
 public record Sent(long bytes, Ending ending) {
-  /** How a reply ended. */
+  /** The end of a response. */
   public enum Ending {
     /** All of it was sent. */
     COMPLETE,
-    /** The client left or took nothing for too long. */
+    /** The client left, or took no bytes for too long. */
     CUT_BY_CLIENT,
-    /** The rest of it could not be had. */
+    /** The rest was not available. */
     CUT_BY_SERVER
   }
 
-  /** Returns whether the client did not get all of it. */
+  /** Returns whether the client did not receive all of it. */
   public boolean isCut() {
     return ending != Ending.COMPLETE;
   }

@@ -16,9 +16,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads requests, and refuses those of which two readers could think differently (RFC 9112 section
- * 11.2): a Transfer-Encoding with a Content-Length or other than chunked, bare line ends, folded
- * lines, control characters, a Host that is missing or there twice. What comes after is dropped.
+ * Decoder of requests that refuses those that two readers could interpret differently (RFC 9112
+ * section 11.2). These have a Transfer-Encoding with a Content-Length or other than chunked, bare
+ * line ends, folded lines, control characters, or a missing or repeated Host. Input after a refused
+ * request is dropped.
  */
 final class StrictRequestDecoder extends HttpRequestDecoder {
   private static final int PIECE_BYTES = 512;
@@ -47,7 +48,7 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
             .setValidateHeaders(true));
   }
 
-  /** Says whether a part of a head has come and its end has not. Event loop. */
+  /** Returns whether a part of a head has arrived, but not its end. Event loop. */
   boolean isWithinHead() {
     return hasBegun;
   }
@@ -96,7 +97,7 @@ final class StrictRequestDecoder extends HttpRequestDecoder {
     out.add(invalid);
   }
 
-  /** Looks at the bytes of a head, of which some may have come before and some may follow. */
+  /** Checks the bytes of a head; others may have arrived before, and others may follow. */
   private @Nullable String wrongIn(ByteBuf bytes, int from, int to) {
     byte[] piece = PIECE.get();
     String wrong = null;

@@ -16,12 +16,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One client's way along a file that grows: sends what is available beyond what it sent, at the
- * socket's pace, until the end; cuts the connection if the fill fails, and goes on as a {@link
- * Relay} if there was no room for the rest. Runs on the connection's event loop; only {@link #wake}
- * is called from the fill's thread.
+ * One client's reader of a growing file. It sends available bytes at the socket's pace, until the
+ * end. It closes the connection if the fill fails, and continues as a {@link Relay} if there was no
+ * space for the rest. Runs on the connection's event loop; only {@link #wake} is called from the
+ * fill's thread.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result of a write
 final class Tail {
   private static final Logger LOG = LoggerFactory.getLogger(Tail.class);
 
@@ -40,10 +40,11 @@ final class Tail {
   private boolean isWriting;
 
   /**
-   * @param end where it ends, exclusive; -1 for the end of the blob
-   * @param passThrough gives the lease for the rest if the store has no room for it
-   * @param threads for what has to wait
-   * @param done is fulfilled when all is sent; fails, elsewhere, when the client leaves
+   * @param end the end of the range, exclusive; -1 for the end of the blob
+   * @param passThrough the supplier of the lease for the rest if the store has no space for it
+   * @param threads the executor for work that waits
+   * @param done the promise that is fulfilled when all is sent; the caller fails it when the client
+   *     leaves
    */
   Tail(
       ChannelHandlerContext context,
@@ -106,7 +107,7 @@ final class Tail {
     }
   }
 
-  /** Returns how many bytes were sent. */
+  /** Returns the number of sent bytes. */
   long sent() {
     FileSection section = writing;
     Relay relay = rest;
@@ -121,7 +122,7 @@ final class Tail {
     context.close();
   }
 
-  /** There was no room for the rest: it comes straight from the upstream. */
+  /** Continues with the rest directly from the upstream, because the store has no space for it. */
   private void goOn() {
     isWriting = true;
     threads.execute(() -> {

@@ -5,12 +5,12 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * How the server speaks TLS. The files are PEM, and read anew when they change.
+ * The TLS settings of the server. The files are PEM, and are reloaded when they change.
  *
- * @param certificate the server's own certificate, then those that lead to an authority
- * @param key the key of the first of them, without a password
- * @param clientCa the authorities that certificates of clients must come from
- * @param redirect where requests over plain HTTP are sent on to https
+ * @param certificate the certificate of the server, followed by its chain to an authority
+ * @param key the key of the server's certificate, without a password
+ * @param clientCa the authorities that must have issued client certificates
+ * @param redirect the address where requests over plain HTTP are redirected to https
  */
 public record TlsSettings(
     Path certificate,
@@ -19,14 +19,14 @@ public record TlsSettings(
     ClientAuth clientAuth,
     Provider provider,
     Optional<InetSocketAddress> redirect) {
-  /** Whether clients show a certificate. */
+  /** The requirement for client certificates. */
   public enum ClientAuth {
     NONE,
     OPTIONAL,
     REQUIRE
   }
 
-  /** What encrypts. */
+  /** The TLS implementation. */
   public enum Provider {
     /** BoringSSL where it runs, otherwise the JDK. */
     BEST,

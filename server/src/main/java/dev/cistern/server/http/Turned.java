@@ -4,8 +4,11 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.ReferenceCountUtil;
 
-/** A connection that is one too many: it is told why, whatever it asks, and closed at once. */
-@SuppressWarnings("FutureReturnValueIgnored") // what a write comes to is told to its promise
+/**
+ * Handler of a connection above a limit. It sends the reason without reading a request, and closes
+ * the connection.
+ */
+@SuppressWarnings("FutureReturnValueIgnored") // the promise receives the result of a write
 final class Turned extends ChannelInboundHandlerAdapter {
   private final Handler handler;
   private final ReplyWriter writer;

@@ -1,5 +1,6 @@
 /**
- * HTTP/1.1 in and out, on Netty: pipeline, limits, one reply writer. The only package that sees it.
+ * The HTTP/1.1 server, on Netty: pipeline, limits, one response writer. The only package that uses
+ * Netty.
  */
 @NullMarked
 package dev.cistern.server.http;

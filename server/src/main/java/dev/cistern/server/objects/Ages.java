@@ -5,11 +5,11 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import tools.jackson.databind.JsonNode;
 
-/** How long ago something was, as people say it. */
+/** Durations in the words of command-line tools. */
 public final class Ages {
   private Ages() {}
 
-  /** Returns the age of an object, such as {@code 3m12s} (as {@code kubectl get} has it). */
+  /** Returns the age of an object, such as {@code 3m12s}, in the form of {@code kubectl get}. */
   public static String of(JsonNode object, Instant now) {
     String made = Meta.text(object, "creationTimestamp");
     if (made.isEmpty()) {
@@ -43,7 +43,7 @@ public final class Ages {
     return number == 0 ? "" : number + unit;
   }
 
-  /** Returns such as {@code 3 minutes}, in the words of go-units. */
+  /** Returns a duration such as {@code 3 minutes}, in the words of go-units. */
   public static String between(Instant then, Instant now) {
     Duration age = Duration.between(then, now);
     long seconds = Math.max(0, age.toSeconds());

@@ -7,7 +7,7 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A refusal, as Kubernetes' API answers it: a {@code Status} object (API conventions, "Response
+ * An error of the Kubernetes API. It becomes a {@code Status} object (API conventions, "Response
  * Status Kind"). Clients and scripts match on its texts.
  */
 public final class ApiException extends RuntimeException {
@@ -16,7 +16,7 @@ public final class ApiException extends RuntimeException {
   private final Reason reason;
   private final transient ObjectNode details;
 
-  /** Why, in one word that programs know, with the status of HTTP. */
+  /** The machine-readable reasons, each with its HTTP status. */
   public enum Reason {
     BAD_REQUEST("BadRequest", 400),
     UNAUTHORIZED("Unauthorized", 401),
@@ -51,7 +51,7 @@ public final class ApiException extends RuntimeException {
   }
 
   /**
-   * @param message for a person
+   * @param message the text for users
    */
   public ApiException(Reason reason, String message) {
     this(reason, message, JsonMapper.shared().createObjectNode());
@@ -63,13 +63,13 @@ public final class ApiException extends RuntimeException {
     this.details = details;
   }
 
-  /** There is no such object. */
+  /** Returns the error for an object that does not exist. */
   public static ApiException notFound(ResourceType type, String name) {
     return about(
         Reason.NOT_FOUND, type, name, "%s \"%s\" not found".formatted(type.resource(), name));
   }
 
-  /** There is one of that name. */
+  /** Returns the error for a name that is already in use. */
   public static ApiException alreadyExists(ResourceType type, String name) {
     return about(
         Reason.ALREADY_EXISTS,
@@ -78,7 +78,10 @@ public final class ApiException extends RuntimeException {
         "%s \"%s\" already exists".formatted(type.resource(), name));
   }
 
-  /** Somebody else has changed it, or it cannot be changed as it is. */
+  /**
+   * Returns the error for an object that was changed meanwhile, or that cannot be changed in its
+   * present state.
+   */
   public static ApiException conflict(ResourceType type, String name, String why) {
     return about(
         Reason.CONFLICT,
@@ -87,7 +90,7 @@ public final class ApiException extends RuntimeException {
         "Operation cannot be fulfilled on %s \"%s\": %s".formatted(type.resource(), name, why));
   }
 
-  /** Somebody else has changed it since it was read. */
+  /** Returns the error for an object that was changed since it was read. */
   public static ApiException modified(ResourceType type, String name) {
     return conflict(
         type,
@@ -96,7 +99,7 @@ public final class ApiException extends RuntimeException {
             + " again");
   }
 
-  /** The caller may not. */
+  /** Returns the error for a caller without permission. */
   public static ApiException forbidden(ResourceType type, String name, String why) {
     String object = name.isEmpty() ? "" : " \"" + name + "\"";
     return about(
@@ -106,7 +109,7 @@ public final class ApiException extends RuntimeException {
         "%s%s is forbidden: %s".formatted(type.resource(), object, why));
   }
 
-  /** What the object says cannot be. */
+  /** Returns the error for an object with invalid fields. */
   public static ApiException invalid(ResourceType type, String name, List<FieldError> errors) {
     String all =
         errors.size() == 1
@@ -127,7 +130,7 @@ public final class ApiException extends RuntimeException {
     return invalid;
   }
 
-  /** The request itself cannot be meant. */
+  /** Returns the error for an invalid request. */
   public static ApiException badRequest(String message) {
     return new ApiException(Reason.BAD_REQUEST, message);
   }
@@ -148,7 +151,7 @@ public final class ApiException extends RuntimeException {
     return reason;
   }
 
-  /** Returns the message for a person. */
+  /** Returns the text for users. */
   public String message() {
     return String.valueOf(getMessage());
   }

@@ -14,9 +14,9 @@ import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The objects that are there without anybody having made them: each namespace that something is in,
- * the service accounts of each, and the built-in roles. They have the revision 0 until somebody
- * changes them; then they are stored like others.
+ * The built-in objects, which exist without having been created: each namespace in use, the service
+ * accounts of each, and the built-in roles. They have revision 0 until they are changed. From then
+ * on they are stored like others.
  */
 final class BuiltIns {
   private static final List<String> ACCOUNTS = List.of("builder", "default", "deployer");
@@ -26,7 +26,7 @@ final class BuiltIns {
   private final Predicate<String> hasNamespace;
 
   /**
-   * @param since when they were made, as they say
+   * @param since the creation time in their metadata
    */
   BuiltIns(Instant since, Supplier<Set<String>> namespaces, Predicate<String> hasNamespace) {
     this.since = since;
@@ -34,7 +34,7 @@ final class BuiltIns {
     this.hasNamespace = hasNamespace;
   }
 
-  /** Returns the names of those of a kind. */
+  /** Returns the names of the built-in objects of a kind. */
   Stream<ObjectName> names(ResourceType type, Optional<String> namespace) {
     if (type.equals(Kinds.NAMESPACE)) {
       return namespaces.get().stream().map(name -> type.name("", name));
@@ -51,7 +51,7 @@ final class BuiltIns {
         : Stream.empty();
   }
 
-  /** Returns one of them. */
+  /** Returns a built-in object. */
   Optional<ObjectNode> get(ResourceType type, String namespace, String name) {
     if (type.equals(Kinds.NAMESPACE)) {
       return Optional.of(name).filter(hasNamespace).map(this::namespace);

@@ -2,7 +2,7 @@ package dev.cistern.server.objects;
 
 import java.io.IOException;
 
-/** Puts in force what objects say now. */
+/** An action that puts the current objects into effect. */
 public interface Enforcement {
   void enforce() throws IOException;
 }

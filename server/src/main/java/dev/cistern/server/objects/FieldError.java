@@ -1,14 +1,14 @@
 package dev.cistern.server.objects;
 
 /**
- * What is wrong with one field of an object, in the words of Kubernetes' validation.
+ * An error in one field of an object, in the words of Kubernetes' validation.
  *
- * @param field its path, such as {@code spec.tags[latest].from.name}
- * @param value what is there; empty where it is not shown
- * @param detail what would be right; may be empty
+ * @param field the path of the field, such as {@code spec.tags[latest].from.name}
+ * @param value the present value; empty if it is not shown
+ * @param detail the expected value; may be empty
  */
 public record FieldError(Kind kind, String field, String value, String detail) {
-  /** In which way it is wrong. */
+  /** The kinds of errors. */
   public enum Kind {
     REQUIRED("Required value", "FieldValueRequired", false),
     INVALID("Invalid value", "FieldValueInvalid", true),
@@ -51,13 +51,13 @@ public record FieldError(Kind kind, String field, String value, String detail) {
     return new FieldError(Kind.TOO_LONG, field, "", "may not be more than " + mostBytes + " bytes");
   }
 
-  /** Returns what is said of it without its path. */
+  /** Returns the error without the path of the field. */
   String body() {
     String shown = kind.showsValue ? kind.text + ": \"" + value + "\"" : kind.text;
     return detail.isEmpty() ? shown : shown + ": " + detail;
   }
 
-  /** Returns path and complaint. */
+  /** Returns path and error. */
   @Override
   public String toString() {
     return field.isEmpty() ? body() : field + ": " + body();

@@ -5,6 +5,6 @@ import dev.cistern.storage.ObjectName;
 /**
  * An object of a file.
  *
- * @param file how people know it
+ * @param file the name of the file for users
  */
 public record FileObject(ObjectName name, String json, String file) {}

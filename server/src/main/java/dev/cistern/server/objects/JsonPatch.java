@@ -10,7 +10,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** A JSON patch (RFC 6902): a list of operations, all of which are made or none. */
+/** A JSON patch (RFC 6902): a list of operations that is applied as a whole or not at all. */
 record JsonPatch(List<Operation> operations) implements Patch {
   static final String MEDIA_TYPE = "application/json-patch+json";
 
@@ -82,7 +82,7 @@ record JsonPatch(List<Operation> operations) implements Patch {
 
   @Override
   public JsonNode apply(JsonNode object) {
-    // One level more, so that the whole object can be replaced like a part of it.
+    // The holder adds a level, so that the whole object can be replaced like a part of it.
     ObjectNode holder = JsonMapper.shared().createObjectNode();
     holder.set(ROOT, object.deepCopy());
     long copied = 0;
@@ -96,7 +96,10 @@ record JsonPatch(List<Operation> operations) implements Patch {
     return holder.path(ROOT);
   }
 
-  /** Each copy may double the object, and each move walks through what it moves. */
+  /**
+   * Refuses a patch that copies too much. Each copy may double the object, and each move walks
+   * through the moved value.
+   */
   private static void requireFewCopied(long copied) {
     if (copied > MOST_COPIED) {
       throw new ApiException(
@@ -133,7 +136,7 @@ record JsonPatch(List<Operation> operations) implements Patch {
     }
   }
 
-  /** Returns 0 if two values are the same; numbers are, if their values are (section 4.6). */
+  /** Returns 0 if two values are equal. Numbers are equal if their values are (section 4.6). */
   private static int compare(JsonNode one, JsonNode other) {
     if (!one.isNumber() || !other.isNumber()) {
       return one.equals(other) ? 0 : 1;

@@ -6,7 +6,7 @@ import static dev.cistern.server.objects.ResourceType.ofCluster;
 import java.util.List;
 import java.util.Optional;
 
-/** The kinds of objects that are kept here. */
+/** The kinds of objects of this server. */
 public final class Kinds {
   private static final String CORE = "";
   private static final String RBAC = "rbac.authorization.k8s.io";
@@ -43,11 +43,11 @@ public final class Kinds {
   public static final ResourceType IMAGE_STREAM =
       namespaced(IMAGES, "v1", "imagestreams", "ImageStream", "is");
 
-  /** Those that are in namespaces and stored. */
+  /** The kinds that have namespaces and are stored. */
   static final List<ResourceType> NAMESPACED =
       List.of(SECRET, SERVICE_ACCOUNT, ROLE_BINDING, ROLE, IMAGE_STREAM);
 
-  /** Those that files may have. */
+  /** The kinds that files may contain. */
   private static final List<ResourceType> OF_FILES =
       List.of(
           SECRET,
@@ -62,7 +62,7 @@ public final class Kinds {
 
   private Kinds() {}
 
-  /** Returns the type of a kind that files may have. */
+  /** Returns the type of a kind that files may contain. */
   public static Optional<ResourceType> of(String kind) {
     return OF_FILES.stream().filter(type -> type.kind().equals(kind)).findFirst();
   }

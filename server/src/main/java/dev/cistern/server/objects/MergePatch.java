@@ -4,7 +4,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** A JSON merge patch (RFC 7396): what is null goes, what is an object merges, else replaces. */
+/**
+ * A JSON merge patch (RFC 7396). A null removes a member, an object is merged, any other value
+ * replaces.
+ */
 record MergePatch(JsonNode patch) implements Patch {
   static final String MEDIA_TYPE = "application/merge-patch+json";
 
@@ -13,7 +16,7 @@ record MergePatch(JsonNode patch) implements Patch {
     return merge(object.deepCopy(), patch);
   }
 
-  /** Changes the target, or returns another. */
+  /** Merges the patch into the target, and returns the target or its replacement. */
   private static JsonNode merge(JsonNode target, JsonNode patch) {
     if (!(patch instanceof ObjectNode members)) {
       return patch.deepCopy();

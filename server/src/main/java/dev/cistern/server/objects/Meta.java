@@ -15,20 +15,20 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** The metadata of objects (API conventions, "Metadata"). */
 public final class Meta {
-  /** How many levels an object may have; what has more can be neither listed nor read again. */
+  /** Maximum number of levels of an object. Deeper objects can be neither listed nor read again. */
   static final int DEEPEST = 400;
 
-  /** How long the name of a field may be, in characters; much longer ones cannot be read again. */
+  /** Maximum length of a field name in characters. Much longer names cannot be read again. */
   private static final int LONGEST_NAME = 1_000;
 
   private static final int SHOWN = 32;
 
-  /** How long the annotations of an object may be, names and values together. */
+  /** Maximum length of an object's annotations, names and values together. */
   static final int MAX_ANNOTATIONS_BYTES = 256 << 10;
 
   private Meta() {}
 
-  /** Returns how many levels a value has; 0 for one that has no others in it. */
+  /** Returns the number of levels of a value, 0 for a scalar. */
   static int depth(JsonNode value) {
     int deepest = 0;
     for (JsonNode member : value) {
@@ -38,9 +38,9 @@ public final class Meta {
   }
 
   /**
-   * Refuses what could be stored, but not read again.
+   * Refuses an object that could be stored, but not read again.
    *
-   * @throws ApiException if it is nested too deep, or the name of a field is too long
+   * @throws ApiException if the object is nested too deep, or a field name is too long
    */
   static void requireReadable(JsonNode object) {
     if (depth(object) > DEEPEST) {
@@ -76,21 +76,21 @@ public final class Meta {
     value.forEach(Meta::requireNames);
   }
 
-  /** Returns the metadata, made if there is none. */
+  /** Returns the metadata, which is created if it is missing. */
   public static ObjectNode of(ObjectNode object) {
     return object.get("metadata") instanceof ObjectNode metadata
         ? metadata
         : object.putObject("metadata");
   }
 
-  /** Returns the annotations that metadata has, made if there are none. */
+  /** Returns the annotations in metadata, which are created if they are missing. */
   public static ObjectNode annotations(ObjectNode metadata) {
     return metadata.get("annotations") instanceof ObjectNode annotations
         ? annotations
         : metadata.putObject("annotations");
   }
 
-  /** Returns a text of the metadata, "" if it is not there. */
+  /** Returns a text of the metadata, "" if it is missing. */
   public static String text(JsonNode object, String key) {
     return object.path("metadata").path(key).asString("");
   }
@@ -118,12 +118,12 @@ public final class Meta {
     return map;
   }
 
-  /** Returns a time as the API has it: RFC 3339, in seconds. */
+  /** Returns a time in the form of the API: RFC 3339, in seconds. */
   public static String time(Instant time) {
     return time.truncatedTo(ChronoUnit.SECONDS).toString();
   }
 
-  /** Returns a time of an object; what says none is as old as can be. */
+  /** Parses a time of an object. Returns 1970-01-01T00:00:00Z if the text is not a time. */
   public static Instant instant(String text) {
     try {
       return OffsetDateTime.parse(text).toInstant();
@@ -132,7 +132,7 @@ public final class Meta {
     }
   }
 
-  /** Returns an object of that type without anything in it. */
+  /** Returns an object of a type with kind and version only. */
   public static ObjectNode empty(ResourceType type) {
     return JsonMapper.shared()
         .createObjectNode()
@@ -140,7 +140,7 @@ public final class Meta {
         .put("apiVersion", type.apiVersion());
   }
 
-  /** Returns the object with kind, version and metadata before all else, as people expect it. */
+  /** Returns the object with kind, version and metadata first, the order that users expect. */
   public static ObjectNode ordered(ResourceType type, ObjectNode object) {
     ObjectNode ordered = empty(type);
     ordered.set("metadata", of(object));

@@ -7,9 +7,9 @@ import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
-/** A change of an object that leaves what it does not name as it is. */
+/** A change of an object that leaves unnamed parts as they are. */
 public sealed interface Patch permits JsonPatch, MergePatch, StrategicPatch {
-  /** The media types of patches, as clients send them. */
+  /** The media types of patches in requests. */
   Set<String> MEDIA_TYPES =
       Set.of(
           JsonPatch.MEDIA_TYPE,
@@ -18,16 +18,16 @@ public sealed interface Patch permits JsonPatch, MergePatch, StrategicPatch {
           StrategicPatch.APPLY_MEDIA_TYPE);
 
   /**
-   * Returns the object as it is after the change; the one that is given stays as it was.
+   * Returns the changed object. The given one stays unchanged.
    *
-   * @throws ApiException if it cannot be changed so
+   * @throws ApiException if the patch cannot be applied to it
    */
   JsonNode apply(JsonNode object);
 
   /**
    * Parses the body of a PATCH.
    *
-   * @throws ApiException if it is no patch of that media type
+   * @throws ApiException if the body is not a patch of that media type
    */
   static Patch parse(String mediaType, byte[] body) {
     JsonNode json;

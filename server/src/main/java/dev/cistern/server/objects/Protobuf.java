@@ -16,9 +16,9 @@ import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Objects in Kubernetes' protobuf form ("Kubernetes Protobuf encoding"): four bytes {@code k8s\0},
- * then an envelope with the kind and the object. Clients send it for the kinds of Kubernetes
- * itself; what is answered is JSON, which they take as well.
+ * The parser of objects in Kubernetes' protobuf form ("Kubernetes Protobuf encoding"): four bytes
+ * {@code k8s\0}, then an envelope with the kind and the object. Clients send it for the kinds of
+ * Kubernetes itself. Responses are JSON, which these clients accept as well.
  */
 public final class Protobuf {
   public static final String MEDIA_TYPE = "application/vnd.kubernetes.protobuf";
@@ -31,7 +31,7 @@ public final class Protobuf {
   /**
    * Returns the object as JSON.
    *
-   * @throws ApiException if it is none, or of a kind whose form is not known here
+   * @throws ApiException if the body is not an object in this form, or its kind is not supported
    */
   public static ObjectNode parse(byte[] bytes) {
     if (!Arrays.equals(bytes, 0, Math.min(bytes.length, MAGIC.length), MAGIC, 0, MAGIC.length)) {
@@ -66,7 +66,7 @@ public final class Protobuf {
     for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
       Field field = message.fields().get(WireFormat.getTagFieldNumber(tag));
       if (field == null) {
-        in.skipField(tag); // what is not known here does not count
+        in.skipField(tag); // unknown fields are ignored
       } else {
         read(in, field, object, depth);
       }

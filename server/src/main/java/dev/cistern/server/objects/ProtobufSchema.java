@@ -5,18 +5,20 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The fields of the messages that clients send, by their numbers (the {@code generated.proto} files
- * of Kubernetes' API).
+ * The fields of the protobuf messages that clients send, by their numbers (the {@code
+ * generated.proto} files of Kubernetes' API).
  */
 final class ProtobufSchema {
-  /** How often a field is there. */
+  /** The cardinality of a field. */
   enum Form {
     ONE,
     LIST,
     MAP
   }
 
-  /** What a field's value is, or those of a list, or those of a map by texts. */
+  /**
+   * The type of a field's value, of the items of a list, or of the values of a map with text keys.
+   */
   enum Value {
     TEXT,
     BYTES,
@@ -29,7 +31,7 @@ final class ProtobufSchema {
   /** A field of a message. */
   record Field(String name, Form form, Value value, Optional<Message> message) {}
 
-  /** A message. */
+  /** The fields of a message by number. */
   record Message(Map<Integer, Field> fields) {
     private static Message empty() {
       return new Message(Map.of());
@@ -66,7 +68,7 @@ final class ProtobufSchema {
     }
   }
 
-  /** What each object comes in. */
+  /** The envelope of each object. */
   static final Message ENVELOPE =
       Message.empty()
           .one(1, "typeMeta", Message.empty().text(1, "apiVersion").text(2, "kind"))

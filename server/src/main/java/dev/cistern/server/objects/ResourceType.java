@@ -5,12 +5,12 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * A kind of object as an API calls it (Kubernetes API conventions, "Types").
+ * A kind of object and its names in the API (Kubernetes API conventions, "Types").
  *
  * @param group empty for the core group
- * @param plural as paths have it, in lower case
+ * @param plural the name in paths, in lower case
  * @param isNamespaced whether each object is in a namespace
- * @param shortNames what people may write for it
+ * @param shortNames the abbreviations that users may write
  */
 public record ResourceType(
     String group,
@@ -24,13 +24,13 @@ public record ResourceType(
     shortNames = List.copyOf(shortNames);
   }
 
-  /** Returns one whose singular is its kind in lower case. */
+  /** Returns a type of namespaced objects, whose singular is its kind in lower case. */
   public static ResourceType namespaced(
       String group, String version, String plural, String kind, String... shortNames) {
     return of(group, version, plural, kind, true, shortNames);
   }
 
-  /** Returns one whose objects are in no namespace. */
+  /** Returns a type of objects without a namespace, whose singular is its kind in lower case. */
   public static ResourceType ofCluster(
       String group, String version, String plural, String kind, String... shortNames) {
     return of(group, version, plural, kind, false, shortNames);
@@ -53,22 +53,25 @@ public record ResourceType(
         List.of(shortNames));
   }
 
-  /** Returns {@code GROUP/VERSION}, or the version of the core group. */
+  /** Returns {@code GROUP/VERSION}, or the version for the core group. */
   public String apiVersion() {
     return group.isEmpty() ? version : group + "/" + version;
   }
 
-  /** Returns {@code PLURAL.GROUP}, or the plural in the core group, as messages have it. */
+  /** Returns {@code PLURAL.GROUP}, or the plural for the core group, the form in messages. */
   public String resource() {
     return group.isEmpty() ? plural : plural + "." + group;
   }
 
-  /** Returns {@code KIND.GROUP}, or the kind in the core group, as messages have it. */
+  /** Returns {@code KIND.GROUP}, or the kind for the core group, the form in messages. */
   public String qualifiedKind() {
     return group.isEmpty() ? kind : kind + "." + group;
   }
 
-  /** Returns under which name an object is stored. The same kind of two groups is stored once. */
+  /**
+   * Returns the name under which an object is stored. It has no group, so that a kind of two groups
+   * is stored once.
+   */
   public ObjectName name(String namespace, String name) {
     return new ObjectName(kind, isNamespaced ? namespace : "", name);
   }

@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
-/** Which objects of a list are wanted ("Labels and Selectors", "Field Selectors"). */
+/** A filter of the objects in a list ("Labels and Selectors", "Field Selectors"). */
 public final class Selector implements Predicate<JsonNode> {
   private static final String KEY = "[A-Za-z0-9][A-Za-z0-9_./-]*+";
   private static final Pattern SET =
@@ -31,8 +31,8 @@ public final class Selector implements Predicate<JsonNode> {
   /**
    * Parses the parameters {@code labelSelector} and {@code fieldSelector}.
    *
-   * @param fields which fields can be asked for, each with what it is
-   * @throws ApiException if they cannot be meant
+   * @param fields the supported fields, each with the function that returns its value
+   * @throws ApiException if a selector is invalid
    */
   public static Selector parse(
       String labels, String fieldTexts, Map<String, Function<JsonNode, String>> fields) {
@@ -51,7 +51,7 @@ public final class Selector implements Predicate<JsonNode> {
     return new Selector(all);
   }
 
-  /** Splits at the commas that are not within parentheses. */
+  /** Splits a text at the commas outside parentheses. */
   private static List<String> parts(String text) {
     if (text.isBlank()) {
       return List.of();
@@ -69,7 +69,7 @@ public final class Selector implements Predicate<JsonNode> {
             from = i + 1;
           }
         }
-        default -> {} // a part goes on
+        default -> {} // part of the text
       }
     }
     parts.add(text.substring(from).strip());

@@ -14,10 +14,9 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A strategic merge patch (Kubernetes, "Update API Objects in Place Using kubectl patch"): a merge
- * patch that knows some lists to be sets, whose items merge by a key. What is applied by the server
- * ({@code kubectl apply --server-side}) merges by the same keys; who manages which field is not
- * kept.
+ * A strategic merge patch (Kubernetes, "Update API Objects in Place Using kubectl patch"). It is a
+ * merge patch that treats some lists as sets, whose items merge by a key. Server-side apply ({@code
+ * kubectl apply --server-side}) merges by the same keys. The managers of fields are not recorded.
  */
 record StrategicPatch(ObjectNode patch) implements Patch {
   static final String MEDIA_TYPE = "application/strategic-merge-patch+json";
@@ -28,7 +27,7 @@ record StrategicPatch(ObjectNode patch) implements Patch {
   private static final String DELETE_VALUES = "$deleteFromPrimitiveList/";
   private static final String ORDER = "$setElementOrder/";
 
-  /** The lists that are sets of objects, by their paths, with the key of an item. */
+  /** The lists that are sets of objects, by path, with the key of their items. */
   private static final Map<String, String> KEYS =
       Map.of(
           "spec.tags", "name",
@@ -52,7 +51,7 @@ record StrategicPatch(ObjectNode patch) implements Patch {
     return merge("", object.deepCopy(), patch);
   }
 
-  /** Changes the target, or returns another. */
+  /** Merges the patch into the target, and returns the target or its replacement. */
   private static JsonNode merge(String path, JsonNode target, ObjectNode patch) {
     ObjectNode merged =
         target instanceof ObjectNode object && !isReplacing(patch)

@@ -1,6 +1,6 @@
 /**
- * Objects of the cluster's API as JSON: their kinds, how they are named, stored, selected, patched
- * and refused. Knows no HTTP.
+ * Objects of the cluster's API as JSON: their kinds, names, storage, selectors, patches and errors.
+ * Does not depend on HTTP.
  */
 @NullMarked
 package dev.cistern.server.objects;

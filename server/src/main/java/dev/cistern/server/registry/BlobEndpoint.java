@@ -42,7 +42,7 @@ final class BlobEndpoint {
     }
     Wanted wanted = Content.wanted(request, digest, () -> size(location, digest));
     store.blobs().keep(location.repository(), digest);
-    while (true) { // a stored copy may turn out to be damaged; it is not stored then
+    while (true) { // a stored copy may turn out to be damaged and is then no longer stored
       Optional<Reply> reply = answer(location, digest, wanted, request);
       if (reply.isPresent()) {
         return reply.get();
@@ -125,7 +125,7 @@ final class BlobEndpoint {
     return named(content.reply(request).cache(size.status()), location);
   }
 
-  /** Returns the reply; {@code release} is run if its body does not take over what is coming. */
+  /** Returns the response. Runs {@code release} unless the body takes over the download. */
   private static Reply coming(
       Content content, Request request, CacheStatus status, Location location, Runnable release) {
     boolean isTaken = false;
@@ -141,7 +141,10 @@ final class BlobEndpoint {
     }
   }
 
-  /** Returns what is sent of a stored blob; empty if it is damaged, and so not stored. */
+  /**
+   * Returns the content of a stored blob, or empty if the blob is damaged and therefore no longer
+   * stored.
+   */
   private static Optional<Content> content(Blob blob) throws IOException {
     Optional<Content.Source> source =
         blob.size() <= SMALL_BYTES

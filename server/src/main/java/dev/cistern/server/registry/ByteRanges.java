@@ -10,9 +10,9 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Range header (RFC 9110 section 14): which bytes of a content of known length are wanted. A
- * header that is not understood is ignored, as the RFC demands; one that asks for nothing that is
- * there is an error.
+ * The Range header (RFC 9110 section 14): the requested bytes of content of known length. An
+ * invalid header is ignored, as the RFC demands. A header whose ranges are all outside the content
+ * is an error.
  */
 final class ByteRanges {
   private static final int MOST_RANGES = 32;
@@ -23,7 +23,12 @@ final class ByteRanges {
 
   private ByteRanges() {}
 
-  /** A part: its first byte and how many. */
+  /**
+   * A range.
+   *
+   * @param from its first byte
+   * @param count its number of bytes
+   */
   record Range(long from, long count) {
     String contentRange(long size) {
       return "bytes " + from + "-" + (from + count - 1) + "/" + size;
@@ -31,9 +36,10 @@ final class ByteRanges {
   }
 
   /**
-   * Returns the wanted parts, none for the whole.
+   * Returns the requested ranges, or an empty list for the whole content.
    *
-   * @throws OciException with status 416, if there is no byte in any
+   * @throws OciException with status 416 if no range contains a byte of the content, or there are
+   *     more than 32 ranges
    */
   static List<Range> parse(String header, long size) {
     if (!header.startsWith(UNIT)) {
@@ -57,7 +63,7 @@ final class ByteRanges {
       at = end + 1;
     }
     if (ranges.size() > 1 && ranges.stream().mapToLong(Range::count).sum() > size) {
-      return List.of(); // more than the whole, so the whole (RFC 9110 section 17.15)
+      return List.of(); // more than the whole, therefore the whole (RFC 9110 section 17.15)
     }
     if (ranges.isEmpty()) {
       throw unsatisfiable("the content has " + size + " bytes");
@@ -66,9 +72,11 @@ final class ByteRanges {
   }
 
   /**
-   * Returns what a header with one range wants; all for several, and for one that is to be ignored.
+   * Returns the range of a header with a single range. Returns the whole for several ranges, and
+   * for a header that is ignored.
    *
-   * @param size the length of the content, asked only for {@code bytes=-N}; -1 if it is not known
+   * @param size supplies the length of the content, only for {@code bytes=-N}; -1 if it is not
+   *     known
    */
   static Wanted wanted(String header, LongSupplier size) {
     int dash = header.indexOf('-');
@@ -90,7 +98,8 @@ final class ByteRanges {
   }
 
   /**
-   * Returns what {@code FROM-TO} means, an empty range if none of it is there; null for nonsense.
+   * Parses {@code FROM-TO}. Returns an empty range if it is outside the content, or null if it is
+   * invalid.
    */
   private static @Nullable Range range(String text, long size) {
     int dash = text.indexOf('-');

@@ -23,31 +23,32 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * A manifest or a blob as it is sent: the whole, a range, several ranges, or only that it has not
- * changed (RFC 9110 sections 13 and 14). The digest is the entity tag.
+ * A manifest or blob to send in a response. The response contains the whole, a range, several
+ * ranges, or only the fact that the content has not changed (RFC 9110 sections 13 and 14). The
+ * digest is the entity tag.
  *
- * @param size bytes; -1 if that is not known yet
+ * @param size bytes; -1 if the size is not known yet
  */
 record Content(Digest digest, MediaType mediaType, long size, Source source) {
-  /** Where the bytes are. */
+  /** The source of the bytes. */
   sealed interface Source {
     /** In memory. */
     record Memory(byte[] bytes) implements Source {}
 
-    /** In a file. A reply adds a hold of its own. */
+    /** In a file. A response acquires a hold of its own. */
     record File(Blob blob) implements Source {}
 
-    /** In a file that grows. A reply takes over the hold. */
+    /** In the growing file of a fill. A response takes over the hold. */
     record Growing(Fill fill) implements Source {}
 
-    /** At an upstream, and not to be kept. A reply takes it over. */
+    /** At an upstream, to be passed through without being stored. A response takes it over. */
     record Direct(DirectBlob blob) implements Source {}
 
-    /** Nowhere: only the head is wanted. */
+    /** No bytes, for a response without a body. */
     record HeadOnly() implements Source {}
   }
 
-  /** Returns the reply to a GET or HEAD. */
+  /** Returns the response to a GET or HEAD. */
   Reply reply(Request request) {
     String tag = "\"" + digest + "\"";
     if (request.hasHeader("If-Match") && !tags(request, "If-Match").anyMatch(isOneOf(tag))) {
@@ -91,10 +92,10 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
   }
 
   /**
-   * Returns which bytes of a blob a request wants, as far as that can be told before its length is
-   * known.
+   * Returns the requested bytes of a blob, as far as the request determines them before the length
+   * is known.
    *
-   * @param size the length, which only {@code bytes=-N} needs; -1 if that is not to be had
+   * @param size supplies the length, only for {@code bytes=-N}; -1 if it is not available
    */
   static Wanted wanted(Request request, Digest digest, LongSupplier size) {
     Optional<String> header = request.header("Range");
@@ -110,7 +111,10 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
         .map(String::strip);
   }
 
-  /** Our tags are strong; If-None-Match compares weakly, If-Match does not. */
+  /**
+   * Returns a tag without its weakness prefix. This server's tags are strong. If-None-Match
+   * compares weakly, If-Match does not.
+   */
   private static String strong(String tag) {
     return tag.startsWith("W/") ? tag.substring(2) : tag;
   }
@@ -119,7 +123,10 @@ record Content(Digest digest, MediaType mediaType, long size, Source source) {
     return value -> value.equals("*") || value.equals(tag);
   }
 
-  /** Returns the wanted parts, none for the whole; only GET has ranges (RFC 9110 section 14.2). */
+  /**
+   * Returns the requested ranges, or an empty list for the whole. Only GET has ranges (RFC 9110
+   * section 14.2).
+   */
   private List<ByteRanges.Range> ranges(Request request, String tag) {
     Optional<String> header = request.header("Range");
     boolean isWanted =

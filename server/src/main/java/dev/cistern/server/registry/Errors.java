@@ -18,8 +18,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The one place that turns what went wrong into a reply (distribution specification, "Error
- * Codes").
+ * The only conversion of exceptions to error responses (distribution specification, "Error Codes").
  */
 public final class Errors {
   private static final Logger LOG = LoggerFactory.getLogger(Errors.class);
@@ -28,7 +27,7 @@ public final class Errors {
 
   private Errors() {}
 
-  /** Returns the reply for what was thrown. */
+  /** Returns the response for an exception. */
   public static Reply reply(Exception thrown) {
     return switch (thrown) {
       case OciException e -> reply(e);
@@ -60,7 +59,7 @@ public final class Errors {
     };
   }
 
-  /** The store fails, which it tries to overcome by itself. */
+  /** Returns the response for a failing store, which resumes by itself when the cause is gone. */
   private static Reply failing(String message) {
     return reply(
         new OciException(
@@ -69,7 +68,7 @@ public final class Errors {
             .withRetryAfter(FAILING_RETRY_AFTER));
   }
 
-  /** Returns the reply with the JSON body of the specification. */
+  /** Returns the response with the JSON body of the specification. */
   public static Reply reply(OciException e) {
     ObjectNode body = JsonMapper.shared().createObjectNode();
     ObjectNode error = body.putArray("errors").addObject();

@@ -18,12 +18,12 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was asked for lately, ready to be sent from an event loop: manifests and small blobs in
- * memory, others as open files. The key is the request's target.
+ * The cache of recent responses, which event loops send without blocking: manifests and small blobs
+ * in memory, others as open files. The key is the request's target.
  *
- * <p>An entry is good while the version of its repository and of its copies, read before the entry
- * was made, is still the current one (so a push or delete ends it at once), and, for a tag, while
- * its upstream need not be asked.
+ * <p>An entry is valid while the version of its repository and copies has not changed. That version
+ * is read before the entry is created, so that a push or delete invalidates it at once. An entry
+ * for a tag is valid only until its upstream must be asked.
  */
 final class HotContent {
   private static final long MOST_BYTES = 32L << 20;
@@ -48,13 +48,14 @@ final class HotContent {
   }
 
   /**
-   * What to send again.
+   * A cached response.
    *
-   * @param copies from which it may have been taken instead; who may not have these may not have it
-   * @param reference for the log
-   * @param version that of the repository and its copies before the content was looked up
-   * @param use notes that it was asked for
-   * @param stale from when on an upstream must be asked
+   * @param copies the copies that the content may come from; a caller who may not pull from all of
+   *     them does not get the entry
+   * @param reference the reference for the log
+   * @param version the version of the repository and its copies before the content was looked up
+   * @param use records the use of the content
+   * @param stale the time from which an upstream must be asked
    */
   record Entry(
       RepositoryName repository,
@@ -67,7 +68,7 @@ final class HotContent {
       CacheStatus status,
       Content content) {}
 
-  /** Returns the reply if it is here and may be given, or null. Does not block. */
+  /** Returns the response if it is cached and permitted, or null. Does not block. */
   @Nullable Reply reply(Request request, Predicate<Entry> mayHave) {
     Entry entry = entries.getIfPresent(request.target());
     if (entry == null
@@ -97,7 +98,7 @@ final class HotContent {
     }
   }
 
-  /** Returns a number that moves with every change that makes earlier answers wrong. */
+  /** Returns a number that changes with every change that invalidates earlier responses. */
   long version(RepositoryName repository, List<Location.Copy> copies) {
     long version = repositories.version(repository);
     for (Location.Copy copy : copies) {
@@ -106,14 +107,17 @@ final class HotContent {
     return version;
   }
 
-  /** Keeps an entry; holds its file until the entry goes. */
+  /** Adds an entry. Holds its file until the entry is removed. */
   void keep(Request request, Entry entry) {
     if (hold(entry)) {
       entries.put(request.target(), entry);
     }
   }
 
-  /** Releases a blob, in memory or as a file. Replies that send it hold it themselves. */
+  /**
+   * Removes the entries of a blob, in memory or as a file. Responses that send it have holds of
+   * their own.
+   */
   void letGo(Digest digest) {
     entries.asMap().values().removeIf(entry -> entry.content.digest().equals(digest));
   }
@@ -136,7 +140,7 @@ final class HotContent {
   }
 
   /**
-   * Holds the file of an entry, if it has one; returns false if the entry was dropped meanwhile.
+   * Holds the file of an entry, if it has one. Returns false if the entry was removed meanwhile.
    */
   private static boolean hold(Entry entry) {
     return !(entry.content.source() instanceof Content.Source.File(var blob)) || blob.retain();

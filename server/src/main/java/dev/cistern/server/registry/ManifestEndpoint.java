@@ -80,7 +80,9 @@ final class ManifestEndpoint {
     return reply;
   }
 
-  /** Says whether a tag of an image stream points where it did when the request was looked at. */
+  /**
+   * Returns whether a tag of an image stream still points where it did at the start of the request.
+   */
   private boolean isStill(Location location, Reference reference) {
     return location.tags().isEmpty()
         || mirror
@@ -89,7 +91,9 @@ final class ManifestEndpoint {
             .equals(location.resolved(reference));
   }
 
-  /** Stores a manifest; tags that point elsewhere are moved only if {@code mayOverwrite}. */
+  /**
+   * Stores a manifest. Tags that point to another manifest are moved only if {@code mayOverwrite}.
+   */
   Reply put(RepositoryName repository, Reference reference, boolean mayOverwrite, Request request)
       throws IOException {
     List<Tag> tags = new ArrayList<>();

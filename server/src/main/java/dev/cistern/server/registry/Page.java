@@ -11,20 +11,22 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * Which page of a list is wanted: the parameters {@code n} and {@code last} (distribution
+ * The requested page of a list: the parameters {@code n} and {@code last} (distribution
  * specification, "Listing Tags").
  */
 record Page(int most, String last) {
   private static final int LARGEST = 10_000;
 
-  /** Reads the parameters; {@code n} is at most 10,000. */
+  /** Reads the parameters. Values of {@code n} above 10,000 count as 10,000. */
   static Page of(Request request, int usual) {
     return new Page(
         request.query().first("n").map(Page::number).orElse(usual),
         request.query().first("last").orElse(""));
   }
 
-  /** Returns how many to look for: one more says that there is another page. */
+  /**
+   * Returns the number of entries to look up. The extra one shows whether there is another page.
+   */
   int wanted() {
     return most == 0 ? 0 : most + 1;
   }
@@ -41,10 +43,10 @@ record Page(int most, String last) {
   }
 
   /**
-   * Returns the reply with the names of a page.
+   * Returns the response with the names of a page.
    *
-   * @param names up to {@link #wanted} of them
-   * @param head what comes before the list of names in the JSON object
+   * @param names the names, up to {@link #wanted} of them
+   * @param head the part of the JSON object before the list of names
    */
   Reply reply(Request request, List<String> names, String head) {
     List<String> page = names.size() > most ? names.subList(0, most) : names;

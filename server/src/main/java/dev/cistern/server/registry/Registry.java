@@ -22,7 +22,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** {@code /v2/}: from a request to the endpoint that answers it. */
+/** The registry API {@code /v2/}. It routes each request to its endpoint. */
 public final class Registry {
   private static final Set<String> SESSION_METHODS = Set.of("GET", "PATCH", "PUT", "DELETE");
 
@@ -35,8 +35,10 @@ public final class Registry {
   private final ListEndpoint lists;
 
   /**
-   * @param running measures how long answers are kept; see {@link dev.cistern.base.MonotonicClock}
-   * @param knownAs by what clients know this registry; empty for what each of them calls it
+   * @param running the clock for the lifetime of cached responses; see {@link
+   *     dev.cistern.base.MonotonicClock}
+   * @param knownAs the name by which clients know this registry; empty for the name that each
+   *     client uses
    */
   public Registry(
       Store store,
@@ -56,7 +58,7 @@ public final class Registry {
     this.lists = new ListEndpoint(store.repositories(), mirror);
   }
 
-  /** Returns the reply if it is at hand in memory, or null. Does not block. */
+  /** Returns the response if it is cached in memory, or null. Does not block. */
   public @Nullable Reply atHand(Request request) {
     if (!request.isGetOrHead()) {
       return null;
@@ -79,7 +81,7 @@ public final class Registry {
             .allMatch(copy -> gate.allows(caller, Verb.PULL, copy.repository()));
   }
 
-  /** Returns the reply; may block. */
+  /** Returns the response. May block. */
   public Reply answer(Request request) throws IOException {
     return versioned(route(request));
   }
@@ -173,7 +175,7 @@ public final class Registry {
     };
   }
 
-  /** Returns what the name in a pull means, if the caller may pull it. */
+  /** Returns the location that the name in a pull resolves to, if the caller may pull from it. */
   private Location pull(RepositoryName name, Request request, Caller caller) {
     List<String> via = request.headers("Via");
     Location location =
@@ -185,14 +187,19 @@ public final class Registry {
     return location.withCopies(copy -> gate.allows(caller, Verb.PULL, copy.repository()));
   }
 
-  /** Returns where what is pushed to a name is kept, if the caller may change it. */
+  /**
+   * Returns the repository that stores what clients push to a name, if the caller may change it.
+   */
   private RepositoryName change(Verb verb, RepositoryName name, Request request, Caller caller) {
     RepositoryName repository = mirror.repository(name);
     gate.require(request, caller, verb, repository);
     return repository;
   }
 
-  /** Says from where a blob may be mounted: what the caller could pull, and push again. */
+  /**
+   * Returns the repositories that a blob may be mounted from: those that the caller may pull. A
+   * mount replaces a pull and a push of the same blob.
+   */
   private UploadEndpoint.Source source(Request request, Caller caller) {
     Optional<RepositoryName> from =
         request.query().first("from").map(RepositoryName::new).map(mirror::repository);

@@ -8,7 +8,7 @@ import dev.cistern.oci.RepositoryName;
 import dev.cistern.oci.Texts;
 import java.util.regex.Pattern;
 
-/** What a path below {@code /v2} names (distribution specification, "Endpoints"). */
+/** The resource that a path below {@code /v2} names (distribution specification, "Endpoints"). */
 sealed interface Route {
   record Ping() implements Route {}
 
@@ -30,8 +30,8 @@ sealed interface Route {
   String PREFIX = "/v2/";
 
   /**
-   * Parses a path. The kind is found from the right, since a repository name may itself contain
-   * {@code blobs} or {@code manifests}.
+   * Parses a path. The kind is determined from the right, because a repository name may itself
+   * contain {@code blobs} or {@code manifests}.
    */
   static Route parse(String path) {
     if (path.equals("/v2") || path.equals(PREFIX)) {

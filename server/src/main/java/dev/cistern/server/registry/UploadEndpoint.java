@@ -18,8 +18,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * {@code /v2/NAME/blobs/uploads/}: POST, and the sessions it opens: GET, PATCH, PUT, DELETE (end-4
- * to end-6, end-11, end-13, end-14).
+ * {@code /v2/NAME/blobs/uploads/}: POST, and the sessions that it opens: GET, PATCH, PUT, DELETE
+ * (end-4 to end-6, end-11, end-13, end-14).
  */
 final class UploadEndpoint {
   private static final Pattern CONTENT_RANGE =
@@ -31,7 +31,7 @@ final class UploadEndpoint {
     this.store = store;
   }
 
-  /** From where a blob may be mounted. */
+  /** The repositories that a blob may be mounted from. */
   sealed interface Source {
     record Repository(RepositoryName name) implements Source {}
 
@@ -40,7 +40,7 @@ final class UploadEndpoint {
     record Nowhere() implements Source {}
   }
 
-  /** Opens a session, or takes the whole blob at once, or mounts it from another repository. */
+  /** Opens a session, stores a blob from the body, or mounts it from another repository. */
   Reply start(RepositoryName repository, Principal owner, Source source, Request request)
       throws IOException {
     Optional<Digest> mounted = request.query().first("mount").map(Digest::parse);
@@ -62,7 +62,7 @@ final class UploadEndpoint {
     return created(repository, whole.get());
   }
 
-  /** Returns a session of a repository, if it is the owner's. */
+  /** Returns a session of a repository if it belongs to the owner. */
   Upload find(RepositoryName repository, Principal owner, String id) throws IOException {
     return store
         .uploads()
@@ -147,7 +147,7 @@ final class UploadEndpoint {
         "ask for the upload's status and go on from there");
   }
 
-  /** Returns the length that Content-Range says, or -1 if there is none. */
+  /** Returns the length that Content-Range specifies, or -1 if the header is missing. */
   private static long expectedLength(Upload.Hold upload, Request request) {
     Optional<String> header = request.header("Content-Range");
     if (header.isEmpty()) {

@@ -1,4 +1,4 @@
-/** The endpoints of the distribution specification, one small class each. */
+/** The endpoints of the distribution specification, one class for each group. */
 @NullMarked
 package dev.cistern.server.registry;
 

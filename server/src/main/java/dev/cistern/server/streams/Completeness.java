@@ -15,7 +15,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** How much of images is here, so that they can be pulled while their upstream is away. */
+/**
+ * Counter of the stored parts of images, which shows whether an image can be pulled while its
+ * upstream is down.
+ */
 public final class Completeness {
   private final Repositories repositories;
   private final Blobs blobs;
@@ -26,12 +29,12 @@ public final class Completeness {
   }
 
   /**
-   * What is here of an image.
+   * The stored share of an image.
    *
-   * @param parts how many manifests, configurations and layers are known to belong to it
-   * @param here how many of them are here
-   * @param bytes of the blobs among them
-   * @param bytesHere of those that are here
+   * @param parts the number of manifests, configurations and layers that are known to belong to it
+   * @param here the number of these parts that are stored
+   * @param bytes the total size of the known blobs
+   * @param bytesHere the total size of the stored blobs
    */
   public record Share(int parts, int here, long bytes, long bytesHere) {
     /** Returns whether nothing is missing. */
@@ -41,9 +44,9 @@ public final class Completeness {
   }
 
   /**
-   * Returns what is here of an image of a stream, for all platforms.
+   * Returns the stored share of an image of a stream, for all platforms.
    *
-   * @return empty if there can be no such image
+   * @return empty if the name of the stream or the digest is invalid
    * @throws OciException with MANIFEST_INVALID, if it leads to more manifests than are followed
    */
   public Optional<Share> of(ImageStream stream, String image) {
@@ -52,9 +55,9 @@ public final class Completeness {
   }
 
   /**
-   * Returns what is here of an image.
+   * Returns the stored share of an image.
    *
-   * @param platforms which of an index are counted; all if the list is empty
+   * @param platforms the platforms of an index to count; an empty list means all
    * @throws OciException with MANIFEST_INVALID, if it leads to more manifests than are followed
    */
   Share of(RepositoryName repository, Digest digest, List<Platform> platforms) {
@@ -83,7 +86,7 @@ public final class Completeness {
 
     private ManifestWalk.Visit manifest(Digest digest) {
       if (!seen.add(digest)) {
-        return ManifestWalk.Visit.NOTHING; // a blob of this digest was counted
+        return ManifestWalk.Visit.NOTHING; // already counted as a blob with this digest
       }
       parts++;
       Optional<StoredManifest> stored = repositories.manifest(repository, digest);

@@ -28,8 +28,9 @@ import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Asks upstreams for images, by mirror sets and the namespace's pull secrets, and says what they
- * are. What goes wrong is said in OpenShift's words. Blocking.
+ * Source of images for imports, which fetches them from upstreams through mirror sets and with the
+ * namespace's pull secrets. It returns {@code Image} objects, or failures with OpenShift's
+ * messages. Blocking.
  */
 final class Fetcher {
   private static final ResourceType DOCKER_IMAGE =
@@ -39,7 +40,7 @@ final class Fetcher {
   private static final int DEEPEST = 4;
   private static final int MOST_CHILDREN = 200;
 
-  /** How much can be said of an image and of all that it names. */
+  /** Maximum length of the objects of an image and all its children, in characters of JSON. */
   private static final int MOST_BYTES = 2 << 20;
 
   private final Mirror mirror;
@@ -49,12 +50,14 @@ final class Fetcher {
   }
 
   /**
-   * What is wanted.
+   * One image to fetch.
    *
-   * @param into the repository that keeps it; its namespace's secrets are presented
-   * @param preferredOs of an index of which one image is taken; may be empty, as the next
-   * @param isKept whether manifests are kept
-   * @param now when they are imported, as their objects say
+   * @param into the repository that stores it; the pull secrets of its namespace are used
+   * @param preferredOs the operating system of the image to choose from an index; may be empty
+   * @param preferredArchitecture the architecture of the image to choose from an index; may be
+   *     empty
+   * @param isKept whether manifests are stored
+   * @param now the time of the import for the objects of indexes
    */
   record Wish(
       RepositoryName into,
@@ -65,7 +68,7 @@ final class Fetcher {
       boolean isKept,
       Instant now) {}
 
-  /** Returns what there is. */
+  /** Fetches an image with its children; the result contains the failure, if there is one. */
   Imported fetch(String tag, Wish wish) throws IOException {
     try {
       Location location = location(wish);
@@ -91,7 +94,9 @@ final class Fetcher {
     }
   }
 
-  /** Brings the image that is meant: of an index one of its images, if one is wanted. */
+  /**
+   * Fetches the requested manifest. In {@link ImportMode#LEGACY}, this is one image of an index.
+   */
   private ParsedManifest fetched(Location location, Reference reference, PullSpec asked, Wish wish)
       throws IOException {
     Import keeping = mirror.imports(wish.isKept());
@@ -109,12 +114,15 @@ final class Fetcher {
     return first;
   }
 
-  /** Returns where to ask for what a manifest names: whoever was asked for that. */
+  /**
+   * Returns the location for the children of a manifest, which uses the same sources as the
+   * manifest.
+   */
   private static Location named(Location location) {
     return location.byDigest(() -> true);
   }
 
-  /** What an index names, and what that names, each once. */
+  /** The descendants of an index, each once. */
   private static final class Children {
     private final Import imports;
     private final Location location;
@@ -128,7 +136,7 @@ final class Fetcher {
       this.wish = wish;
     }
 
-    /** Brings them, and says what they are; one that is missing fails them all. */
+    /** Fetches and describes all descendants; a missing one fails the whole import. */
     void bring(ParsedManifest root) throws IOException {
       ManifestWalk.<IOException>from(
           root.stored().digest(),
@@ -172,7 +180,7 @@ final class Fetcher {
     }
   }
 
-  /** Returns which image is taken of an index; none of one whose items have no platforms. */
+  /** Returns the image to take from an index; empty if none of its manifests has a platform. */
   private static Optional<Digest> chosen(Manifest.Index index, Wish wish) {
     List<Descriptor> images =
         index.manifests().stream()
@@ -207,7 +215,9 @@ final class Fetcher {
     return new Platform("linux", architecture, "");
   }
 
-  /** Returns the digest that a tag has now, if its upstream says so without the manifest. */
+  /**
+   * Returns the current digest of a tag, if the upstream reports it without sending the manifest.
+   */
   Optional<Digest> digest(Wish wish) throws IOException {
     try {
       Answer<Optional<Digest>> answer =
@@ -216,14 +226,14 @@ final class Fetcher {
           ? digest
           : Optional.empty();
     } catch (ApiException e) {
-      return Optional.empty(); // what is wrong is said when all of it is asked for
+      return Optional.empty(); // the import that follows reports the failure
     }
   }
 
   /**
    * Returns all tags of a repository.
    *
-   * @throws ApiException if they are not to be had
+   * @throws ApiException if they cannot be listed
    */
   List<String> tags(Wish wish) throws IOException {
     return found(mirror.imports(false).tags(location(wish)), wish.from(), wish.policy());

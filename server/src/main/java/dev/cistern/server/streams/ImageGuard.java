@@ -8,33 +8,33 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stands between those who make streams name images and who removes images that no stream names.
+ * Guard between changes that make streams name images and removals of images that no stream names.
  *
- * <p>Who prunes looks through all streams first, and that takes time. What streams begin to name
- * meanwhile is noted before it is stored; a removal looks at what is noted, and while it goes on
- * nothing is noted. So an image that is named by then stays, and one that is named later is seen to
- * be gone.
+ * <p>A prune run first reads all streams, which takes time. Images that streams start to name
+ * meanwhile are noted before the change is stored. A removal checks the noted images, and no image
+ * is noted while it runs. Therefore an image that was named before the removal stays, and a change
+ * after the removal sees that the image is gone.
  */
 final class ImageGuard {
   private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
   private volatile @Nullable Set<String> noted;
 
-  /** Takes note of images that a stream is about to name; called before that is stored. */
+  /** Notes images that a stream is about to name; called before the change is stored. */
   interface Noting {
     void note(Collection<String> digests);
   }
 
-  /** Decides on a change that makes streams name images, and makes it. */
+  /** Computes and stores a change that makes streams name images. */
   interface Naming<T, E extends Exception> {
     T run(Noting noting) throws E;
   }
 
-  /** A removal; returns whether it was made. */
+  /** A removal of an image, which returns whether it was made. */
   interface Removal<E extends Exception> {
     boolean run(Set<String> noted) throws E;
   }
 
-  /** Makes a change after which streams name images; nothing is removed while it goes on. */
+  /** Runs a change after which streams name images; no removal runs at the same time. */
   <T, E extends Exception> T naming(Naming<T, E> change) throws E {
     lock.readLock().lock();
     try {
@@ -49,7 +49,9 @@ final class ImageGuard {
     }
   }
 
-  /** Begins to note what streams name. One who prunes at a time. */
+  /**
+   * Starts noting the images that streams begin to name. Only one prune run may do so at a time.
+   */
   void begin() {
     lock.writeLock().lock();
     try {
@@ -59,12 +61,15 @@ final class ImageGuard {
     }
   }
 
-  /** Ends what {@link #begin} began. */
+  /** Stops noting, which {@link #begin} started. */
   void end() {
     noted = null;
   }
 
-  /** Removes an image while no stream begins to name one; the removal is told what was noted. */
+  /**
+   * Runs a removal, to which it passes the noted images. No stream can begin to name an image
+   * meanwhile.
+   */
   <E extends Exception> boolean removing(Removal<E> removal) throws E {
     lock.writeLock().lock();
     try {

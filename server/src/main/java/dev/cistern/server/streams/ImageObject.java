@@ -19,29 +19,35 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What is said of an image ({@code Image} of {@code image.openshift.io/v1}), made of its manifest
- * and of its configuration (image specification, "Image Configuration").
+ * Factory of {@code Image} objects ({@code image.openshift.io/v1}), which describe a manifest and
+ * its configuration (image specification, "Image Configuration").
  */
 final class ImageObject {
-  /** How long a configuration may be that is read, in bytes. */
+  /** Maximum size of a configuration that is read, in bytes. */
   static final int MOST_CONFIG_BYTES = 4 << 20;
 
-  /** How long a configuration may be that is shown: the object has to be short enough to store. */
+  /**
+   * Maximum size of a configuration that the object contains, in bytes. It bounds the size of the
+   * stored object.
+   */
   private static final int MOST_SHOWN_BYTES = 512 << 10;
 
-  /** How many layers are shown, for the same reason; a runtime takes 127 at the most. */
+  /**
+   * Maximum number of layers that the object contains, for the same reason. A runtime supports at
+   * most 127.
+   */
   private static final int MOST_LAYERS = 1_000;
 
-  /** The platform of an index's child that says none. */
+  /** Operating system or architecture of a child without a platform in its index. */
   private static final String UNKNOWN = "unknown";
 
   private ImageObject() {}
 
   /**
-   * Returns the object, without what each object has.
+   * Returns the object, without the metadata that creating it adds.
    *
-   * @param reference where the image is
-   * @param config its configuration, if it has one
+   * @param reference the pull spec of the image
+   * @param config the configuration, if the image has one
    */
   static ObjectNode of(
       ParsedManifest image, String reference, Optional<byte[]> config, Instant now) {
@@ -84,7 +90,7 @@ final class ImageObject {
       JsonNode json = HostileJson.OBJECTS.readTree(new String(config, UTF_8));
       return json.isObject() ? Optional.of(json) : Optional.empty();
     } catch (JacksonException e) {
-      return Optional.empty(); // that of an artifact may be anything
+      return Optional.empty(); // the configuration of an artifact may have any format
     }
   }
 
@@ -107,7 +113,7 @@ final class ImageObject {
     }
   }
 
-  /** Returns how many bytes an image takes: what it names twice counts once. */
+  /** Returns the total size of the blobs of an image in bytes, counting each digest once. */
   private static long size(Manifest.Image image) {
     var seen = new LinkedHashSet<Digest>();
     return image.blobs().filter(blob -> seen.add(blob.digest())).mapToLong(Descriptor::size).sum();

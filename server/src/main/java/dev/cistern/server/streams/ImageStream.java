@@ -17,14 +17,14 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * An image stream: tags that come from somewhere, and what each of them was ({@code ImageStream} of
- * {@code image.openshift.io/v1}). Immutable.
+ * An image stream: tags with their sources and their histories ({@code ImageStream} of {@code
+ * image.openshift.io/v1}). Immutable.
  *
- * @param metadata as in the object; must not be changed
+ * @param metadata the object's metadata; must not be changed
  * @param isLookedUp whether its tags may be used like images ({@code spec.lookupPolicy})
- * @param repository all tags of which are imported ({@code spec.dockerImageRepository})
- * @param tags what they are to be, by their names
- * @param history what they were, by their names
+ * @param repository the repository whose tags are all imported ({@code spec.dockerImageRepository})
+ * @param tags the spec tags by name
+ * @param history the histories of the status tags by name
  */
 public record ImageStream(
     ObjectNode metadata,
@@ -32,10 +32,10 @@ public record ImageStream(
     Optional<String> repository,
     SortedMap<String, SpecTag> tags,
     SortedMap<String, TagHistory> history) {
-  /** The tag that is meant where none is written. */
+  /** The default tag of a reference without a tag. */
   public static final String LATEST = "latest";
 
-  /** When it was imported last. */
+  /** Annotation with the time of the last import. */
   static final String CHECKED = "openshift.io/image.dockerRepositoryCheck";
 
   private static final String INSECURE = "openshift.io/image.insecureRepository";
@@ -45,7 +45,7 @@ public record ImageStream(
     history = Collections.unmodifiableSortedMap(new TreeMap<>(history));
   }
 
-  /** Reads one; {@code json} is not kept. */
+  /** Parses a stream; does not keep {@code json}. */
   public static ImageStream of(JsonNode json) {
     var tags = new TreeMap<String, SpecTag>();
     for (JsonNode tag : json.path("spec").path("tags")) {
@@ -82,7 +82,7 @@ public record ImageStream(
         new TreeMap<>());
   }
 
-  /** Returns the object, as it is stored: without where this registry is. */
+  /** Returns the object to store, which does not contain the address of this registry. */
   public ObjectNode json() {
     ObjectNode json = Meta.empty(Kinds.IMAGE_STREAM);
     json.set("metadata", metadata.deepCopy());
@@ -103,9 +103,9 @@ public record ImageStream(
   }
 
   /**
-   * Returns the object as it is shown.
+   * Returns the object for clients, which contains the address of this registry.
    *
-   * @param registry {@code host[:port]} by which this registry is known
+   * @param registry {@code host[:port]} by which the client knows this registry
    */
   public ObjectNode shown(String registry) {
     ObjectNode json = json();
@@ -142,7 +142,10 @@ public record ImageStream(
     return Meta.instant(metadata.path("creationTimestamp").asString(""));
   }
 
-  /** Returns how something of it is imported: over plain HTTP too if all of it may be. */
+  /**
+   * Returns the effective import policy. It is also insecure if an annotation of the stream allows
+   * insecure imports.
+   */
   ImportPolicy policy(ImportPolicy own) {
     boolean isInsecure = own.insecure() || "true".equals(annotation(INSECURE));
     return new ImportPolicy(isInsecure, own.scheduled(), own.mode());
@@ -152,17 +155,17 @@ public record ImageStream(
     return metadata.path("annotations").path(key).asString("");
   }
 
-  /** Says whether there is a tag, be it that it is to be something or that it was. */
+  /** Returns whether the stream has a spec tag or a status tag of this name. */
   public boolean has(String tag) {
     return tags.containsKey(tag) || history.containsKey(tag);
   }
 
-  /** Returns what a tag is now. */
+  /** Returns the current item of a tag. */
   public Optional<TagEvent> latest(String tag) {
     return history(tag).latest();
   }
 
-  /** Returns the digests of all items of its tags. */
+  /** Returns the digests of the items of all tags. */
   Set<String> images() {
     var images = new HashSet<String>();
     history.values().forEach(was -> was.items().forEach(event -> images.add(event.image())));
@@ -170,7 +173,7 @@ public record ImageStream(
     return images;
   }
 
-  /** Returns an item of a tag that is this image; none for what an index among them names. */
+  /** Returns an item with this image; children of indexes are not found. */
   public Optional<TagEvent> item(String image) {
     return history.values().stream()
         .flatMap(was -> was.items().stream())
@@ -178,7 +181,7 @@ public record ImageStream(
         .findFirst();
   }
 
-  /** Returns what a tag was; nothing if there is no such tag. */
+  /** Returns the history of a tag, which is empty if there is no such tag. */
   public TagHistory history(String tag) {
     return history.getOrDefault(tag, TagHistory.NONE);
   }
@@ -207,7 +210,7 @@ public record ImageStream(
     return new ImageStream(metadata, isLookedUp, repository, tags, new TreeMap<>(others));
   }
 
-  /** Returns the same without a tag and what it was. */
+  /** Returns this stream without a tag and its history. */
   ImageStream without(String tag) {
     var fewer = new TreeMap<>(tags);
     fewer.remove(tag);
@@ -220,7 +223,7 @@ public record ImageStream(
 
   ImageStream at(long generation) {
     return metadata.has("generation") && generation() == generation
-        ? this // a number that is read is no long, and would make this another stream
+        ? this // a parsed number is an IntNode, and a LongNode would make the stream unequal
         : withMetadata(metadata.deepCopy().put("generation", generation));
   }
 
@@ -230,7 +233,7 @@ public record ImageStream(
     return withMetadata(changed);
   }
 
-  /** Returns how an item of a tag is to be pulled, as the tag's reference policy has it. */
+  /** Returns the pull spec of an item of a tag according to the tag's reference policy. */
   public String pulled(String tag, TagEvent event, String registry) {
     boolean isLocal = tags.containsKey(tag) && tags.get(tag).isLocal() && !event.image().isEmpty();
     return isLocal

@@ -20,19 +20,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Imports what streams say is to be imported and nobody has: tags that were set or changed, at
- * once, and scheduled tags again after each interval.
+ * Controller that imports tags that are due: new and changed tags at once, scheduled tags after
+ * each interval.
  *
- * <p>When a scheduled tag was looked at last is in its history, so a restart goes on with what is
- * due. What came due meanwhile is spread by the limit.
+ * <p>After a restart, the schedule continues from the last import of each tag that its stream
+ * contains. A check that finds a tag unchanged stores nothing. The limit per minute spreads the
+ * checks that are due then.
  */
 public final class ImportLoop implements StreamFollower.Watcher, Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(ImportLoop.class);
 
-  /** How many imports of what was set are under way, and how many looks at scheduled tags. */
+  /**
+   * Maximum number of concurrent imports of new or changed tags, and of concurrent checks of
+   * scheduled tags.
+   */
   private static final int AT_ONCE = 4;
 
-  /** After it what broke is tried again: a store that is full, say. */
+  /**
+   * Pause before an import is retried that failed as a whole, for example because the store is
+   * full.
+   */
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(10);
 
   private final Streams streams;
@@ -57,27 +64,27 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     this.schedule = new Schedule(settings.interval());
   }
 
-  /** Returns how many imports were made since the start, not counting those of clients. */
+  /** Returns the number of imports since the start, without the imports of clients. */
   public long imports() {
     return imports.sum();
   }
 
-  /** Returns how many of them failed. */
+  /** Returns the number of these imports that failed. */
   public long failures() {
     return failures.sum();
   }
 
-  /** Returns how often a scheduled tag was found to be what it was. */
+  /** Returns the number of checks that found a scheduled tag unchanged. */
   public long unchanged() {
     return unchanged.sum();
   }
 
-  /** Returns how many tags are scheduled. */
+  /** Returns the number of scheduled tags. */
   public int scheduled() {
     return schedule.size();
   }
 
-  /** Begins to look at scheduled tags. */
+  /** Starts the checks of scheduled tags. */
   public void start() {
     threads.execute(this::keepSchedule);
   }
@@ -95,7 +102,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     }
   }
 
-  /** Says whether something of a stream is to be imported that was not tried yet. */
+  /** Returns whether a stream has a tag or a repository whose import was not tried yet. */
   private static boolean isWaiting(ImageStream stream) {
     return isWholeWaiting(stream)
         || stream.tags().values().stream().anyMatch(tag -> isWaiting(stream, tag));
@@ -114,7 +121,10 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     return tag.importedFrom().isPresent() && tag.generation().orElse(0) > observed;
   }
 
-  /** Imports what waits in a stream, unless that is under way; then it is looked at again. */
+  /**
+   * Starts the pending imports of a stream, unless they are in progress. When they end, imports
+   * that became pending meanwhile start.
+   */
   private void begin(ObjectName name) {
     if (underWay.putIfAbsent(name, true) != null) {
       return;
@@ -143,7 +153,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     });
   }
 
-  /** Returns whether what came of it is in the stream. */
+  /** Returns whether the result is stored in the stream, or the stream is gone. */
   private boolean importWaiting(ObjectName name) {
     Optional<ImageStream> stream = streams.find(name.namespace(), name.name());
     if (stream.isEmpty()) {
@@ -158,9 +168,9 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
   }
 
   /**
-   * Makes an import; what goes wrong with an image is in the conditions of the stream.
+   * Runs an import. Failures of single images are stored as conditions of the stream.
    *
-   * @return whether what came of it is in the stream
+   * @return whether the result is stored in the stream
    */
   private boolean run(ImageStream stream, List<SpecTag> tags, boolean isWhole) {
     try {
@@ -190,7 +200,7 @@ public final class ImportLoop implements StreamFollower.Watcher, Closeable {
     return false;
   }
 
-  /** Looks at scheduled tags when they are due, at most so many a minute. */
+  /** Checks scheduled tags when they are due, up to the limit per minute. */
   private void keepSchedule() {
     Duration pause = Duration.ofMinutes(1).dividedBy(settings.perMinute());
     try {

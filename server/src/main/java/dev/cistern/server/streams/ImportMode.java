@@ -2,11 +2,11 @@ package dev.cistern.server.streams;
 
 import java.util.Optional;
 
-/** What an import makes of an index. */
+/** The mode in which an index is imported. */
 public enum ImportMode {
-  /** One of its images. */
+  /** One image of the index. */
   LEGACY("Legacy"),
-  /** The index, with all its images. */
+  /** The index with all its images. */
   PRESERVE_ORIGINAL("PreserveOriginal");
 
   private final String word;
@@ -15,12 +15,15 @@ public enum ImportMode {
     this.word = word;
   }
 
-  /** Returns it as objects have it. */
+  /** Returns the value of this mode in objects. */
   public String word() {
     return word;
   }
 
-  /** Returns the mode of that word; none is the first. Empty if it is none. */
+  /**
+   * Returns the mode with this value. An empty value means {@link #LEGACY}; an unknown value gives
+   * an empty result.
+   */
   public static Optional<ImportMode> of(String word) {
     return switch (word) {
       case "", "Legacy" -> Optional.of(LEGACY);

@@ -5,16 +5,16 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * How a tag is imported.
+ * The import policy of a tag.
  *
- * @param insecure whether plain HTTP and certificates that are not verified are good enough
- * @param scheduled whether it is imported again and again
+ * @param insecure whether plain HTTP and unverified certificates are accepted
+ * @param scheduled whether the tag is imported periodically
  */
 public record ImportPolicy(boolean insecure, boolean scheduled, ImportMode mode) {
-  /** Once, securely. */
+  /** The default policy: one import, over verified TLS. */
   public static final ImportPolicy USUAL = new ImportPolicy(false, false, ImportMode.LEGACY);
 
-  /** Reads {@code importPolicy}; a mode that is none is the usual one. */
+  /** Parses {@code importPolicy}; an unknown mode counts as the default mode. */
   static ImportPolicy of(JsonNode json) {
     return new ImportPolicy(
         json.path("insecure").asBoolean(false),

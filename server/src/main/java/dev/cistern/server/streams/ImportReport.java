@@ -10,9 +10,11 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The status of an {@code ImageStreamImport}: what came of each image that was asked for. */
+/**
+ * Builder of the status of an {@code ImageStreamImport}, with the result for each requested image.
+ */
 record ImportReport(ClusterObjects objects) {
-  /** Returns what is said of each image, in order. */
+  /** Returns the statuses of images, in the order of the request. */
   ArrayNode images(List<Imported> images) {
     ArrayNode statuses = JsonMapper.shared().createArrayNode();
     images.forEach(image -> statuses.add(status(image)));
@@ -31,7 +33,7 @@ record ImportReport(ClusterObjects objects) {
     return json;
   }
 
-  /** Returns an image as it is stored, where it is named as it was asked for. */
+  /** Returns the stored object of an image, with the reference of this import. */
   private ObjectNode stored(ObjectNode image) {
     ObjectNode found = objects.get(Kinds.IMAGE, "", Meta.name(image)).orElse(image).deepCopy();
     return found.put("dockerImageReference", image.path("dockerImageReference").asString(""));
@@ -52,7 +54,7 @@ record ImportReport(ClusterObjects objects) {
         });
   }
 
-  /** Returns what is said of a whole repository. */
+  /** Returns the status of the import of a whole repository. */
   ObjectNode repository(Importer.Repository repository) {
     ObjectNode json = JsonMapper.shared().createObjectNode();
     long failures = repository.images().stream().filter(one -> one.failure().isPresent()).count();

@@ -8,13 +8,13 @@ import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What is to be imported into a stream.
+ * An import into a stream.
  *
- * @param uid of the stream that is meant; "" for any
- * @param revision at which it has to be; "" for any
- * @param images single ones
- * @param repository one that all tags are imported of
- * @param isKept whether what comes of it is stored
+ * @param uid the uid that the stream must have; "" for any
+ * @param revision the resource version that the stream must have; "" for any
+ * @param images the single images to import
+ * @param repository the repository whose tags are all imported
+ * @param isKept whether the results are stored
  */
 record ImportRequest(
     String namespace,
@@ -29,10 +29,10 @@ record ImportRequest(
   }
 
   /**
-   * What one image of an import is to be.
+   * One image to import.
    *
-   * @param tag which it is to have; "" for none
-   * @param isTarget whether the stream is to have it as that tag
+   * @param tag the tag that it gets; "" for none
+   * @param isTarget whether the stream stores it as that tag
    */
   record Wanted(String tag, PullSpec from, ImportPolicy policy, boolean isLocal, boolean isTarget) {
     private static Wanted of(JsonNode json, String tag, boolean isTarget) {
@@ -44,13 +44,13 @@ record ImportRequest(
           isTarget);
     }
 
-    /** Returns what a tag of this repository is to be. */
+    /** Returns the request for one tag of this repository. */
     Wanted of(String other) {
       return new Wanted(other, from.with(new Tag(other)), policy, isLocal, true);
     }
   }
 
-  /** Reads an {@code ImageStreamImport} that was checked. */
+  /** Parses an {@code ImageStreamImport} that was validated. */
   static ImportRequest of(String namespace, JsonNode json) {
     JsonNode spec = json.path("spec");
     var images = new ArrayList<Wanted>();
@@ -70,7 +70,9 @@ record ImportRequest(
         spec.path("import").asBoolean(false));
   }
 
-  /** Asks for tags of a stream as they are to be, and for the whole repository if that is meant. */
+  /**
+   * Returns the import of spec tags of a stream, and of its whole repository if {@code isWhole}.
+   */
   static ImportRequest of(ImageStream stream, List<SpecTag> tags, boolean isWhole) {
     return new ImportRequest(
         stream.namespace(),

@@ -8,13 +8,13 @@ import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What came of asking for one image.
+ * The result of importing one image.
  *
- * @param tag which it is to have; "" for none
- * @param from as it was asked for
- * @param image the object made of it, if it is there
- * @param children those of the images of an index
- * @param failure why it is not
+ * @param tag the tag that it gets; "" for none
+ * @param from the requested pull spec
+ * @param image the object of the image; empty on failure
+ * @param children the objects of the images of an index
+ * @param failure the reason why the image is missing
  */
 record Imported(
     String tag,
@@ -34,14 +34,14 @@ record Imported(
     return new Imported(tag, from, Optional.empty(), List.of(), Optional.of(why));
   }
 
-  /** Returns how much there is to say of it. */
+  /** Returns the total length of the objects, in characters of JSON. */
   long bytes() {
     return Stream.concat(image.stream(), children.stream())
         .mapToLong(object -> object.toString().length())
         .sum();
   }
 
-  /** Returns the digest of the image that is there. */
+  /** Returns the digest of the imported image. */
   String digest() {
     return image.map(Meta::name).orElseThrow();
   }

@@ -33,15 +33,18 @@ import java.util.stream.Stream;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Brings what upstreams say of images into streams: {@code ImageStreamImport}, for whole
- * repositories or single tags. All that comes of one import is stored in one change, or nothing.
+ * Imports of images from upstreams into streams, of single tags or whole repositories ({@code
+ * ImageStreamImport}).
+ *
+ * <p>One change of the stream contains all results of an import. If there are more new images than
+ * one change may contain, the others are stored before it.
  */
 public final class Importer {
   private static final int AT_ONCE = 6;
   private static final int MAX_IMAGES_PER_CHANGE = 100;
   private static final int MOST_SEEN = 100_000;
 
-  /** How much can be said of all images of an import. */
+  /** Maximum length of the objects of all images of an import, in characters of JSON. */
   private static final long MOST_BYTES = 16 << 20;
 
   private static final ResourceType STREAM =
@@ -55,12 +58,12 @@ public final class Importer {
   private final InstantSource clock;
   private final int mostTags;
 
-  /** What tags were imported as last. */
+  /** The last import of each scheduled tag. */
   private final Cache<String, Seen> seen =
       Caffeine.newBuilder().maximumSize(MOST_SEEN).executor(Runnable::run).build();
 
   /**
-   * @param mostTags how many of a repository's are imported; -1 for all
+   * @param mostTags the maximum number of tags that are imported of a whole repository; -1 for all
    */
   public Importer(Streams streams, Mirror mirror, InstantSource clock, int mostTags) {
     this.streams = streams;
@@ -69,17 +72,20 @@ public final class Importer {
     this.mostTags = mostTags;
   }
 
-  /** What an upstream said a tag points to, and the image that came of it: one of an index, say. */
+  /**
+   * The digest that the upstream reported for a tag, and the imported image, such as a child of
+   * that index.
+   */
   private record Seen(Digest upstream, String image) {}
 
-  /** What came of a repository: images in order, tags that were left out, or why there are none. */
+  /** The result for a repository: images in order, tags that were left out, or the failure. */
   record Repository(
       List<Imported> images, List<String> additional, Optional<ApiException> failure) {}
 
   /**
-   * What came of an import.
+   * The result of an import.
    *
-   * @param stream as it is stored then; empty if nothing was to be stored
+   * @param stream the stored stream; empty if nothing had to be stored
    */
   record Result(
       List<Imported> images, Optional<Repository> repository, Optional<ImageStream> stream) {
@@ -95,11 +101,11 @@ public final class Importer {
   }
 
   /**
-   * Makes an import.
+   * Runs the import that a client requested.
    *
-   * @param json the {@code ImageStreamImport}, as it was sent
-   * @return it, with what came of it
-   * @throws ApiException if it cannot be meant, or the stream was changed meanwhile
+   * @param json the {@code ImageStreamImport} as the client sent it
+   * @return the same object with its status
+   * @throws ApiException if the request is invalid, or the stream has changed since it was read
    */
   public ObjectNode run(String namespace, ObjectNode json) throws IOException {
     String name = Meta.name(json);
@@ -119,9 +125,9 @@ public final class Importer {
   }
 
   /**
-   * Makes an import that was checked.
+   * Runs an import that was validated.
    *
-   * @throws ApiException if there is no such stream, or it was changed meanwhile
+   * @throws ApiException if the stream or its namespace does not exist, or the stream has changed
    */
   Result run(ImportRequest request) throws IOException {
     Optional<ImageStream> there = streams.find(request.namespace(), request.name());
@@ -144,7 +150,7 @@ public final class Importer {
         : result;
   }
 
-  /** Returns where the tag that a tag is imported from points now, if its upstream says so. */
+  /** Returns the current digest of a tag's source, if that is a tag and its upstream reports it. */
   Optional<Digest> upstream(ImageStream stream, SpecTag tag) throws IOException {
     PullSpec from = PullSpec.parse(tag.importedFrom().orElseThrow());
     Optional<RepositoryName> into = Streams.repository(stream.namespace(), stream.name());
@@ -154,7 +160,10 @@ public final class Importer {
             wish(into.get(), from, stream.policy(tag.importPolicy()), Map.of(), false));
   }
 
-  /** Says whether a tag is what came of an import, since when its upstream points there. */
+  /**
+   * Returns whether the last import of a tag succeeded, and the upstream still reports the digest
+   * of that import.
+   */
   boolean isUnchanged(ImageStream stream, SpecTag tag, Digest upstream) {
     String image = stream.latest(tag.name()).map(TagEvent::image).orElse("");
     return stream.history(tag.name()).conditions().isEmpty()
@@ -162,7 +171,7 @@ public final class Importer {
             || new Seen(upstream, image).equals(seen.getIfPresent(key(stream, tag))));
   }
 
-  /** Takes note of what came of an import that is in the stream. */
+  /** Records the import of a tag whose result is stored in the stream. */
   void imported(ImageStream stream, SpecTag tag, Digest upstream) {
     streams
         .find(stream.namespace(), stream.name())
@@ -196,7 +205,7 @@ public final class Importer {
     }
   }
 
-  /** Asks for several images at once, but not for many. */
+  /** Fetches images concurrently, up to a fixed number at a time. */
   private List<Imported> fetchAll(
       List<Wanted> wishes, Optional<ImageStream> there, RepositoryName into, boolean isKept)
       throws IOException {
@@ -282,7 +291,7 @@ public final class Importer {
     }
   }
 
-  /** Stores all that came of it, and returns what the stream is then. */
+  /** Stores all results, and returns the changed stream. */
   private ImageStream store(ImportRequest request, Result result) throws IOException {
     Instant now = clock.instant();
     createMost(result);
@@ -328,18 +337,18 @@ public final class Importer {
 
           @Override
           public boolean mayPull(String namespace) {
-            return true; // an import sets nothing from other namespaces
+            return true; // an import copies no tags of other namespaces
           }
 
           @Override
           public Set<String> children(String image) {
-            return Set.of(); // and nothing from images of its own
+            return Set.of(); // nor images of its own stream
           }
         };
     return new Retagging(none, now, "").changed(start, stream).stream();
   }
 
-  /** Returns a stream with what came of one image of an import. */
+  /** Returns a stream with the result of one image of an import. */
   private static ImageStream imported(
       ImageStream stream, Wanted wish, Imported image, Instant now) {
     String tag = wish.tag();
@@ -376,7 +385,10 @@ public final class Importer {
         || spec.generation().getAsLong() > last.get().generation();
   }
 
-  /** Returns a stream whose tag is to come from where it was imported; as it was if it was set. */
+  /**
+   * Returns a stream whose spec tag has the imported image as its source. An existing spec tag
+   * changes only if {@code isReset}.
+   */
   private static ImageStream specified(ImageStream stream, Wanted wish, boolean isReset) {
     SpecTag there = stream.tags().get(wish.tag());
     if (there != null && !isReset) {
@@ -410,8 +422,8 @@ public final class Importer {
   }
 
   /**
-   * Stores new images before the change that names them, if they are too many for it: an image that
-   * no stream names is seen by no stream, and pruned when it is old.
+   * Stores new images before the change that names them, if there are too many for one change. No
+   * stream shows an image that it does not name, and such an image is pruned when it is old.
    */
   private void createMost(Result result) throws IOException {
     List<ObjectEdit> images = creations(result);
@@ -422,7 +434,7 @@ public final class Importer {
     }
   }
 
-  /** Returns what is to be done so that the images that are new are stored. */
+  /** Returns the edits that store the new images. */
   private List<ObjectEdit> creations(Result result) {
     var edits = new LinkedHashMap<String, ObjectEdit>();
     result

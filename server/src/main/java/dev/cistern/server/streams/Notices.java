@@ -4,16 +4,16 @@ import dev.cistern.storage.ObjectEdit;
 import java.util.List;
 import java.util.Optional;
 
-/** Has others be told of what happens to streams. */
+/** Source of notifications about changes of streams. */
 public interface Notices {
-  /** Tells nobody. */
+  /** Sends no notifications. */
   Notices NONE = (before, after) -> List.of();
 
   /**
-   * Returns what is to be stored together with a change of a stream, so that others are told of it
-   * if it is made, and only then.
+   * Returns the notifications to store in the same transaction as a change of a stream. They are
+   * sent if and only if the change is stored.
    *
-   * @param before empty if the stream is made
+   * @param before the stream before the change; empty if the change creates it
    */
   List<ObjectEdit> of(Optional<ImageStream> before, ImageStream after);
 }

@@ -21,12 +21,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings all blobs of images here as soon as they are imported, so that they can be pulled while
- * their upstream is away: of tags whose reference policy is Local, if their stream says so by an
- * annotation, or the configuration for all. What fails is tried again.
+ * Background download of all blobs of newly imported images, so that they can be pulled while their
+ * upstream is down.
+ *
+ * <p>This applies to tags with the reference policy Local. The platforms come from an annotation of
+ * the stream or else from the configuration. Failed downloads are retried.
  */
 public final class Prefetch implements StreamFollower.Watcher, Closeable {
-  /** On a stream: {@code all}, {@code none}, or platforms, separated by commas. */
+  /** Annotation of a stream: {@code all}, {@code none}, or platforms separated by commas. */
   public static final String ANNOTATION = "cistern.dev/prefetch";
 
   private static final Logger LOG = LoggerFactory.getLogger(Prefetch.class);
@@ -39,12 +41,12 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final Semaphore turns = new Semaphore(AT_ONCE);
 
-  /** What is to be here of the tags that are not complete. */
+  /** The images to complete, by stream and tag. */
   private final Map<Place, Goal> goals = new ConcurrentHashMap<>();
 
   /**
-   * @param usual which platforms are brought of streams that do not say it; empty for none
-   * @param pause after which what failed is tried again
+   * @param usual the platforms to prefetch for streams without the annotation; empty for none
+   * @param pause the time before a failed download is retried
    */
   public Prefetch(
       Mirror mirror, Completeness completeness, Optional<List<Platform>> usual, Duration pause) {
@@ -59,9 +61,9 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
   private record Goal(RepositoryName repository, Digest digest, List<Platform> platforms) {}
 
   /**
-   * Reads which platforms are wanted.
+   * Parses the platforms to prefetch.
    *
-   * @return none in the list for all; empty if nothing is wanted
+   * @return an empty list for all platforms; empty for none
    * @throws OciException if it is neither {@code all}, {@code none} nor a list of platforms
    */
   public static Optional<List<Platform>> platforms(String text) {
@@ -115,7 +117,7 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
     }
   }
 
-  /** Aims at a goal, unless the image leads to more manifests than are followed. */
+  /** Sets the goal of a tag, unless the image leads to more manifests than are followed. */
   private void aimIfBounded(Place place, Goal goal) {
     try {
       aim(place, goal);
@@ -141,7 +143,7 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
     return completeness.of(goal.repository(), goal.digest(), goal.platforms()).isComplete();
   }
 
-  /** Brings it here, unless something else is wanted meanwhile. */
+  /** Downloads the image, until it is complete or the tag has another goal. */
   private void bring(Place place, Goal goal) {
     try {
       while (goal.equals(goals.get(place)) && !isBrought(goal)) {
@@ -150,7 +152,7 @@ public final class Prefetch implements StreamFollower.Watcher, Closeable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
-      goals.remove(place, goal); // the next look at the stream sets it again, if it is not reached
+      goals.remove(place, goal); // an incomplete image gets a goal again when its stream changes
     }
   }
 

@@ -8,7 +8,10 @@ import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Prunes again and again, first some minutes after the start. */
+/**
+ * Periodic pruning. The first run starts one period or 10 minutes after the start, whichever is
+ * less.
+ */
 public final class PruneSchedule implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(PruneSchedule.class);
   private static final Duration LONGEST_FIRST = Duration.ofMinutes(10);
@@ -25,7 +28,6 @@ public final class PruneSchedule implements Closeable {
     this.thread = Thread.ofVirtual().name("prune").unstarted(this::run);
   }
 
-  /** Begins. */
   public void start() {
     thread.start();
   }

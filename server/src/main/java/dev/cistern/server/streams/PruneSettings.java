@@ -4,11 +4,11 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * What is pruned.
+ * Settings of a prune run.
  *
- * @param keepYoungerThan what is younger, or was used later, stays
- * @param keepTagRevisions how many items of a tag stay, however old
- * @param namespace in which; everywhere if empty
+ * @param keepYoungerThan the time for which items and images stay after their creation or last use
+ * @param keepTagRevisions the number of the latest items of a tag that stay at any age
+ * @param namespace the namespace to prune; empty for all
  */
 public record PruneSettings(
     Duration keepYoungerThan, int keepTagRevisions, Optional<String> namespace) {

@@ -25,12 +25,12 @@ import java.util.concurrent.locks.ReentrantLock;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Removes what is old and nobody uses: items of tags, then the images that no item names any more,
- * with the content that only they need. Runs while everything else goes on.
+ * Pruner of unused old content: first items of tags, then images without an item, with the content
+ * that only these need. The server continues to serve meanwhile.
  *
- * <p>An item stays while it is young, among the newest of its tag, or its image in use: pulled by
- * digest within the keep period, or pinned. An index that stays keeps all its children. A child
- * that is used on its own keeps itself, and not the index.
+ * <p>An item stays while it is young, is among the latest of its tag, or its image is in use. An
+ * image is in use if it is pinned, or was stored or requested within the keep period. An index that
+ * stays keeps all its children. A child that is used on its own keeps itself, and not the index.
  */
 public final class Pruner {
 
@@ -43,7 +43,7 @@ public final class Pruner {
   private final ReentrantLock one = new ReentrantLock();
 
   /**
-   * @param usual what is kept unless it is said
+   * @param usual the default settings
    */
   public Pruner(
       Streams streams, Repositories repositories, PruneSettings usual, InstantSource clock) {
@@ -55,14 +55,14 @@ public final class Pruner {
     this.clock = clock;
   }
 
-  /** Returns what is kept unless it is said. */
+  /** Returns the default settings. */
   public PruneSettings usual() {
     return usual;
   }
 
-  /** Is told what is done, as it is done. */
+  /** Receiver of each removal as it is made, or as it would be made by a dry run. */
   public interface Report {
-    /** Tells nobody. */
+    /** Ignores all removals. */
     Report NONE =
         new Report() {
           @Override
@@ -78,20 +78,28 @@ public final class Pruner {
           public void manifest(String repository, String digest) {}
         };
 
-    /** So many items of a stream are removed. */
+    /** Reports the removal of {@code count} items of a stream. */
     void items(String namespace, String name, int count);
 
-    /** Content is removed. */
+    /** Reports the removal of a blob. */
     void blob(String digest, long bytes);
 
-    /** An image is removed, and so many bytes with it. */
+    /** Reports the removal of an image, which frees {@code bytes} of blobs. */
     void image(String digest, long bytes);
 
-    /** A stream's repository does not keep a manifest any more. */
+    /** Reports that a repository of a stream no longer links a manifest. */
     void manifest(String repository, String digest);
   }
 
-  /** How much was removed. */
+  /**
+   * The number of removals.
+   *
+   * @param images the number of image objects
+   * @param items the number of items of tags
+   * @param links the number of links to manifests and blobs
+   * @param blobs the number of blobs
+   * @param bytes the total size of these blobs
+   */
   public record Summary(int images, int items, int links, int blobs, long bytes) {
     /** Returns whether there was nothing to remove. */
     public boolean isEmpty() {
@@ -100,9 +108,9 @@ public final class Pruner {
   }
 
   /**
-   * Prunes; waits while another does.
+   * Prunes. Waits until a prune run or removal that is in progress has ended.
    *
-   * @param isTrial whether nothing is to be changed
+   * @param isTrial whether this is a dry run, which changes nothing
    */
   public Summary run(PruneSettings settings, boolean isTrial, Report report) throws IOException {
     one.lock();
@@ -123,12 +131,12 @@ public final class Pruner {
     }
   }
 
-  /** Takes a manifest from a repository, or says what would come of that. */
+  /** Removes a manifest from a repository, or returns the result that this would have. */
   private interface Prune {
     Pruned of(RepositoryName repository, Digest manifest, Instant notAfter) throws IOException;
   }
 
-  /** One pass. */
+  /** One prune run. */
   private final class Run {
     private final PruneSettings settings;
     private final boolean isTrial;
@@ -136,7 +144,7 @@ public final class Pruner {
     private final Report report;
     private final Instant limit;
 
-    /** What the items that stay name, and the children of indexes among that. */
+    /** Digests that the remaining items name, and all descendants of indexes among them. */
     private final Set<String> named = new HashSet<>();
 
     private int imageCount;
@@ -158,7 +166,7 @@ public final class Pruner {
       }
       List<String> doomed = doomed();
       int before;
-      do { // what stays for another's sake may go once that is gone
+      do { // an image that another one held may be removable now
         before = doomed.size();
         doomed = staying(doomed);
       } while (!doomed.isEmpty() && doomed.size() < before);
@@ -208,7 +216,9 @@ public final class Pruner {
       return stream.history().values().stream().mapToInt(was -> was.items().size()).sum();
     }
 
-    /** Says whether an image was pulled by digest lately from a stream, or is pinned there. */
+    /**
+     * Returns whether an image was used recently in the repository of a stream, or is pinned there.
+     */
     private boolean isUsed(ImageStream stream, String image) {
       Optional<Digest> digest = Streams.digest(image);
       Optional<RepositoryName> repository = Streams.repository(stream.namespace(), stream.name());
@@ -223,7 +233,7 @@ public final class Pruner {
               .isPresent();
     }
 
-    /** Returns the images that may go, each before those that it names. */
+    /** Returns the removable images, each before those that it names. */
     private List<String> doomed() {
       var doomed = new LinkedHashSet<String>();
       var spared = new HashSet<String>();
@@ -251,21 +261,24 @@ public final class Pruner {
               .noneMatch(name -> isUsed(name, Streams.digest(digest).orElseThrow()));
     }
 
-    /** In one namespace only what is kept nowhere else goes. */
+    /**
+     * Returns whether the settings cover an image. If they name a namespace, no repository outside
+     * it may link the image.
+     */
     private boolean isMeant(String digest) {
       return settings.namespace().isEmpty()
           || keepers(digest).stream()
               .allMatch(name -> name.first().equals(settings.namespace().get()));
     }
 
-    /** Returns the repositories of streams that keep an image. */
+    /** Returns the repositories of streams that link an image. */
     private List<RepositoryName> keepers(String image) {
       return Streams.digest(image).map(repositories::keepers).orElse(List.of()).stream()
           .filter(name -> name.path().split("/", -1).length == 2)
           .toList();
     }
 
-    /** Removes images, but for the children of those that stay; returns those that stay. */
+    /** Removes images, except children of those that stay. Returns those that stay. */
     private List<String> staying(List<String> doomed) throws IOException {
       var staying = new LinkedHashSet<String>();
       var spared = new HashSet<String>();
@@ -331,16 +344,16 @@ public final class Pruner {
     }
   }
 
-  /** Takes an image away. */
+  /** Removes an image. */
   public interface Removal {
     void run() throws IOException;
   }
 
   /**
-   * Has an image be taken away that is not in use, as another's pruner would; no stream can begin
-   * to name it meanwhile.
+   * Removes an image that is not in use, as an external pruner requests it. No stream can begin to
+   * name it meanwhile.
    *
-   * @return why it has to stay; empty if it was taken away
+   * @return the reason why it stays; empty if it was removed
    */
   public Optional<String> remove(String image, Removal removal) throws IOException {
     one.lock();
@@ -368,8 +381,8 @@ public final class Pruner {
   }
 
   /**
-   * Takes the children of an index that was deleted out of a stream's repository, as far as they
-   * are not used on their own.
+   * Removes the children of a deleted index from the repository of a stream, unless they are used
+   * on their own.
    */
   void orphans(RepositoryName repository, Digest index) throws IOException {
     Instant limit = clock.instant().minus(usual.keepYoungerThan());
@@ -401,7 +414,7 @@ public final class Pruner {
     return namedBy(withNamers(image)).map(stream -> "image stream " + stream + " names it");
   }
 
-  /** Returns a stream that names an image or an index that it belongs to. */
+  /** Returns a stream that names one of the digests. */
   private Optional<String> namedBy(Set<String> named) {
     return objects
         .mentioning(Kinds.IMAGE_STREAM, named)
@@ -409,7 +422,7 @@ public final class Pruner {
   }
 
   /**
-   * Returns an image and the indexes that it belongs to.
+   * Returns an image and the indexes that contain it, directly or indirectly.
    *
    * @throws OciException with MANIFEST_INVALID, if these are more than are followed
    */

@@ -7,25 +7,25 @@ import dev.cistern.oci.Tag;
 import java.util.Optional;
 
 /**
- * Where an image is, as people write it: {@code [HOST/]REPOSITORY[:TAG][@DIGEST]}. A first
- * component with a dot or a colon, or {@code localhost}, is a registry.
+ * A pull spec as users write it: {@code [HOST/]REPOSITORY[:TAG][@DIGEST]}. The first component is a
+ * registry if it contains a dot or a colon, or is {@code localhost}.
  *
- * @param registry as it is written; empty for Docker Hub
+ * @param registry the registry as written; empty for Docker Hub
  */
 public record PullSpec(
     Optional<String> registry,
     RepositoryName repository,
     Optional<Tag> tag,
     Optional<Digest> digest) {
-  /** The registry of what is written without one. */
+  /** The registry of a pull spec without one. */
   public static final String DEFAULT_REGISTRY = "docker.io";
 
   private static final Tag LATEST = new Tag("latest");
 
   /**
-   * Parses one.
+   * Parses a pull spec.
    *
-   * @throws OciException if it is none
+   * @throws OciException if it is invalid
    */
   public static PullSpec parse(String text) {
     int at = text.indexOf('@');
@@ -46,27 +46,27 @@ public record PullSpec(
         : new PullSpec(Optional.empty(), new RepositoryName(name), tag, digest);
   }
 
-  /** Returns the registry to ask. */
+  /** Returns the registry, or the default one. */
   public String host() {
     return registry.orElse(DEFAULT_REGISTRY);
   }
 
-  /** Returns the tag to ask for, if there is no digest. */
+  /** Returns the tag, or {@code latest}. It is requested if there is no digest. */
   public Tag tagOrLatest() {
     return tag.orElse(LATEST);
   }
 
-  /** Returns this without tag and digest. */
+  /** Returns this pull spec without tag and digest. */
   public PullSpec bare() {
     return new PullSpec(registry, repository, Optional.empty(), Optional.empty());
   }
 
-  /** Returns this with another tag, and no digest. */
+  /** Returns this pull spec with another tag, and no digest. */
   public PullSpec with(Tag other) {
     return new PullSpec(registry, repository, Optional.of(other), Optional.empty());
   }
 
-  /** Returns this with a digest, and no tag. */
+  /** Returns this pull spec with a digest, and no tag. */
   public PullSpec with(Digest other) {
     return new PullSpec(registry, repository, Optional.empty(), Optional.of(other));
   }

@@ -15,9 +15,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What follows when somebody sets what the tags of a stream are to be: the generations of the
- * stream and of its tags, what the tags are now, and what those are that track them. Reads other
- * streams, changes nothing.
+ * The consequences of a change of a stream's spec tags: generations of the stream and its tags, new
+ * items, and items of the tags that track them. Reads other streams, and changes nothing.
  */
 final class Retagging {
   private final Others others;
@@ -26,9 +25,9 @@ final class Retagging {
   private final List<Copy> copies = new ArrayList<>();
 
   /**
-   * For one change.
+   * Creates the instance for one change.
    *
-   * @param registry by which this registry is known, {@code host[:port]}
+   * @param registry {@code host[:port]} by which the client knows this registry
    */
   Retagging(Others others, Instant now, String registry) {
     this.others = others;
@@ -36,24 +35,24 @@ final class Retagging {
     this.registry = registry;
   }
 
-  /** The other streams, and whether whoever asks may pull from their namespaces. */
+  /** Access to other streams, and to the client's pull permissions. */
   interface Others {
     Optional<ImageStream> find(String namespace, String name);
 
     boolean mayPull(String namespace);
 
-    /** Returns the digests of what an image names, if it is an index. */
+    /** Returns the digests of the children of an image, if it is an index. */
     Set<String> children(String image);
   }
 
-  /** An image of another stream, which this one gets too. */
+  /** An image that this stream copies from another stream. */
   record Copy(String namespace, String name, Digest image) {}
 
   /**
-   * What comes of a change.
+   * The result of a change.
    *
-   * @param stream as it is to be stored, unless something is wrong with it
-   * @param copies what its repository has to have before that
+   * @param stream the stream to store, if there are no errors
+   * @param copies the images that the stream's repository must link before that
    */
   record Result(ImageStream stream, List<FieldError> errors, List<Copy> copies) {
     Result {
@@ -62,7 +61,7 @@ final class Retagging {
     }
   }
 
-  /** Returns a stream that somebody makes; what it says of its history does not count. */
+  /** Returns a new stream. The requested history is ignored. */
   Result made(ImageStream wanted) {
     ImageStream stream = wanted.withHistory(Map.of()).at(1);
     var tags = new TreeMap<String, SpecTag>();
@@ -72,9 +71,9 @@ final class Retagging {
   }
 
   /**
-   * Returns a stream as it is after a change of its spec.
+   * Returns a stream after a change of its spec.
    *
-   * @param wanted whose history is that of before, or less
+   * @param wanted the requested stream, with the previous history or a part of it
    */
   Result changed(ImageStream before, ImageStream wanted) {
     var tags = new TreeMap<String, SpecTag>();
@@ -100,7 +99,10 @@ final class Retagging {
     return new Result(tracked(before.history(), result.stream), result.errors, copies);
   }
 
-  /** Says whether a tag is to be something else than before, or to be had again. */
+  /**
+   * Returns whether a spec tag has a new source, reference flag or import mode, or requests another
+   * import.
+   */
   private static boolean isChanged(@Nullable SpecTag old, SpecTag next, String namespace) {
     if (old == null) {
       return true;
@@ -126,7 +128,7 @@ final class Retagging {
     return from.namespace().isEmpty() ? namespace : from.namespace();
   }
 
-  /** Lets tags that are set anew be what they come from, where that is known already. */
+  /** Adds items to new and changed tags whose source is already known. */
   private Result tagged(ImageStream stream, Map<String, SpecTag> before) {
     var errors = new ArrayList<FieldError>();
     ImageStream result = stream;
@@ -201,7 +203,7 @@ final class Retagging {
       event = found.stream().findFirst();
     }
     if (event.isEmpty()) {
-      return stream; // it is not there yet, which is all right
+      return stream; // not an error, the source has no image yet
     }
     String reference = event.get().reference();
     if (!tag.isReference()) {
@@ -227,7 +229,10 @@ final class Retagging {
             + String.join(", ", found.stream().map(TagEvent::image).toList());
   }
 
-  /** What was pushed to another stream here is pulled from this one in future. */
+  /**
+   * Returns a reference to this stream, if the given one is to the source stream in this registry.
+   * Other references are returned unchanged.
+   */
   private String moved(String reference, ImageStream source, ImageStream stream) {
     String from = registry + "/" + source.namespace() + "/" + source.name();
     return reference.startsWith(from + "@") || reference.startsWith(from + ":")
@@ -245,8 +250,8 @@ final class Retagging {
   }
 
   /**
-   * Returns the images of a stream that a digest, or an unambiguous beginning of one, means; the
-   * children of an index are among them.
+   * Returns the images of a stream that match a digest or the beginning of one, including children
+   * of indexes.
    */
   private List<TagEvent> images(ImageStream stream, String text) {
     var images = new TreeMap<String, TagEvent>();
@@ -272,7 +277,7 @@ final class Retagging {
     return new TagEvent(index.created(), repository + "@" + digest, digest, index.generation());
   }
 
-  /** Says whether a digest begins with a text, its algorithm written or not. */
+  /** Returns whether a digest starts with a text, which may leave out the algorithm. */
   static boolean isMeant(String image, String text) {
     if (image.isEmpty()) {
       return false;
@@ -285,9 +290,10 @@ final class Retagging {
   }
 
   /**
-   * Lets tags that track others be what those are now, those that track these too.
+   * Updates tags that track other tags of the stream, directly or indirectly, to their current
+   * items.
    *
-   * @param before what the tags were
+   * @param before the histories before the change
    */
   static ImageStream tracked(Map<String, TagHistory> before, ImageStream stream) {
     ImageStream result = stream;
@@ -303,7 +309,7 @@ final class Retagging {
     while (!moved.isEmpty()) {
       String tag = moved.removeFirst();
       if (!done.add(tag)) {
-        continue; // they track each other
+        continue; // the tags track each other
       }
       TagEvent now = result.latest(tag).orElseThrow();
       for (SpecTag tracking : result.tags().values()) {

@@ -17,8 +17,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When scheduled tags are to be looked at again: an interval after they were last. Safe for all
- * threads.
+ * Times of the next checks of scheduled tags, one interval after the last check. Thread-safe;
+ * {@code lock} guards all mutable fields.
  */
 final class Schedule {
   private static final Comparator<Due> ORDER =
@@ -31,7 +31,7 @@ final class Schedule {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
 
-  /** What is planned, with entries among it that are not any more, or are there twice. */
+  /** Planned checks. It may contain duplicates and entries that are obsolete. */
   private final PriorityQueue<Due> queue = new PriorityQueue<>(ORDER);
 
   private final Map<ObjectName, Map<String, Instant>> planned = new HashMap<>();
@@ -41,10 +41,10 @@ final class Schedule {
     this.interval = interval;
   }
 
-  /** A tag that is to be looked at. */
+  /** A tag to check. */
   record Due(Instant when, ObjectName stream, String tag) {}
 
-  /** Plans the scheduled tags of a stream as it is now; a plan that is there stays. */
+  /** Plans the scheduled tags of a stream. Tags that are already planned keep their times. */
   void plan(ImageStream stream, Instant now) {
     ObjectName name = stream.objectName();
     lock.lock();
@@ -73,7 +73,10 @@ final class Schedule {
     size += tags.size() - (before == null ? 0 : before.size());
   }
 
-  /** A digest never becomes another image: one success is enough. */
+  /**
+   * Returns whether a tag is imported again. One that names a digest needs only one successful
+   * import, because that image never changes.
+   */
   private static boolean isScheduled(ImageStream stream, SpecTag tag) {
     Optional<String> from = tag.importedFrom().filter(text -> tag.importPolicy().scheduled());
     boolean isDone =
@@ -82,8 +85,8 @@ final class Schedule {
   }
 
   /**
-   * Returns when a tag was looked at last, as far as its stream has it; times in the future are
-   * unknown.
+   * Returns the time of the last check of a tag that its stream contains. Times in the future are
+   * ignored.
    */
   private static Instant lastLook(ImageStream stream, String tag, Instant now) {
     TagHistory was = stream.history(tag);
@@ -98,7 +101,7 @@ final class Schedule {
         .orElse(Instant.EPOCH);
   }
 
-  /** Plans nothing of a stream any more. */
+  /** Removes all tags of a stream from the plan. */
   void forget(ObjectName stream) {
     lock.lock();
     try {
@@ -109,8 +112,8 @@ final class Schedule {
   }
 
   /**
-   * Waits until a tag is due, and takes it out. One that is planned later than an interval from now
-   * was planned by a clock that was ahead: it is due.
+   * Waits until a tag is due, and removes it from the queue. A time more than one interval and
+   * {@link StoredTime#TOLERANCE} ahead was set by a clock that was ahead, and counts as due.
    */
   Due take(InstantSource clock) throws InterruptedException {
     lock.lockInterruptibly();
@@ -142,7 +145,7 @@ final class Schedule {
     return due.when().equals(planned.getOrDefault(due.stream(), Map.of()).get(due.tag()));
   }
 
-  /** Plans a tag again that was taken out, if its stream still has it so. */
+  /** Plans the next check of a tag, if its stream still schedules it. */
   void again(Due due, Instant now) {
     lock.lock();
     try {

@@ -6,10 +6,11 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What a tag comes from.
+ * The source of a tag.
  *
- * @param kind as it is written; {@link #DOCKER_IMAGE} and the others here if it can be meant
- * @param namespace of another stream; empty for the tag's own
+ * @param kind the kind as written; only {@link #DOCKER_IMAGE}, {@link #STREAM_TAG} and {@link
+ *     #STREAM_IMAGE} are valid
+ * @param namespace the namespace of another stream; empty for the tag's own
  */
 public record SourceReference(String kind, String namespace, String name) {
   public static final String DOCKER_IMAGE = "DockerImage";
@@ -41,8 +42,8 @@ public record SourceReference(String kind, String namespace, String name) {
   /**
    * Splits the name of a tag or image of a stream.
    *
-   * @param stream that is meant where only a tag or a digest is written
-   * @return name of the stream, and tag or digest; empty if it is neither
+   * @param stream the default stream of a name that is only a tag or a digest
+   * @return the name of the stream, and the tag or digest; empty if the name has several separators
    */
   Optional<InStream> inStream(String stream) {
     String separator = kind.equals(STREAM_TAG) ? ":" : "@";

@@ -9,12 +9,12 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What a tag of a stream is to be.
+ * A spec tag of a stream, which is the desired state of a tag.
  *
- * @param from what it comes from; empty for what is pushed
- * @param isReference whether it points there for good and is never imported
- * @param generation of the stream when it was set; 0 to have it imported again
- * @param isLocal whether it is pulled through this registry rather than from its source
+ * @param from the source of the tag; empty for a pushed tag
+ * @param isReference whether the tag only refers to its source and is never imported
+ * @param generation the generation of the stream that set it; 0 requests another import
+ * @param isLocal whether the image is pulled through this registry instead of from its source
  */
 public record SpecTag(
     String name,
@@ -31,7 +31,7 @@ public record SpecTag(
     annotations = Map.copyOf(annotations);
   }
 
-  /** Reads one of {@code spec.tags}. */
+  /** Parses one item of {@code spec.tags}. */
   public static SpecTag of(JsonNode json) {
     var annotations = new LinkedHashMap<String, String>();
     json.path("annotations")
@@ -49,12 +49,12 @@ public record SpecTag(
         isLocal(json));
   }
 
-  /** Says whether the {@code referencePolicy} is to pull through this registry. */
+  /** Returns whether the {@code referencePolicy} is to pull through this registry. */
   static boolean isLocal(JsonNode json) {
     return json.path("referencePolicy").path("type").asString("").equals(LOCAL);
   }
 
-  /** Returns it as one of {@code spec.tags}. */
+  /** Returns this tag as an item of {@code spec.tags}. */
   public ObjectNode json() {
     ObjectNode json = JsonMapper.shared().createObjectNode().put("name", name);
     if (annotations.isEmpty()) {
@@ -74,7 +74,7 @@ public record SpecTag(
     return json;
   }
 
-  /** Returns the same of another generation. */
+  /** Returns this tag with another generation. */
   SpecTag at(long number) {
     return with(OptionalLong.of(number));
   }
@@ -87,7 +87,7 @@ public record SpecTag(
     return new SpecTag(name, annotations, from, isReference, generation, policy, isLocal);
   }
 
-  /** Returns the image that it is imported from, if it is to be imported. */
+  /** Returns the pull spec to import this tag from, if it is imported. */
   Optional<String> importedFrom() {
     return isReference
         ? Optional.empty()

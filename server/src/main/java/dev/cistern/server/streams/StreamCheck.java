@@ -8,9 +8,9 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import tools.jackson.databind.JsonNode;
 
-/** What a stream, a tag or an import may say, in the words of OpenShift's validation. */
+/** Validation of streams, tags and imports, with the messages of OpenShift. */
 public final class StreamCheck {
-  /** How many images can be imported at once. */
+  /** Maximum number of images in one import. */
   static final int MOST_IMAGES = 200;
 
   private static final int LONGEST_NAME = 255;
@@ -19,7 +19,7 @@ public final class StreamCheck {
 
   private StreamCheck() {}
 
-  /** Returns what is wrong with the name of a stream. */
+  /** Returns the errors in the name of a stream. */
   public static List<FieldError> name(String namespace, String name) {
     var errors = new ArrayList<FieldError>();
     if (name.isEmpty()) {
@@ -36,7 +36,7 @@ public final class StreamCheck {
     return errors;
   }
 
-  /** Returns what is wrong with a stream as it was sent. */
+  /** Returns the errors in a stream that a client sent. */
   static List<FieldError> stream(JsonNode json) {
     var errors = new ArrayList<FieldError>();
     String repository = json.path("spec").path("dockerImageRepository").asString("");
@@ -66,7 +66,7 @@ public final class StreamCheck {
     }
   }
 
-  /** Returns what is wrong with a tag as it was sent. */
+  /** Returns the errors in a tag that a client sent. */
   public static List<FieldError> tag(JsonNode tag, String path) {
     var errors = new ArrayList<FieldError>();
     JsonNode from = tag.path("from");
@@ -134,7 +134,7 @@ public final class StreamCheck {
                 "invalid import mode, valid modes are '', 'Legacy', 'PreserveOriginal'"));
   }
 
-  /** Returns what is wrong with an {@code ImageStreamImport} as it was sent. */
+  /** Returns the errors in an {@code ImageStreamImport} that a client sent. */
   static List<FieldError> imports(JsonNode json) {
     var errors = new ArrayList<FieldError>();
     JsonNode images = json.path("spec").path("images");

@@ -16,7 +16,10 @@ import java.util.function.Predicate;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Changes of streams as people ask for them: checked first, and with all that follows. */
+/**
+ * Changes of streams that clients request. They are validated first, and include all consequences
+ * for tags that track others.
+ */
 public final class StreamEditor {
   private static final int MOST_TRIES = 20;
 
@@ -31,14 +34,14 @@ public final class StreamEditor {
   }
 
   /**
-   * Who asks.
+   * The client that requests a change.
    *
-   * @param registry by which he knows this registry
-   * @param mayPull says from which namespaces he may pull
+   * @param registry the name by which the client knows this registry
+   * @param mayPull whether the client may pull from a namespace
    */
   public record Context(String registry, Predicate<String> mayPull) {}
 
-  /** Returns what a stream is to be, as it was sent, from what it is. */
+  /** Returns the requested stream, as the client sent it or patched it, for the current stream. */
   public interface Edit {
     ObjectNode apply(ImageStream before);
   }
@@ -66,9 +69,9 @@ public final class StreamEditor {
   }
 
   /**
-   * Makes a stream.
+   * Creates a stream.
    *
-   * @throws ApiException if there is one, or it cannot be
+   * @throws ApiException if it exists already, its namespace does not exist, or it is invalid
    */
   public ImageStream create(String namespace, ObjectNode json, Context context, boolean isDryRun)
       throws IOException {
@@ -103,9 +106,9 @@ public final class StreamEditor {
   }
 
   /**
-   * Refuses what would be in a namespace that is not there.
+   * Requires a namespace to exist.
    *
-   * @throws ApiException if it is not
+   * @throws ApiException if it does not exist
    */
   void requireNamespace(String namespace) {
     if (!streams.objects().hasNamespace(namespace)) {
@@ -120,9 +123,10 @@ public final class StreamEditor {
   }
 
   /**
-   * Changes what the tags of a stream are to be; its history stays, but for what follows.
+   * Changes the spec of a stream. Its history changes only as a consequence.
    *
-   * @throws ApiException if there is none, it was changed since it was read, or it cannot be so
+   * @throws ApiException if it does not exist, has changed since it was read, or the change is
+   *     invalid
    */
   public ImageStream update(
       String namespace, String name, Edit edit, Context context, boolean isDryRun)
@@ -149,7 +153,7 @@ public final class StreamEditor {
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
   }
 
-  /** An update must say what it was made from. */
+  /** Requires that an update contains the current resource version. */
   private static void requireRead(ImageStream before, JsonNode json) {
     String version = Meta.resourceVersion(json);
     if (version.isEmpty()) {
@@ -165,7 +169,7 @@ public final class StreamEditor {
     }
   }
 
-  /** Returns metadata as sent, with what nobody can change as it was. */
+  /** Returns the metadata from the request, with the immutable fields of the current stream. */
   private static ObjectNode metadata(ImageStream before, ObjectNode json) {
     ObjectNode metadata = Meta.of(json).deepCopy();
     metadata.remove("managedFields");
@@ -182,10 +186,10 @@ public final class StreamEditor {
   }
 
   /**
-   * Sets one tag, in a stream that is made if there is none.
+   * Sets one tag. Creates the stream if it does not exist.
    *
-   * @param check of the stream as it is
-   * @throws ApiException if it cannot be so
+   * @param check a precondition on the current stream
+   * @throws ApiException if the change is invalid
    */
   public ImageStream setTag(
       String namespace, String name, Check check, SpecTag tag, Context context, boolean isDryRun)
@@ -214,7 +218,7 @@ public final class StreamEditor {
         : streams.change(namespace, name, change);
   }
 
-  /** Refuses to change a stream that is not as it should be. */
+  /** A precondition on a stream, which throws if it does not hold. */
   public interface Check {
     void of(Optional<ImageStream> before);
   }
@@ -226,7 +230,7 @@ public final class StreamEditor {
     }
   }
 
-  /** Refuses items that a tag never was: those come by imports, pushes and tags of others. */
+  /** Rejects items that the tag does not have. Only imports, pushes and other tags add items. */
   private static void requireKnown(ImageStream before, Map<String, TagHistory> history) {
     history.forEach((tag, was) -> {
       if (!before.history(tag).items().containsAll(was.items())) {
@@ -241,9 +245,9 @@ public final class StreamEditor {
   }
 
   /**
-   * Shortens what the tags of a stream were, as a pruner does.
+   * Removes items from the histories of tags, as an external pruner does.
    *
-   * @throws ApiException if it was changed since it was read, or has something new
+   * @throws ApiException if the stream has changed since it was read, or the request has new items
    */
   public ImageStream updateStatus(String namespace, String name, Edit edit, boolean isDryRun)
       throws IOException {

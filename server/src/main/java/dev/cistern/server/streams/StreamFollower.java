@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Shows all streams to those who act by them, once at the start and then each time that one
- * changes. So what they cost does not grow with how many streams there are.
+ * Passes all streams to watchers, once at the start and then each stream that changes. The cost of
+ * a change therefore does not depend on the number of streams.
  */
 public final class StreamFollower implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(StreamFollower.class);
@@ -36,16 +36,15 @@ public final class StreamFollower implements Closeable {
     this.thread = Thread.ofVirtual().name("streams").unstarted(this::follow);
   }
 
-  /** Acts by streams. Is called by one thread, and keeps it only for a moment. */
+  /** A consumer of streams. One thread calls it, and it must return quickly. */
   public interface Watcher {
-    /** A stream is there, or has changed; the same may be seen again. */
+    /** Called for a stream that exists or has changed; the same state may be passed again. */
     void sees(ImageStream stream);
 
-    /** A stream is gone. */
+    /** Called when a stream was removed. */
     void misses(ObjectName stream);
   }
 
-  /** Begins. */
   public void start() {
     thread.start();
   }
@@ -77,7 +76,7 @@ public final class StreamFollower implements Closeable {
     try {
       Thread.sleep(PAUSE);
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt(); // the next wait ends by it
+      Thread.currentThread().interrupt(); // ends the next wait
     }
   }
 

@@ -16,12 +16,12 @@ import org.slf4j.LoggerFactory;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Which images belong to a stream: those of its history, and the children of indexes among them.
+ * The images that belong to a stream: those of its history, and the children of indexes among them.
  */
 public final class StreamImages {
   private static final Logger LOG = LoggerFactory.getLogger(StreamImages.class);
 
-  /** How many bytes of an index one child takes, about. */
+  /** Approximate size of one child in an index, in bytes. */
   private static final int DESCRIPTOR_BYTES = 150;
 
   private final ClusterObjects objects;
@@ -42,8 +42,8 @@ public final class StreamImages {
   }
 
   /**
-   * Returns the digests of images and of all that they name, as far as they are followed. What is
-   * beyond that is kept by the manifests that name it.
+   * Returns the digests of images and of their descendants, up to the limit of manifests. The
+   * manifests that name the others keep them.
    */
   SortedSet<String> named(Collection<String> images) {
     var named = new TreeSet<String>();
@@ -72,7 +72,7 @@ public final class StreamImages {
         });
   }
 
-  /** Returns the digests of what an image names, if it is an index. */
+  /** Returns the digests of the children of an image, if it is an index. */
   SortedSet<String> children(String digest) {
     var children = new TreeSet<String>();
     objects
@@ -85,7 +85,7 @@ public final class StreamImages {
     return children;
   }
 
-  /** Returns those of a stream's images that a digest, or the beginning of one, can mean. */
+  /** Returns the images of a stream that match a digest or the beginning of one. */
   public SortedSet<String> meant(ImageStream stream, String text) {
     var meant = new TreeSet<String>();
     all(stream).stream().filter(image -> Retagging.isMeant(image, text)).forEach(meant::add);

@@ -30,13 +30,16 @@ import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What a push to {@code NAMESPACE/NAME} makes of the stream of that name, which it makes if there
- * is none: a new item for each tag. And what is left of a stream when content is deleted.
+ * Effects of pushes and deletions on image streams. A push to {@code NAMESPACE/NAME} adds an item
+ * to each pushed tag of that stream, and creates the stream if it does not exist. A deletion
+ * removes the content from the stream too.
  */
 public final class StreamPushes {
   private static final Logger LOG = LoggerFactory.getLogger(StreamPushes.class);
 
-  /** Of the length of a stream: its text before and after, and bytes of both. */
+  /**
+   * Bytes of memory per character of a stream: its text before and after, and the bytes of both.
+   */
   private static final long CHANGE_FACTOR = 6;
 
   private static final String MANAGED = "openshift.io/image.managed";
@@ -55,32 +58,32 @@ public final class StreamPushes {
 
   /** The namespace and the name of a stream. */
   private record Name(String namespace, String stream) {
-    /** Returns those that a repository's name is, if it has two components. */
+    /** Returns the stream of a repository, if the repository's name has two components. */
     static Optional<Name> of(RepositoryName repository) {
       String[] parts = repository.path().split("/", -1);
       return parts.length == 2 ? Optional.of(new Name(parts[0], parts[1])) : Optional.empty();
     }
   }
 
-  /** Returns how many bytes a push to a repository may take in memory for its stream. */
+  /** Returns the maximum memory that a push to a repository needs for its stream, in bytes. */
   public long memory(RepositoryName repository) {
     return Name.of(repository)
         .map(name -> CHANGE_FACTOR * streams.length(name.namespace(), name.stream()))
         .orElse(0L);
   }
 
-  /** Stores what is pushed, together with what is to be done with objects. */
+  /** Stores pushed content together with changes of objects. */
   public interface Put {
-    /** Returns whether it is stored; not if an object was changed meanwhile. */
+    /** Returns whether the content was stored; false if an object has changed meanwhile. */
     boolean with(List<ObjectEdit> edits) throws IOException;
   }
 
   /**
-   * Has a manifest stored that is pushed, with what it makes of the stream.
+   * Stores a pushed manifest together with the change of its stream.
    *
-   * @param registry by which the client knows this registry
-   * @param mayOverwrite whether a tag may be moved that points elsewhere
-   * @throws OciException with DENIED, if it may not and would be
+   * @param registry the name by which the client knows this registry
+   * @param mayOverwrite whether a tag that points to another image may be moved
+   * @throws OciException with DENIED, if a tag would be moved and may not be
    */
   public void pushed(
       RepositoryName repository,
@@ -91,7 +94,7 @@ public final class StreamPushes {
       Put put)
       throws IOException {
     boolean isDone = false;
-    while (!isDone) { // somebody else may change the stream meanwhile
+    while (!isDone) { // another request may change the stream meanwhile
       isDone =
           streams
               .guard()
@@ -133,9 +136,9 @@ public final class StreamPushes {
   }
 
   /**
-   * Returns what is to be done so that the stream is stored. One that is too long forgets what its
-   * tags were before; if it is too long even so and has none of the pushed tags so far, nothing is
-   * to be done: those are the registry's alone then.
+   * Returns the edits that store the stream. A stream that is too long keeps only the current items
+   * of its tags. If it is still too long and had none of the pushed tags before, there are no
+   * edits. The tags are then stored in the registry only.
    */
   private List<ObjectEdit> stored(
       Optional<ImageStream> before, ImageStream stream, Collection<Tag> pushed) {
@@ -231,14 +234,14 @@ public final class StreamPushes {
   }
 
   /**
-   * Deletes a tag, or an image whatever tags have it, of a repository and of its stream in one
-   * change; with an index go its children as far as nobody uses them.
+   * Deletes a tag, or an image with all tags that point to it, from a repository and its stream in
+   * one change. The children of a deleted index are removed afterwards, unless they are used.
    *
-   * @return whether one of the two had it
+   * @return whether the repository or the stream had it
    */
   public boolean delete(RepositoryName repository, Reference reference) throws IOException {
     Optional<Name> name = Name.of(repository);
-    while (true) { // somebody else may change the stream meanwhile
+    while (true) { // another request may change the stream meanwhile
       Optional<ImageStream> before =
           name.flatMap(one -> streams.find(one.namespace(), one.stream()));
       Optional<ImageStream> after =
@@ -264,7 +267,7 @@ public final class StreamPushes {
       TagHistory was = tag.getValue();
       fewer =
           was.latest().filter(isDeleted).isPresent()
-              ? fewer.without(tag.getKey()) // it is not what it was before, nor imported again
+              ? fewer.without(tag.getKey()) // it gets no earlier item and no new import
               : fewer.with(
                   tag.getKey(), was.with(was.items().stream().filter(isDeleted.negate()).toList()));
     }

@@ -6,11 +6,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How image streams are looked after.
+ * Settings for image streams.
  *
- * @param prefetch what is brought here of images that are kept here, unless their stream says it
- * @param prune what is pruned by schedule, and what is kept unless it is said
- * @param pruneEvery how often; empty for never
+ * @param prefetch the default platforms to prefetch for tags with the reference policy Local; empty
+ *     for none
+ * @param prune the settings of scheduled prune runs, and the defaults of the others
+ * @param pruneEvery the time between scheduled prune runs; empty for none
  */
 public record StreamSettings(
     ImportSettings imports,

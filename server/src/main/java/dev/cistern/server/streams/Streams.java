@@ -28,15 +28,18 @@ import java.util.function.UnaryOperator;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The image streams that are stored. A stream is changed as it was when it was looked at: when
- * somebody else came first, the change is decided anew.
+ * The stored image streams. A change is based on the stream as it was read. If the stream has
+ * changed meanwhile, the change is computed again.
  *
- * <p>Safe for all threads.
+ * <p>Thread-safe.
  */
 public final class Streams {
   private static final int MOST_TRIES = 20;
 
-  /** How many tags and origins of streams are kept parsed, together: of each some 300 bytes. */
+  /**
+   * Maximum number of tags and origins of streams in the cache of parsed streams, in total. Each
+   * takes about 300 bytes.
+   */
   private static final int MOST_PARSED = 100_000;
 
   private final ClusterObjects objects;
@@ -51,7 +54,7 @@ public final class Streams {
           .build();
 
   /**
-   * @param notices has others be told of what happens to streams
+   * @param notices the notifications about changes of streams
    */
   public Streams(ClusterObjects objects, Repositories repositories, Notices notices) {
     this.objects = objects;
@@ -59,29 +62,29 @@ public final class Streams {
     this.notices = notices;
   }
 
-  /** A stream as it was at a revision, and what it is to pulls. */
+  /** The content of a stream for pulls, at one revision. */
   private record Parsed(String revision, StreamContent content) {}
 
   private static int weight(StreamContent content) {
     return 1 + content.tags().size() + content.origins().size();
   }
 
-  /** Decides what a stream is to be. May be asked several times. */
+  /** Computes the new state of a stream. May be called several times. */
   public interface Change {
     /**
-     * Returns what is to be done with a stream.
+     * Returns the requested change.
      *
-     * @param before the stream as it is; empty if there is none
-     * @throws ApiException if it cannot be changed so
+     * @param before the current stream; empty if there is none
+     * @throws ApiException if the change is not possible
      */
     Changed decide(Optional<ImageStream> before) throws IOException;
   }
 
   /**
-   * What is to be done.
+   * A change to store.
    *
-   * @param stream as it is to be
-   * @param others what is to be done with other objects at the same time
+   * @param stream the stream to store
+   * @param others the edits of other objects in the same transaction
    */
   public record Changed(ImageStream stream, List<ObjectEdit> others) {
     public Changed {
@@ -93,7 +96,7 @@ public final class Streams {
     }
   }
 
-  /** Returns who stands between those who name images and who removes them. */
+  /** Returns the guard between changes that name images and removals of images. */
   ImageGuard guard() {
     return guard;
   }
@@ -106,18 +109,18 @@ public final class Streams {
     return repositories;
   }
 
-  /** Returns how long the JSON of a stream is, in characters; 0 if there is none. */
+  /** Returns the length of a stream's JSON in characters; 0 if there is no such stream. */
   int length(String namespace, String name) {
     return objects.length(Kinds.IMAGE_STREAM.name(namespace, name));
   }
 
-  /** Returns a stream as it is now. */
+  /** Returns the current stream. */
   public Optional<ImageStream> find(String namespace, String name) {
     return objects.get(Kinds.IMAGE_STREAM, namespace, name).map(ImageStream::of);
   }
 
   /**
-   * Returns a stream as it is now.
+   * Returns the current stream.
    *
    * @throws ApiException if there is none
    */
@@ -126,10 +129,10 @@ public final class Streams {
   }
 
   /**
-   * Changes a stream, or makes it.
+   * Changes a stream, or creates it.
    *
-   * @return the stream as it is stored
-   * @throws ApiException if it cannot be changed, or others change it all the time
+   * @return the stored stream
+   * @throws ApiException if the change is not possible, or conflicts too often with other changes
    */
   public ImageStream change(String namespace, String name, Change change) throws IOException {
     for (int i = 0; i < MOST_TRIES; i++) {
@@ -150,7 +153,7 @@ public final class Streams {
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
   }
 
-  /** Changes a stream if there is one. */
+  /** Changes a stream if it exists. */
   public void changeIfThere(String namespace, String name, UnaryOperator<ImageStream> change)
       throws IOException {
     for (int i = 0; i < MOST_TRIES; i++) {
@@ -166,7 +169,7 @@ public final class Streams {
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
   }
 
-  /** Changes a stream once, if it is still as it was read; returns nothing if it is not. */
+  /** Changes a stream if it has not changed since it was read; returns empty otherwise. */
   Optional<ImageStream> tryReplace(ImageStream before, ImageStream stream) throws IOException {
     return guard.naming(noting -> tryChange(Optional.of(before), Changed.of(stream), noting));
   }
@@ -189,7 +192,10 @@ public final class Streams {
     return done.map(stored -> ImageStream.of(parsed(stored.getLast())));
   }
 
-  /** Returns the tags of the registry that point to what a tag of the stream is no more. */
+  /**
+   * Returns the registry's tags that no longer match the stream. Their stream tag changes, and they
+   * point to another image.
+   */
   private List<Tag> moved(
       RepositoryName repository, Optional<ImageStream> before, ImageStream stream) {
     var moved = new ArrayList<Tag>();
@@ -210,8 +216,8 @@ public final class Streams {
   }
 
   /**
-   * Lets the repository of a stream have images that other streams have, as far as they are here,
-   * so that who may pull from it needs no rights there.
+   * Links images of other streams into the repository of a stream, as far as they are stored. A
+   * client can then pull them without permissions for the other streams.
    */
   void bring(ImageStream stream, List<Retagging.Copy> copies) throws IOException {
     Optional<RepositoryName> to = repository(stream.namespace(), stream.name());
@@ -224,9 +230,11 @@ public final class Streams {
   }
 
   /**
-   * Says whether an image is a stream's own: one of its items, which came by an import, a push or
-   * the tag of another. What an index among these names is, if its repository has that: who pushes
-   * an index can name anything.
+   * Returns whether an image belongs to a stream: it is an item of a tag, or the stream's
+   * repository has its manifest.
+   *
+   * <p>A child of an index needs that manifest too, because a pushed index can name any digest.
+   * Items come from imports, pushes and other tags.
    */
   public boolean isOf(ImageStream stream, String image) {
     return stream.item(image).isPresent()
@@ -244,7 +252,7 @@ public final class Streams {
         : Optional.empty();
   }
 
-  /** Removes a stream with its tags, if it is still as it was read; its images stay. */
+  /** Removes a stream with its tags, if it has not changed since it was read. Its images stay. */
   public boolean remove(ImageStream stream) throws IOException {
     List<ObjectEdit> removal = List.of(ClusterObjects.removal(Kinds.IMAGE_STREAM, stream.json()));
     Optional<RepositoryName> repository = repository(stream.namespace(), stream.name());
@@ -257,19 +265,20 @@ public final class Streams {
   }
 
   /**
-   * Removes a tag with its history, and the one of the registry; the images stay.
+   * Removes a tag with its history, and the registry's tag of that name. The images stay.
    *
-   * @return whether the stream had it
-   * @throws ApiException if there is no such stream, or others change it all the time
+   * @return whether the stream had the tag
+   * @throws ApiException if there is no such stream, or the change conflicts too often with others
    */
   public boolean removeTag(String namespace, String name, String tag) throws IOException {
     return removeTag(namespace, name, tag, before -> {});
   }
 
   /**
-   * Does the same to a stream that passes a check.
+   * Removes a tag as {@link #removeTag(String, String, String)} does, from a stream that passes a
+   * check.
    *
-   * @param check looks at the stream that the change will find; throws if it is another one
+   * @param check a precondition on the stream that is changed; throws if it does not hold
    */
   public boolean removeTag(String namespace, String name, String tag, Consumer<ImageStream> check)
       throws IOException {
@@ -295,7 +304,10 @@ public final class Streams {
     throw ApiException.modified(Kinds.IMAGE_STREAM, name);
   }
 
-  /** Returns what is to be done so that a stream is stored, which is the last of it. */
+  /**
+   * Returns the edits that store a stream and its notifications. The last edit is that of the
+   * stream.
+   */
   List<ObjectEdit> edits(Optional<ImageStream> before, ImageStream stream) {
     var edits = new ArrayList<>(notices.of(before, stream));
     edits.add(edit(before, stream));
@@ -322,7 +334,7 @@ public final class Streams {
     return ClusterObjects.parsed(Kinds.IMAGE_STREAM, object.json(), object.revision());
   }
 
-  /** Returns the repository of a stream; none if there can be no such repository. */
+  /** Returns the repository of a stream; empty if the name is not valid for a repository. */
   static Optional<RepositoryName> repository(String namespace, String name) {
     try {
       return Optional.of(new RepositoryName(namespace + "/" + name));
@@ -331,7 +343,10 @@ public final class Streams {
     }
   }
 
-  /** Returns what a repository is to pulls, if it is a stream. Takes microseconds. */
+  /**
+   * Returns the content of a repository for pulls, if it is a stream. Takes microseconds unless the
+   * stream has to be parsed first.
+   */
   public Optional<StreamContent> content(RepositoryName name) {
     String path = name.path();
     int slash = path.indexOf('/');

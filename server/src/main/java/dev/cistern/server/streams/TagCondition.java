@@ -6,7 +6,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** That a tag could not be imported, and why. Only failures are written. */
+/** The failure of a tag's import, with its reason. Only failures are stored. */
 public record TagCondition(String reason, String message, long generation, Instant since) {
   static final String IMPORT_SUCCESS = "ImportSuccess";
 
@@ -29,12 +29,12 @@ public record TagCondition(String reason, String message, long generation, Insta
         .put("generation", generation);
   }
 
-  /** Returns the same, as it has been since another time. */
+  /** Returns this condition with another time of the last transition. */
   TagCondition since(Instant other) {
     return new TagCondition(reason, message, generation, other);
   }
 
-  /** Says whether it complains of the same. */
+  /** Returns whether another condition has the same reason and message. */
   boolean isLike(TagCondition other) {
     return reason.equals(other.reason) && message.equals(other.message);
   }

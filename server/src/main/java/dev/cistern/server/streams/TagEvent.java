@@ -7,11 +7,12 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What a tag was, from some time on.
+ * An item of a tag's history.
  *
- * @param reference where the image is
- * @param image its digest; empty for a tag that only points
- * @param generation of the stream
+ * @param created the time since which the tag has this image
+ * @param reference the pull spec of the image
+ * @param image the digest of the image; empty for a tag that is only a reference
+ * @param generation the generation of the stream
  */
 public record TagEvent(Instant created, String reference, String image, long generation) {
   static TagEvent of(JsonNode json) {

@@ -9,10 +9,10 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What a tag was and is.
+ * The history of a tag.
  *
- * @param items the latest first
- * @param conditions what is wrong with it
+ * @param items the items, latest first
+ * @param conditions the failures of the last import
  */
 public record TagHistory(List<TagEvent> items, List<TagCondition> conditions) {
   static final TagHistory NONE = new TagHistory(List.of(), List.of());
@@ -35,7 +35,7 @@ public record TagHistory(List<TagEvent> items, List<TagCondition> conditions) {
     return new TagHistory(items, conditions);
   }
 
-  /** Returns it as one of {@code status.tags}. */
+  /** Returns this history as an item of {@code status.tags}. */
   public ObjectNode json(String tag) {
     ObjectNode json = JsonMapper.shared().createObjectNode().put("tag", tag);
     if (items.isEmpty()) {
@@ -51,12 +51,12 @@ public record TagHistory(List<TagEvent> items, List<TagCondition> conditions) {
     return json;
   }
 
-  /** Returns what the tag is now. */
+  /** Returns the current item of the tag. */
   public Optional<TagEvent> latest() {
     return items.stream().findFirst();
   }
 
-  /** Says whether there is nothing to say of the tag. */
+  /** Returns whether there are neither items nor conditions. */
   public boolean isEmpty() {
     return items.isEmpty() && conditions.isEmpty();
   }
@@ -70,9 +70,10 @@ public record TagHistory(List<TagEvent> items, List<TagCondition> conditions) {
   }
 
   /**
-   * Returns this with what the tag is now. The same image at the same place only moves the
-   * generation; if one of the two is another, the latest item is changed; if both are, there is a
-   * new one. Any of these ends the conditions.
+   * Returns this history with a new current item. If reference and image are those of the latest
+   * item, only the generation changes. If one of them differs, the latest item is replaced and
+   * keeps its time of creation. If both differ, an item is added. Any of these changes removes the
+   * conditions.
    */
   TagHistory and(TagEvent next) {
     if (items.isEmpty()) {

@@ -9,8 +9,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The order in which tags matter: {@code latest}, then minor versions, then full ones, both from
- * the latest down (Semantic Versioning 2.0.0, section 11), then the others from A to Z.
+ * The order of tags by importance: {@code latest}, minor versions, full versions, then all others.
+ * Versions are in descending order (Semantic Versioning 2.0.0, section 11), the others in
+ * alphabetical order.
  */
 public final class TagOrder {
   private static final String NUMBER = "(0|[1-9]\\d*)";
@@ -35,13 +36,13 @@ public final class TagOrder {
   /**
    * A version.
    *
-   * @param before which version before it; "" for itself
+   * @param before the pre-release identifiers; "" for a release
    */
   private record Version(BigInteger major, BigInteger minor, BigInteger patch, String before) {
     static final Version NONE = new Version(BigInteger.ZERO, BigInteger.ZERO, BigInteger.ZERO, "");
   }
 
-  /** Where a tag stands. */
+  /** Sort key of a tag. */
   private record Key(int kind, Version version, String tag) {
     static Key of(String tag) {
       if (tag.equals(ImageStream.LATEST)) {
@@ -63,12 +64,15 @@ public final class TagOrder {
     }
   }
 
-  /** Returns tags in that order. */
+  /** Returns tags in this order. */
   public static List<String> sorted(Collection<String> tags) {
     return tags.stream().map(Key::of).sorted(ORDER).map(Key::tag).toList();
   }
 
-  /** Compares what comes before a version; nothing is the version itself, and more than all. */
+  /**
+   * Compares pre-release identifiers. An empty text is the release, which is higher than its
+   * pre-releases.
+   */
   private static int compareBefore(String one, String other) {
     if (one.isEmpty() || other.isEmpty()) {
       return Boolean.compare(one.isEmpty(), other.isEmpty());

@@ -1,6 +1,6 @@
 /**
- * Image streams: what their tags come from and what they were, import, tracking, schedule and
- * pruning. Knows the objects and the mirror, and no HTTP.
+ * Image streams with the sources and histories of their tags, imports, tracking, schedules and
+ * pruning. The package uses the objects and the mirror, but not HTTP.
  */
 @NullMarked
 package dev.cistern.server.streams;

@@ -22,14 +22,15 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Writes down who is to be told what, in the same change as that of which they are told: a kill
- * loses nothing. Each is an object whose namespace says which webhook, and whose name when.
+ * The stored notifications of webhooks. They are stored in the same transaction as the change of
+ * the tag, so that a kill loses none. Each is an object whose namespace identifies the webhook. Its
+ * name gives the order.
  */
 final class Outbox implements Notices {
   static final ResourceType NOTICE =
       ResourceType.namespaced("cistern.dev", "v1", "notices", "Notice");
 
-  /** What is told (CloudEvents 1.0, structured mode). */
+  /** The field with the event (CloudEvents 1.0, structured mode). */
   static final String EVENT = "event";
 
   private static final int PLACE_DIGITS = 16;
@@ -38,7 +39,7 @@ final class Outbox implements Notices {
   private final List<WebhookSettings> webhooks;
   private final InstantSource clock;
 
-  /** Microseconds since 1970, but never the same twice: names are in the order of what happened. */
+  /** Microseconds since 1970, but no value twice, so that names are in the order of the events. */
   private final AtomicLong last = new AtomicLong();
 
   Outbox(List<WebhookSettings> webhooks, InstantSource clock) {
@@ -46,14 +47,14 @@ final class Outbox implements Notices {
     this.clock = clock;
   }
 
-  /** Returns the namespace of what a webhook is to be told. */
+  /** Returns the namespace of a webhook's notifications. */
   static String box(WebhookSettings webhook) {
     return Digest.of(webhook.url().toString().getBytes(UTF_8)).hex().substring(0, 16);
   }
 
   /**
-   * Gives out names after that of a notice that is stored: a clock that was ahead when it was, and
-   * is back, puts no later notice before it.
+   * Continues names after that of a stored notification. If the clock was ahead then and is correct
+   * now, no later notification precedes it.
    */
   void continueAfter(String name) {
     int end = name.indexOf('-');

@@ -11,8 +11,8 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * Signs what is told, so that who is told can know that it comes from here and is not said again
- * (Standard Webhooks, "Signature scheme": symmetric, {@code v1}).
+ * The signature of notifications. With it, receivers verify the sender and detect replays (Standard
+ * Webhooks, "Signature scheme": symmetric, {@code v1}).
  */
 public final class Signature {
   private static final String PREFIX = "whsec_";
@@ -29,7 +29,7 @@ public final class Signature {
   /**
    * Reads the key: {@code whsec_} and 24 to 64 bytes in base64.
    *
-   * @throws IOException if the file cannot be read or holds something else
+   * @throws IOException if the file cannot be read or has other content
    */
   public static Signature read(Path file) throws IOException {
     String text = Files.readString(file).strip();
@@ -42,7 +42,7 @@ public final class Signature {
         return new Signature(new SecretKeySpec(secret, HASH));
       }
     } catch (IllegalArgumentException e) {
-      // Not base64: refused like what is too short.
+      // Not base64: refused like a key that is too short.
     }
     throw new IOException(
         file + ": " + PREFIX + " and 24 to 64 bytes in base64 are expected, on one line");
@@ -51,7 +51,7 @@ public final class Signature {
   /**
    * Returns the value of {@code webhook-signature}.
    *
-   * @param seconds since 1970, when it is sent
+   * @param seconds the time of sending, in seconds since 1970
    */
   String of(String id, long seconds, String body) {
     try {

@@ -23,7 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Tells one webhook what is written down for it, on a thread of its own. */
+/** The sender of one webhook's stored notifications, on a thread of its own. */
 final class WebhookSender {
   private static final Logger LOG = LoggerFactory.getLogger(WebhookSender.class);
   private static final Duration PATIENCE = Duration.ofSeconds(10);
@@ -87,7 +87,7 @@ final class WebhookSender {
     }
   }
 
-  /** Returns whether to begin anew. */
+  /** Sends notifications until the feed ends. Returns whether to start again. */
   private boolean follow() throws InterruptedException, IOException {
     try (ObjectFeed.Cursor at = objects.feed().after(objects.revision())) {
       tellAll();
@@ -125,7 +125,7 @@ final class WebhookSender {
         .toList();
   }
 
-  /** Tells it until it is taken or too old. */
+  /** Sends a notification until the webhook accepts it or it is too old. */
   private void tell(ObjectNode notice) throws InterruptedException {
     String id = notice.path(Outbox.EVENT).path("id").asString("");
     String body = notice.path(Outbox.EVENT).toString();
@@ -154,7 +154,10 @@ final class WebhookSender {
     }
   }
 
-  /** Returns why it was not taken. */
+  /**
+   * Sends a notification once. Returns the reason of a failure, or empty if the webhook accepted
+   * it.
+   */
   private Optional<String> attempt(String id, String body) throws InterruptedException {
     try {
       long seconds = clock.instant().getEpochSecond();
@@ -176,7 +179,7 @@ final class WebhookSender {
     }
   }
 
-  /** Returns the status of the answer, which has to come to its end in time too. */
+  /** Returns the status of the response, whose body must also end within the timeout. */
   private int status(HttpRequest request) throws IOException, InterruptedException {
     CompletableFuture<HttpResponse<Void>> answer =
         http.sendAsync(request, HttpResponse.BodyHandlers.discarding());

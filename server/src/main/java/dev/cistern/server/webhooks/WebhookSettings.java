@@ -5,11 +5,11 @@ import java.nio.file.Path;
 import java.util.Set;
 
 /**
- * Who is told when tags move.
+ * A webhook that is notified when tags move.
  *
- * @param url where it is posted
- * @param secret the file with the key that signs, see {@link Signature}
- * @param namespaces whose streams are meant; all if there are none
+ * @param url the URL that notifications are posted to
+ * @param secret the file with the signing key, see {@link Signature}
+ * @param namespaces the namespaces whose image streams cause notifications; all namespaces if empty
  */
 public record WebhookSettings(URI url, Path secret, Set<String> namespaces) {
   public WebhookSettings {

@@ -20,8 +20,9 @@ import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Tells webhooks what happens to tags: each in the order in which it happened, one at a time, again
- * until it says that it has it, and not longer than a day. None keeps another waiting.
+ * The delivery of notifications about tags to webhooks. Each webhook gets them in the order of the
+ * events, one at a time. A notification is retried until the webhook accepts it, for one day at
+ * most. Webhooks do not delay each other.
  */
 public final class Webhooks implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(Webhooks.class);
@@ -40,22 +41,22 @@ public final class Webhooks implements Closeable {
     this.outbox = new Outbox(webhooks, clock);
   }
 
-  /** Returns what writes down what is to be told. */
+  /** Returns the store of notifications. */
   public Notices notices() {
     return webhooks.isEmpty() ? Notices.NONE : outbox;
   }
 
-  /** Returns how many notices were taken by those they were for. */
+  /** Returns the number of notifications that webhooks accepted. */
   public long delivered() {
     return delivered.sum();
   }
 
-  /** Returns how many attempts failed. */
+  /** Returns the number of failed attempts. */
   public long failed() {
     return failed.sum();
   }
 
-  /** Begins to tell what is written down, also what is left from before. */
+  /** Starts to send stored notifications, including those from before the start. */
   public void start(ClusterObjects objects) throws IOException {
     forget(objects);
     if (webhooks.isEmpty()) {
@@ -73,7 +74,10 @@ public final class Webhooks implements Closeable {
     }
   }
 
-  /** Forgets what was to be told to webhooks that are gone; finds the latest of the others. */
+  /**
+   * Deletes notifications for webhooks that are no longer configured. For the others, continues
+   * names after the latest notification.
+   */
   private void forget(ClusterObjects objects) throws IOException {
     Set<String> known = webhooks.stream().map(Outbox::box).collect(Collectors.toSet());
     int count = 0;

@@ -1,6 +1,6 @@
 /**
- * Webhooks: tells others that tags of image streams have moved. What is to be told is stored with
- * the change itself.
+ * Webhooks, which are notified when tags of image streams move. Notifications are stored with the
+ * change itself.
  */
 @NullMarked
 package dev.cistern.server.webhooks;

@@ -7,7 +7,7 @@ import java.util.Locale;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 
-/** The kinds of objects that a server has, by all names that people write for them. */
+/** The kinds of objects that a server has, by all their names. */
 public final class ApiKinds {
   private final List<ResourceType> types;
 
@@ -16,10 +16,10 @@ public final class ApiKinds {
   }
 
   /**
-   * Returns the kinds that a server tells ({@code apidiscovery.k8s.io/v2}).
+   * Returns the kinds in a server's discovery documents ({@code apidiscovery.k8s.io/v2}).
    *
-   * @param core what it says of {@code /api}
-   * @param groups what it says of {@code /apis}
+   * @param core the document of {@code /api}
+   * @param groups the document of {@code /apis}
    */
   public static ApiKinds of(JsonNode core, JsonNode groups) {
     var types = new ArrayList<ResourceType>();
@@ -49,7 +49,7 @@ public final class ApiKinds {
   }
 
   /**
-   * Returns the kind of that name: plural, singular or short, with its group or not.
+   * Returns the kind with a plural, singular or short name, which may include the group.
    *
    * @throws ObjectException if there is none
    */
@@ -73,7 +73,7 @@ public final class ApiKinds {
         || type.shortNames().contains(wanted);
   }
 
-  /** Returns the kind that an object says it is of. */
+  /** Returns the kind of an object, by its {@code apiVersion} and {@code kind}. */
   public Optional<ResourceType> of(JsonNode object) {
     String version = object.path("apiVersion").asString("");
     String kind = object.path("kind").asString("");

@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
 
-/** What a description is made of: fields with values, as {@code oc describe} writes them. */
+/** Builder of a description, which consists of fields and values as in {@code oc describe}. */
 final class Description {
   private static final String NOTHING = "<none>";
 
@@ -21,13 +21,13 @@ final class Description {
     this.now = now;
   }
 
-  /** Adds a line as it is. */
+  /** Adds a line unchanged. */
   Description line(String line) {
     text.append(line).append('\n');
     return this;
   }
 
-  /** Adds a field; further lines of the value stand below the first. */
+  /** Adds a field, with further lines of the value below the first. */
   Description field(String name, String value) {
     text.append(name).append(':');
     for (String line : (value.isEmpty() ? NOTHING : value).split("\n", -1)) {
@@ -36,12 +36,12 @@ final class Description {
     return this;
   }
 
-  /** Adds when something was. */
+  /** Adds a field with the age of a time. */
   Description age(String name, String time) {
     return field(name, age(time) + " ago");
   }
 
-  /** Returns how long ago a time was. */
+  /** Returns the age of a time. */
   String age(String time) {
     try {
       return Ages.between(OffsetDateTime.parse(time).toInstant(), now);
@@ -50,7 +50,7 @@ final class Description {
     }
   }
 
-  /** Adds a field with pairs, by the names of their keys. */
+  /** Adds a field with pairs, sorted by key. */
   Description pairs(String name, Map<String, String> pairs) {
     List<String> lines =
         new TreeMap<>(pairs)
@@ -58,7 +58,7 @@ final class Description {
     return field(name, String.join("\n", lines));
   }
 
-  /** Adds annotations, and before them what they say in words. */
+  /** Adds the annotations, with the description before them. */
   Description annotations(JsonNode object) {
     Map<String, String> annotations = Meta.map(object, "annotations");
     String words = annotations.getOrDefault("description", "");
@@ -69,7 +69,7 @@ final class Description {
     return pairs("Annotations", annotations);
   }
 
-  /** Returns it with its columns aligned. */
+  /** Returns the description with aligned columns. */
   @Override
   public String toString() {
     return TabbedText.aligned(text.toString());

@@ -6,10 +6,10 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An image as {@code oc} is told it: {@code [REGISTRY/][NAMESPACE/]NAME[:TAG][@DIGEST]}. What is
- * not said is empty.
+ * A pull spec in the arguments of a command: {@code [REGISTRY/][NAMESPACE/]NAME[:TAG][@DIGEST]}.
+ * Missing parts are empty.
  *
- * @param name with all that follows the namespace
+ * @param name the name with all components after the namespace
  */
 public record DockerImageReference(
     String registry, String namespace, String name, String tag, String digest) {
@@ -30,9 +30,9 @@ public record DockerImageReference(
   private static final int LONGEST = 4096;
 
   /**
-   * Parses one.
+   * Parses a pull spec.
    *
-   * @throws ObjectException if it is none
+   * @throws ObjectException if it is invalid
    */
   public static DockerImageReference parse(String text) {
     Matcher parts = REFERENCE.matcher(text);
@@ -68,12 +68,12 @@ public record DockerImageReference(
         : "invalid reference format";
   }
 
-  /** Returns the same with a digest, and no tag. */
+  /** Returns this pull spec with a digest, and no tag. */
   public DockerImageReference withDigest(String other) {
     return new DockerImageReference(registry, namespace, name, "", other);
   }
 
-  /** Returns the same in a namespace. */
+  /** Returns this pull spec with another namespace. */
   DockerImageReference in(String other) {
     return new DockerImageReference(registry, other, name, tag, digest);
   }
@@ -86,7 +86,7 @@ public record DockerImageReference(
     return name + (!digest.isEmpty() ? "@" + digest : tag.isEmpty() ? "" : ":" + tag);
   }
 
-  /** Returns all that was said. */
+  /** Returns the complete pull spec. */
   public String exact() {
     return name.isEmpty()
         ? ""

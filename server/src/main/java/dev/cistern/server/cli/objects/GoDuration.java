@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Times as {@code oc} is told them, such as {@code 1h30m}. */
+/** Durations in the syntax of {@code oc}, such as {@code 1h30m}. */
 public final class GoDuration {
   private static final Pattern PART = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)(h|ms|m|s)");
   private static final Pattern WHOLE = Pattern.compile("0|-?(?:" + PART.pattern() + ")+");
@@ -14,9 +14,9 @@ public final class GoDuration {
   private GoDuration() {}
 
   /**
-   * Parses one; it may be negative.
+   * Parses a duration, which may be negative.
    *
-   * @throws ObjectException if it is none
+   * @throws ObjectException if it is invalid
    */
   public static Duration parse(String text) {
     if (!WHOLE.matcher(text).matches()) {

@@ -9,14 +9,14 @@ import java.util.Map;
 import java.util.TreeSet;
 import tools.jackson.databind.JsonNode;
 
-/** An image in words, those of {@code oc describe}. */
+/** The description of an image, with the words of {@code oc describe}. */
 public final class ImageDescription {
   private ImageDescription() {}
 
   /**
    * Describes an image.
    *
-   * @param name by which it was asked for; "" for none
+   * @param name the requested name; "" for none
    */
   public static String of(JsonNode image, String name, Instant now) {
     var description = new Description(now);

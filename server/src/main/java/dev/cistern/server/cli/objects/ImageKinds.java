@@ -3,7 +3,7 @@ package dev.cistern.server.cli.objects;
 import dev.cistern.server.objects.Kinds;
 import dev.cistern.server.objects.ResourceType;
 
-/** The kinds of objects that commands for image streams speak of. */
+/** The kinds of objects that the commands for image streams use. */
 public final class ImageKinds {
   private static final String GROUP = "image.openshift.io";
 

@@ -3,12 +3,12 @@ package dev.cistern.server.cli.objects;
 import java.util.Optional;
 
 /**
- * How an image stream is imported.
+ * Options for the import of an image stream.
  *
- * @param from where the image is; empty for where the stream says
- * @param isInsecure {@code --insecure}, if it was given
- * @param policy Source or Local
- * @param mode Legacy or PreserveOriginal
+ * @param from the pull spec of the image; empty for the source that the stream has
+ * @param isInsecure the value of {@code --insecure}, if it was given
+ * @param policy the reference policy, Source or Local
+ * @param mode the import mode, Legacy or PreserveOriginal
  */
 public record ImportOptions(
     String from,

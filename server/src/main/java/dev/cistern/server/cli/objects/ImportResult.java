@@ -6,17 +6,17 @@ import java.util.List;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What came of an import, in the words of {@code oc import-image}.
+ * The result of an import, with the words of {@code oc import-image}.
  *
- * @param text what was imported
- * @param complaints what was not, a line each
+ * @param text the description of the imported images
+ * @param complaints the failures, one line each
  */
 public record ImportResult(String text, List<String> complaints, boolean isFailed) {
   public ImportResult {
     complaints = List.copyOf(complaints);
   }
 
-  /** Tells what an answer says of the import into the stream {@code name}. */
+  /** Returns the result of the import into the stream {@code name} from the server's answer. */
   public static ImportResult of(JsonNode answer, String name, boolean isDryRun, Instant now) {
     JsonNode status = answer.path("status");
     JsonNode repository = status.path("repository");

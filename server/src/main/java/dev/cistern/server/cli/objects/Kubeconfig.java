@@ -7,16 +7,16 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What {@code oc} and {@code kubectl} have to know of a server ({@code v1 Config}).
+ * A configuration of {@code oc} and {@code kubectl} for a server ({@code v1 Config}).
  *
- * @param authorities who sign its certificate, PEM; empty for whom the machine trusts
- * @param token of whom they are; empty for anonymous
+ * @param authorities the CA certificates for the server, PEM; empty for those of the machine
+ * @param token the token of the user; empty for anonymous access
  */
 public record Kubeconfig(
     URI server, String namespace, Optional<byte[]> authorities, Optional<String> token) {
   private static final String USER = "cistern";
 
-  /** Returns it as YAML. */
+  /** Returns the configuration as YAML. */
   @Override
   public String toString() {
     String cluster = server.getRawAuthority().replace('.', '-');

@@ -9,19 +9,19 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What a file said of an object when it was applied last, as {@code kubectl} keeps it in an
- * annotation: so what the file says no more is removed, and what others have set stays.
+ * The content of a file at the last {@code apply}, which is kept in {@code kubectl}'s annotation.
+ * Fields that are no longer in the file are removed, and fields that others have set stay.
  */
 public final class LastApplied {
   private static final String KEY = "kubectl.kubernetes.io/last-applied-configuration";
 
-  /** The lists whose items are known by a name, by their paths. */
+  /** Paths of the lists whose items are identified by a key, with these keys. */
   private static final Map<String, String> LISTS =
       Map.of("spec.tags", "name", "secrets", "name", "imagePullSecrets", "name");
 
   private LastApplied() {}
 
-  /** Returns an object of a file with what it says noted in it. */
+  /** Returns an object from a file, with its content in the annotation. */
   public static ObjectNode noted(ObjectNode wanted) {
     ObjectNode said = wanted.deepCopy();
     annotations(said).remove(KEY);
@@ -31,9 +31,9 @@ public final class LastApplied {
   }
 
   /**
-   * Returns the strategic merge patch that makes an object what a file says.
+   * Returns the strategic merge patch that updates an object to the content of a file.
    *
-   * @param now the object as it is
+   * @param now the current object
    */
   public static ObjectNode patch(ObjectNode now, ObjectNode wanted) {
     ObjectNode patch = noted(wanted);
@@ -51,7 +51,7 @@ public final class LastApplied {
     try {
       return JsonMapper.shared().readTree(Meta.map(now, "annotations").getOrDefault(KEY, "{}"));
     } catch (JacksonException e) {
-      return JsonMapper.shared().createObjectNode(); // somebody else's: nothing is known
+      return JsonMapper.shared().createObjectNode(); // written by another program, unknown
     }
   }
 

@@ -7,12 +7,12 @@ import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
- * Objects that a command is told: all of a kind, or one.
+ * An argument that names one object or all objects of a kind.
  *
- * @param name "" for all
+ * @param name the name; "" for all
  */
 public record Named(ResourceType type, String name) {
-  /** Says whether one object is meant. */
+  /** Returns whether this names one object. */
   public boolean isOne() {
     return !name.isEmpty();
   }
@@ -20,7 +20,7 @@ public record Named(ResourceType type, String name) {
   /**
    * Parses {@code KIND[,KIND]}, {@code KIND NAME...} or {@code KIND/NAME...}.
    *
-   * @throws ObjectException if it is none of them, or there is no such kind
+   * @throws ObjectException if the arguments have another form, or there is no such kind
    */
   public static List<Named> parse(List<String> words, ApiKinds kinds) {
     if (words.stream().anyMatch(word -> word.contains("/"))) {
@@ -64,7 +64,7 @@ public record Named(ResourceType type, String name) {
     return named;
   }
 
-  /** Returns {@code KIND.GROUP}, in lower case, as commands print it before names. */
+  /** Returns {@code KIND.GROUP} in lower case, as commands print it before names. */
   public static String kind(ResourceType type) {
     return type.qualifiedKind().toLowerCase(Locale.ROOT);
   }

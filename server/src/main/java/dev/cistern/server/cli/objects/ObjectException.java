@@ -1,11 +1,11 @@
 package dev.cistern.server.cli.objects;
 
-/** What a command was asked cannot be done with the objects there are. */
+/** Failure of a command because of its arguments or the existing objects. */
 public final class ObjectException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   /**
-   * @param message for a person
+   * @param message the message for the user
    */
   public ObjectException(String message) {
     super(message);

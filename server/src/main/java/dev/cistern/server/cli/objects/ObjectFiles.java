@@ -18,26 +18,26 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Files with objects, in YAML or JSON: one after another, or in a List. */
+/** Files with objects in YAML or JSON, as several documents or as a List. */
 public final class ObjectFiles {
   private static final Pattern NAMES = Pattern.compile(".*\\.(?:yaml|yml|json)");
 
   private ObjectFiles() {}
 
   /**
-   * An object of a file.
+   * An object from a file.
    *
-   * @param file how people know it
+   * @param file the name of the file for messages
    */
   public record Item(ObjectNode object, String file) {}
 
   /**
    * Reads files.
    *
-   * @param name of a file, of a directory (its files, and not those of its directories), or {@code
+   * @param name the name of a file or of a directory, whose subdirectories are not read; or {@code
    *     -} for {@code in}
    * @throws IOException if a file cannot be read
-   * @throws ObjectException if there are no objects in it
+   * @throws ObjectException if there is no such file, or a file contains no objects or invalid ones
    */
   public static List<Item> read(String name, InputStream in) throws IOException {
     if (name.equals("-")) {
@@ -74,7 +74,7 @@ public final class ObjectFiles {
           add(items, JsonMapper.shared().valueToTree(document), file);
         }
       }
-    } catch (YamlEngineException | IllegalArgumentException e) { // the latter of an odd tag
+    } catch (YamlEngineException | IllegalArgumentException e) { // the latter for an unusual tag
       throw new ObjectException("error parsing " + file + ": " + e.getMessage());
     }
     if (items.isEmpty()) {

@@ -11,7 +11,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Objects as JSON, as {@code kubectl get} writes them: fields from A to Z. */
+/** Objects as JSON in the format of {@code kubectl get}, with fields in alphabetical order. */
 public final class ObjectText {
   private static final DefaultIndenter FOUR = new DefaultIndenter("    ", "\n");
   private static final DefaultPrettyPrinter PRETTY =
@@ -25,12 +25,12 @@ public final class ObjectText {
 
   private ObjectText() {}
 
-  /** Returns a value as JSON over several lines. */
+  /** Returns a value as indented JSON. */
   public static String json(JsonNode value) {
     return JsonMapper.shared().writer().with(PRETTY).writeValueAsString(sorted(value)) + "\n";
   }
 
-  /** Returns a value with the fields of all objects in it from A to Z. */
+  /** Returns a value with the fields of all its objects in alphabetical order. */
   static JsonNode sorted(JsonNode value) {
     return switch (value) {
       case ObjectNode object -> {
@@ -51,7 +51,7 @@ public final class ObjectText {
     };
   }
 
-  /** Returns several objects as one. */
+  /** Returns a List of objects. */
   public static ObjectNode list(Iterable<? extends JsonNode> objects) {
     ObjectNode list = JsonMapper.shared().createObjectNode().put("kind", "List");
     list.put("apiVersion", "v1").putObject("metadata").put("resourceVersion", "");

@@ -6,18 +6,18 @@ import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * An object of a file, and where it belongs.
+ * An object from a file, with its kind and namespace.
  *
- * @param namespace "" if it is in none
+ * @param namespace the namespace; "" for an object without one
  */
 public record Placed(ResourceType type, String namespace, ObjectNode object, String file) {
   private static final String DEFAULT = "default";
 
   /**
-   * Finds where an object belongs.
+   * Determines the kind and namespace of an object.
    *
-   * @param namespace that was asked for, if any
-   * @throws ObjectException if there is no such kind, or the object is for another namespace
+   * @param namespace the namespace of the command line, if any
+   * @throws ObjectException if there is no such kind, or the object has another namespace
    */
   public static Placed of(ObjectFiles.Item item, ApiKinds kinds, Optional<String> namespace) {
     ObjectNode object = item.object();

@@ -1,10 +1,10 @@
 package dev.cistern.server.cli.objects;
 
-/** Texts in quotes, as messages of {@code oc} have them. */
+/** Quotes for texts in the messages of {@code oc}. */
 public final class Quoted {
   private Quoted() {}
 
-  /** Returns a text in double quotes, with those in it and line ends escaped. */
+  /** Returns a text in double quotes, with quotes, backslashes, tabs and line ends escaped. */
   public static String of(String text) {
     return "\""
         + text.replace("\\", "\\\\")

@@ -4,7 +4,7 @@ import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.List;
 
-/** Numbers of bytes as people read them, in the words of go-units. */
+/** Sizes in bytes for users, in the format of go-units. */
 public final class Sizes {
   private static final List<String> UNITS = List.of("B", "kB", "MB", "GB", "TB", "PB", "EB");
   private static final int THOUSAND = 1000;
@@ -12,7 +12,7 @@ public final class Sizes {
 
   private Sizes() {}
 
-  /** Returns such as {@code 45.23MB}. */
+  /** Returns a size such as {@code 45.23MB}. */
   public static String human(long bytes) {
     BigDecimal size = BigDecimal.valueOf(bytes);
     int unit = 0;

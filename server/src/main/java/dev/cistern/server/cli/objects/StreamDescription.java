@@ -10,7 +10,7 @@ import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** An image stream in words, those of {@code oc describe}. */
+/** The description of an image stream, with the words of {@code oc describe}. */
 public final class StreamDescription {
   private static final String FROM = "tagged from ";
 
@@ -83,7 +83,7 @@ public final class StreamDescription {
     boolean isFirst = true;
     for (String name : TagOrder.sorted(names)) {
       if (following.contains(name)) {
-        continue; // it is told with the one that it follows
+        continue; // described with the tag that it follows
       }
       if (!isFirst) {
         text.line("");

@@ -10,8 +10,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What {@code oc import-image} asks the server to import: one tag, all that a stream has, or a
- * whole repository.
+ * The import that {@code import-image} requests: one tag, all tags of a stream, or a whole
+ * repository.
  */
 public final class StreamImport {
   private static final String INSECURE = "openshift.io/image.insecureRepository";
@@ -31,10 +31,10 @@ public final class StreamImport {
   }
 
   /**
-   * Parses what is to be imported.
+   * Parses the target of an import.
    *
    * @param target {@code NAME[:TAG]}
-   * @throws ObjectException if it is no such thing
+   * @throws ObjectException if it is invalid
    */
   public static StreamImport parse(String target, ImportOptions options) {
     DockerImageReference reference;
@@ -61,10 +61,10 @@ public final class StreamImport {
   }
 
   /**
-   * Returns the import to ask for.
+   * Returns the {@code ImageStreamImport} to send.
    *
-   * @param stream as it is now, if there is one
-   * @throws ObjectException if it may not be imported so
+   * @param stream the current stream, if there is one
+   * @throws ObjectException if the stream and the options do not allow this import
    */
   public ObjectNode request(Optional<? extends JsonNode> stream) {
     if (stream.isPresent()) {

@@ -6,26 +6,30 @@ import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The tags of an image stream: what they come from, and what they are. */
+/** The tags of an image stream, with their sources and histories. */
 record StreamTags(JsonNode stream) {
-  /** Where following a tag ends. */
+  /** The result of following a tag. */
   sealed interface End {
-    /** At a tag that follows no other; it may be the one it began with. */
+    /**
+     * A tag that follows no other.
+     *
+     * @param isOther whether it differs from the first tag
+     */
     record Found(JsonNode tag, boolean isOther) implements End {}
 
-    /** At no tag. */
+    /** A missing tag. */
     record Missing() implements End {}
 
-    /** At one that cannot be followed. */
+    /** A tag that cannot be followed. */
     record Broken(String why) implements End {}
   }
 
-  /** Returns where a tag comes from, if that is said. */
+  /** Returns the spec tag of this name, if there is one. */
   Optional<JsonNode> spec(String name) {
     return named(stream.path("spec").path("tags"), "name", name);
   }
 
-  /** Returns what a tag was; nothing in it if it was never anything. */
+  /** Returns the status tag of this name; a missing node if there is none. */
   JsonNode status(String name) {
     return named(stream.path("status").path("tags"), "tag", name)
         .orElse(JsonMapper.shared().missingNode());
@@ -40,7 +44,7 @@ record StreamTags(JsonNode stream) {
     return Optional.empty();
   }
 
-  /** Follows tags of this stream that follow others. */
+  /** Follows a tag to the tag of this stream that it finally refers to. */
   End follow(String start) {
     String name = start;
     var seen = new HashSet<String>();

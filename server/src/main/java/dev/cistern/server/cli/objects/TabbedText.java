@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Text whose cells end with tabs, aligned as Go's {@code text/tabwriter} does with tabs of 8: a
- * column is a block of lines next to each other that have a cell there, as wide as the widest, and
- * the last cell of a line belongs to none.
+ * Text with cells that end with tabs, aligned like Go's {@code text/tabwriter} does with tabs of 8.
+ * A column is a block of adjacent lines that have a cell there, and is as wide as its widest cell.
+ * The last cell of a line belongs to no column.
  */
 final class TabbedText {
   private static final int TAB = 8;
@@ -19,7 +19,7 @@ final class TabbedText {
     this.lines = lines;
   }
 
-  /** Returns a text with its columns aligned. */
+  /** Returns a text with aligned columns. */
   static String aligned(String text) {
     var lines = new ArrayList<String[]>();
     for (String line : text.split("\n", -1)) {
@@ -31,7 +31,7 @@ final class TabbedText {
     return tabbed.out.toString();
   }
 
-  /** Writes lines whose first columns are as wide as is said. */
+  /** Writes lines whose first columns have the given widths. */
   private void block(List<Integer> widths, int from, int to) {
     int column = widths.size();
     int written = from;

@@ -14,8 +14,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Prints rows of tables that the server makes ({@code meta.k8s.io/v1 Table}), as {@code kubectl
- * get} does: the head with the first rows, and columns that never become narrower again.
+ * Printer of the tables that a server sends ({@code meta.k8s.io/v1 Table}), like {@code kubectl
+ * get}. The header precedes the first rows, and columns never become narrower.
  */
 public final class TablePrinter {
   private static final int LEAST = 6;
@@ -31,7 +31,7 @@ public final class TablePrinter {
     this.style = style;
   }
 
-  /** Returns the lines of the rows of tables, or of objects that the server has no tables of. */
+  /** Returns the lines for the rows of tables, or for objects of which the server has no tables. */
   public String print(List<JsonNode> answers) {
     var lines = new ArrayList<List<String>>();
     for (JsonNode answer : answers) {
@@ -53,7 +53,7 @@ public final class TablePrinter {
     return text.toString();
   }
 
-  /** Returns the table of an object of which nothing but its name and age is known. */
+  /** Returns a table with only the name and age of an object. */
   private static JsonNode plain(JsonNode object) {
     ObjectNode table = JsonMapper.shared().createObjectNode();
     ArrayNode definitions = table.putArray("columnDefinitions");
@@ -104,7 +104,7 @@ public final class TablePrinter {
     return cells;
   }
 
-  /** Returns the first line of a value, without what would command a terminal. */
+  /** Returns the first line of a value, with control characters replaced. */
   private static String cell(JsonNode value) {
     String text = value.isString() ? value.asString("") : value.isNull() ? "" : value.toString();
     Matcher end = END_OF_LINE.matcher(text);

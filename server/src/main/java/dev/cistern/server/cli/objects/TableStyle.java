@@ -1,9 +1,9 @@
 package dev.cistern.server.cli.objects;
 
 /**
- * How rows of objects look.
+ * Style of a table of objects.
  *
- * @param kind before names; "" for nothing
- * @param isWide whether columns are shown that are usually not
+ * @param kind the prefix of names; "" for none
+ * @param isWide whether the additional columns of the wide format are shown
  */
 public record TableStyle(String kind, boolean hasNamespace, boolean isWide, boolean hasLabels) {}

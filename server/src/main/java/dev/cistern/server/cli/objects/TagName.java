@@ -1,16 +1,16 @@
 package dev.cistern.server.cli.objects;
 
 /**
- * A tag of an image stream, as commands are told it: {@code [NAMESPACE/]STREAM:TAG}.
+ * A tag of an image stream in the arguments of a command: {@code [NAMESPACE/]STREAM:TAG}.
  *
- * @param tag {@code latest} if it is written empty
+ * @param tag the tag; {@code latest} if the argument ends with the colon
  */
 public record TagName(String namespace, String stream, String tag) {
   /**
-   * Parses one.
+   * Parses a tag of an image stream.
    *
-   * @param usual the namespace if none is written
-   * @throws ObjectException if it is none
+   * @param usual the default namespace
+   * @throws ObjectException if it is invalid
    */
   public static TagName parse(String text, String usual) {
     int slash = text.indexOf('/');
@@ -33,7 +33,7 @@ public record TagName(String namespace, String stream, String tag) {
     return new TagName(namespace, rest.substring(0, colon), tag.isEmpty() ? "latest" : tag);
   }
 
-  /** Returns it without its namespace. */
+  /** Returns the tag without its namespace. */
   @Override
   public String toString() {
     return stream + ":" + tag;

@@ -1,12 +1,12 @@
 package dev.cistern.server.cli.objects;
 
 /**
- * How a tag is set.
+ * Options for setting a tag.
  *
- * @param isAlias whether it follows its source
- * @param isReference whether it only points there, and nothing is imported
- * @param policy Source or Local
- * @param mode Legacy or PreserveOriginal
+ * @param isAlias whether the tag follows its source
+ * @param isReference whether the tag only refers to its source, without an import
+ * @param policy the reference policy, Source or Local
+ * @param mode the import mode, Legacy or PreserveOriginal
  */
 public record TagOptions(
     boolean isAlias,

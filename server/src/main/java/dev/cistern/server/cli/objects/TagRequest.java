@@ -8,10 +8,10 @@ import java.util.regex.Pattern;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What {@code oc tag} wants a tag to be.
+ * The request of {@code oc tag} to set tags to a source.
  *
- * @param kind of the source: DockerImage, ImageStreamTag or ImageStreamImage
- * @param namespace that the command is about
+ * @param kind the kind of the source: DockerImage, ImageStreamTag or ImageStreamImage
+ * @param namespace the namespace of the command
  */
 public record TagRequest(
     String kind, DockerImageReference source, String namespace, TagOptions options) {
@@ -25,8 +25,8 @@ public record TagRequest(
   /**
    * Parses the source of a tag.
    *
-   * @param hint what kind it is; "" for what it looks like
-   * @throws ObjectException if it is no source
+   * @param hint the kind of the source; "" to derive it from the form of the source
+   * @throws ObjectException if the source is invalid
    */
   public static TagRequest parse(String source, String hint, String namespace, TagOptions options) {
     String kind = kind(hint);
@@ -80,7 +80,10 @@ public record TagRequest(
     return reference.tag().isEmpty() ? DOCKER_IMAGE : STREAM_TAG;
   }
 
-  /** Says whether the tag is to be what another is now, for which its stream is to be looked at. */
+  /**
+   * Returns whether the tag gets the current image of another tag, whose stream must be read for
+   * this.
+   */
   public boolean needsStream() {
     return kind.equals(STREAM_TAG) && !options.isAlias();
   }
@@ -91,9 +94,9 @@ public record TagRequest(
   }
 
   /**
-   * Returns this with what the source is now.
+   * Returns this request with the current image of the source.
    *
-   * @param text of the source, for messages
+   * @param text the source as written, for messages
    */
   public TagRequest resolved(ObjectNode stream, String text) {
     var item = new StreamTags(stream).status(source.tag()).path("items").path(0);
@@ -113,9 +116,9 @@ public record TagRequest(
   }
 
   /**
-   * Refuses what the server cannot be meant to do.
+   * Rejects combinations that the server would not accept.
    *
-   * @throws ObjectException if options and source do not go together
+   * @throws ObjectException if options, source and destinations do not fit together
    */
   public void check(Iterable<TagName> destinations) {
     boolean hasImport = options.isScheduled() || options.isInsecure();
@@ -137,7 +140,7 @@ public record TagRequest(
     }
   }
 
-  /** Returns the tag to send for a destination. */
+  /** Returns the {@code ImageStreamTag} to send for a destination. */
   public ObjectNode imageStreamTag(TagName to) {
     if (!TAG.matcher(to.tag()).matches()) {
       throw new ObjectException(
@@ -173,7 +176,7 @@ public record TagRequest(
     return object;
   }
 
-  /** Returns what is told once a destination is set. */
+  /** Returns the message after a destination was set. */
   public String done(TagName to) {
     boolean isHere = to.namespace().equals(namespace);
     String what = "Tag " + (isHere ? "" : to.namespace() + "/") + to;

@@ -7,8 +7,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Objects as YAML, as {@code kubectl get} writes them: fields from A to Z, a text in quotes only
- * where it would else be read as something else.
+ * Objects as YAML in the format of {@code kubectl get}. Fields are in alphabetical order, and a
+ * text is quoted only where it would otherwise be parsed as something else.
  */
 public final class YamlText {
   private static final Pattern BEGINNING = Pattern.compile("[\\w./$(+<;^]|-[^\\s-]");
@@ -31,7 +31,7 @@ public final class YamlText {
     return yaml.text.toString();
   }
 
-  /** Writes a value from the beginning of a line on, or behind what begins it. */
+  /** Writes a value at the start of a line, or after the indicator that starts the line. */
   private void block(JsonNode value, String indent) {
     switch (value) {
       case ObjectNode object when !object.isEmpty() -> fields(object, indent, true);
@@ -70,7 +70,7 @@ public final class YamlText {
 
   private static String scalar(JsonNode value, String indent) {
     if (!value.isString()) {
-      return value.toString(); // {} and [] among them
+      return value.toString(); // includes {} and []
     }
     String text = value.asString("");
     return text.contains("\n") && isLiteral(text) ? literal(text, indent) : quoted(text);
@@ -99,7 +99,7 @@ public final class YamlText {
     return isPrintable ? "'" + text.replace("'", "''") + "'" : Quoted.of(text);
   }
 
-  /** Says whether a text has no indicator at its beginning, and no key or comment inside. */
+  /** Returns whether a text has no indicator at its start, and no key or comment inside. */
   private static boolean isPlain(String text) {
     return BEGINNING.matcher(text).lookingAt()
         && !text.contains(": ")

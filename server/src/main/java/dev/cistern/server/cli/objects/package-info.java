@@ -1,6 +1,6 @@
 /**
- * What commands ask of the API for objects and how they show what it answers, in the words of
- * {@code oc}. Knows neither the command line nor the connection.
+ * Requests of commands to the object API, and the output of its answers with the words of {@code
+ * oc}. The package depends neither on the command line nor on the connection.
  */
 @NullMarked
 package dev.cistern.server.cli.objects;
