@@ -42,6 +42,7 @@ class UnreadRepliesTest {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final int STREAMS = 130;
   private static final int TAGS = 600;
+  private static final int WAITING_LISTS = 440;
   private static final String HOSTILE = "127.0.0.2";
   private static final Pattern WAITING =
       Pattern.compile("cistern_memory_waiting_bytes\\{what=\"([a-z-]+)\"} (\\S+)");
@@ -241,6 +242,35 @@ class UnreadRepliesTest {
         .atMost(PATIENCE)
         .untilAsserted(() -> assertThat(waiting(client)).isZero());
     othersAreAnswered();
+  }
+
+  /** With the default budget: there are more lists than the heap has room for such objects. */
+  @Test
+  void listsThatWaitForMemoryHoldNoObject(@TempDir Path data) throws IOException {
+    var unread = new ArrayList<Socket>();
+    try (CisternServer own = CisternServer.start(data);
+        var administrator = new TestClient(own);
+        var api = new ApiClient(own)) {
+      api.makeNamespace("long");
+      make(
+          administrator,
+          "/api/v1/namespaces/long/secrets",
+          "{\"metadata\":{\"name\":\"long\"},\"stringData\":{" + text(700) + "}}");
+      for (int i = 0; i < WAITING_LISTS; i++) {
+        unread.add(
+            ask(own, "GET /api/v1/namespaces/long/secrets HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+      }
+
+      await(own.state())
+          .atMost(PATIENCE)
+          .until(() -> value(administrator, REFUSED) > WAITING_LISTS / 2);
+
+      assertThat(administrator.get("/readyz").status()).isEqualTo(200);
+    } finally {
+      for (Socket socket : unread) {
+        socket.close();
+      }
+    }
   }
 
   private static void othersAreAnswered() {

@@ -24,12 +24,12 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The changes of objects from a resource version on, as they come ("Efficient detection of
- * changes"): one event a line. From no version it begins with all that there is. A piece is made
- * when the socket took the last; between two it holds a revision, or a place in the order of names.
- * It ends with an event of code 429 when there is no memory for the next, and of code 410 when the
- * client is so slow that changes are not kept any longer. Used by one virtual thread, but for
- * {@link #close}.
+ * The changes of objects after a resource version, in order, with one event per line ("Efficient
+ * detection of changes"). Without a version it begins with all current objects. A piece is created
+ * when the socket has taken the previous one. Between two pieces it holds a revision, or a position
+ * in the order of names. It ends with an event of code 429 if there is no memory for the next
+ * event. It ends with code 410 if the client is so slow that the changes are no longer kept. Used
+ * by one virtual thread, except for {@link #close}.
  */
 final class WatchBody implements ReplyBody.PieceSource {
   private static final Duration LONGEST = Duration.ofHours(1);
@@ -47,15 +47,21 @@ final class WatchBody implements ReplyBody.PieceSource {
   private boolean isListing;
   private boolean isOver;
 
-  /** How many lines of the change after the cursor are sent. */
+  /** The number of lines that are already sent of the change after the cursor. */
   private int sentLines;
 
   /**
-   * Begins.
+   * Length of the next change, if it is waiting for memory or for room in the piece; otherwise 0.
+   */
+  private long eventBytes;
+
+  /**
+   * Begins the watch.
    *
-   * @param isAllowed says whether the caller still may; once he may not, nothing more is shown
-   * @throws ApiException if the changes since that version are not kept any more, or there was no
-   *     such version: the store may be another one
+   * @param isAllowed the check whether the caller still has the right; without it nothing further
+   *     is shown
+   * @throws ApiException if the changes after that version are no longer kept, or if the server is
+   *     stopping. Also if the version does not exist, because the store may be another one.
    * @throws MemoryBudget.RefusedException if there is no memory for a piece
    */
   WatchBody(
@@ -152,7 +158,7 @@ final class WatchBody implements ReplyBody.PieceSource {
         isOver = true;
         return;
       }
-      piece.tryBegin(); // it has been longer
+      piece.tryBegin(); // the previous piece may have been longer
       isListing = walk.step(Integer.MAX_VALUE, this::add, piece) >= 0;
     } catch (MemoryBudget.RefusedException e) {
       fail(refused());
@@ -167,8 +173,8 @@ final class WatchBody implements ReplyBody.PieceSource {
 
   private void follow() throws InterruptedException {
     Duration left = Duration.between(MonotonicClock.SYSTEM.instant(), end);
-    try {
-      piece.release();
+    piece.release();
+    try (Lease tree = memoryOfNext()) {
       List<ObjectEvent> events =
           cursor.next(left.isNegative() ? Duration.ZERO : left, MAX_EVENT_BYTES);
       if (!isAllowed.getAsBoolean()) {
@@ -181,10 +187,14 @@ final class WatchBody implements ReplyBody.PieceSource {
         return;
       }
       for (ObjectEvent event : events) {
-        if (isOurs(event) && !write(event)) {
-          cursor.back(event);
-          return;
+        if (isOurs(event)) {
+          eventBytes = (long) length(event.before()) + length(event.after());
+          if (!tree.tryResize(MemoryBudget.treeBytes(eventBytes)) || !write(event)) {
+            cursor.back(event);
+            return;
+          }
         }
+        eventBytes = 0;
         sentLines = 0;
       }
       isOver = cursor.isOver() || !MonotonicClock.SYSTEM.instant().isBefore(end);
@@ -193,7 +203,19 @@ final class WatchBody implements ReplyBody.PieceSource {
     }
   }
 
-  /** Ends it with an error instead of what is not sent yet. */
+  /**
+   * Returns memory for the next change. Waits for it only if the change is known to need it, while
+   * no change is held.
+   *
+   * @throws MemoryBudget.RefusedException if there is none in time
+   */
+  private Lease memoryOfNext() {
+    return eventBytes > 0
+        ? ViewWalk.tree(call, eventBytes)
+        : call.request().lease(Account.PARSED_TREES);
+  }
+
+  /** Ends the watch with an error event instead of the remaining events. */
   private void fail(ApiException e) {
     ObjectNode error = JsonMapper.shared().createObjectNode().put("type", "ERROR");
     error.set("object", e.status());
@@ -213,31 +235,29 @@ final class WatchBody implements ReplyBody.PieceSource {
   }
 
   /**
-   * Writes what of a change is not sent yet. What is shown of an object before and after tells what
-   * happened to each part.
+   * Writes the lines of a change that are not sent yet. The views of an object before and after the
+   * change determine the event of each part.
    *
-   * @return whether all of it is written
+   * @return whether the change is written completely
    */
   private boolean write(ObjectEvent event) {
-    try (Lease tree = ViewWalk.tree(call, length(event.before()) + length(event.after()))) {
-      Map<String, ObjectNode> before = views(event.before(), event.revision());
-      Map<String, ObjectNode> after = views(event.after(), event.revision());
-      var lines = new Lines();
-      after.forEach((name, view) -> {
-        ObjectNode was = before.get(name);
-        if (was == null) {
-          lines.add("ADDED", view);
-        } else if (!isSame(was, view)) {
-          lines.add("MODIFIED", view);
-        }
-      });
-      before.forEach((name, view) -> {
-        if (!after.containsKey(name)) {
-          lines.add("DELETED", view);
-        }
-      });
-      return !lines.isCut;
-    }
+    Map<String, ObjectNode> before = views(event.before(), event.revision());
+    Map<String, ObjectNode> after = views(event.after(), event.revision());
+    var lines = new Lines();
+    after.forEach((name, view) -> {
+      ObjectNode was = before.get(name);
+      if (was == null) {
+        lines.add("ADDED", view);
+      } else if (!isSame(was, view)) {
+        lines.add("MODIFIED", view);
+      }
+    });
+    before.forEach((name, view) -> {
+      if (!after.containsKey(name)) {
+        lines.add("DELETED", view);
+      }
+    });
+    return !lines.isCut;
   }
 
   private static int length(Optional<String> json) {
@@ -245,7 +265,8 @@ final class WatchBody implements ReplyBody.PieceSource {
   }
 
   /**
-   * The lines of one change: those that are sent are passed over, those after a full piece wait.
+   * The lines of one change. Lines that are already sent are skipped. Lines after a full piece
+   * wait.
    */
   private final class Lines {
     private int count;
@@ -263,7 +284,7 @@ final class WatchBody implements ReplyBody.PieceSource {
     }
   }
 
-  /** A part of an object is the same while nothing but the object's version is another. */
+  /** Returns whether a part of an object is unchanged, apart from the version of the object. */
   private boolean isSame(ObjectNode before, ObjectNode after) {
     return resource.type().kind().equals(resource.stored().kind()) ? false : before.equals(after);
   }

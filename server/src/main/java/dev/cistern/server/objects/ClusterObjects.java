@@ -24,14 +24,14 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * All objects there are: those of files, which are as their files say, and those that were made
- * here through the API or by commands, which the store keeps. One of a file hides a stored one of
- * its name. Each carries its revision as {@code metadata.resourceVersion}.
+ * All objects of the API. Those of files are as their files define them. Those created through the
+ * API or by commands are stored. An object of a file hides a stored one of the same name. Each has
+ * its revision as {@code metadata.resourceVersion}.
  *
  * <p>Safe for all threads.
  */
 public final class ClusterObjects {
-  /** The namespaces that are there from the start. */
+  /** The namespaces that always exist. */
   static final Set<String> FIRST_NAMESPACES = Set.of("default", "openshift", "openshift-config");
 
   private static final Comparator<ObjectName> ORDER =
@@ -52,23 +52,26 @@ public final class ClusterObjects {
     this.builtIns = new BuiltIns(clock.instant(), this::namespaces, this::hasNamespace);
   }
 
-  /** An object of a file, and since which revision it is as it is. */
+  /** An object of a file, and the revision of its last change. */
   private record OfFile(FileObject object, long revision) {}
 
-  /** Returns the revision of the last change; lists that are made later have all up to it. */
+  /**
+   * Returns the revision of the last change. Lists that are read later include all changes up to
+   * it.
+   */
   public long revision() {
     return stored.revision();
   }
 
-  /** Returns the latest changes, for those who follow them. */
+  /** Returns the feed of the latest changes, for watchers. */
   public ObjectFeed feed() {
     return stored.feed();
   }
 
   /**
-   * Goes by these objects of files from now on, and tells those who follow what changed.
+   * Replaces the objects of files, and announces the changes to watchers.
    *
-   * @throws IOException if that cannot be written down; then those before stay
+   * @throws IOException if the changes cannot be stored; then the previous objects stay in effect
    */
   public synchronized void files(List<FileObject> objects) throws IOException {
     var now = new TreeMap<ObjectName, OfFile>(ORDER);
@@ -100,7 +103,7 @@ public final class ClusterObjects {
     ofFiles = now;
   }
 
-  /** Returns an object as it is now. */
+  /** Returns the current state of an object. */
   public Optional<ObjectNode> get(ResourceType type, String namespace, String name) {
     ObjectName key = type.name(namespace, name);
     OfFile ofFile = ofFiles.get(key);
@@ -112,7 +115,7 @@ public final class ClusterObjects {
             .or(() -> builtIns.get(type, namespace, name));
   }
 
-  /** Returns the resource version of an object, "" if there is none. Takes microseconds. */
+  /** Returns the resource version of an object, "" if it does not exist. Takes microseconds. */
   public String revisionOf(ObjectName name) {
     OfFile ofFile = ofFiles.get(name);
     return ofFile != null
@@ -120,7 +123,7 @@ public final class ClusterObjects {
         : stored.get(name).map(found -> Long.toString(found.revision())).orElse("");
   }
 
-  /** Returns how long the JSON of an object is, in characters; 0 if there is none. */
+  /** Returns the length of an object's JSON in characters, 0 if the object does not exist. */
   public int length(ObjectName name) {
     OfFile ofFile = ofFiles.get(name);
     return ofFile != null
@@ -129,26 +132,29 @@ public final class ClusterObjects {
   }
 
   /**
-   * Returns an object as it is now.
+   * Returns the current state of an object.
    *
-   * @throws ApiException if there is none
+   * @throws ApiException if it does not exist
    */
   public ObjectNode require(ResourceType type, String namespace, String name) {
     return get(type, namespace, name).orElseThrow(() -> ApiException.notFound(type, name));
   }
 
   /**
-   * Begins a walk over the objects of a kind in the order of namespaces and names; those that are
-   * built in and those of files come first.
+   * Returns a cursor over the objects of a kind, in the order of namespaces and names. Built-in
+   * objects and those of files come first.
    *
-   * @param namespace in which they are; all if empty
-   * @param after the stored object that a walk before ended with
+   * @param namespace the namespace of the objects; all namespaces if empty
+   * @param after the stored object at which an earlier cursor ended
    */
   public Cursor cursor(ResourceType type, Optional<String> namespace, Optional<ObjectName> after) {
     return new Cursor(type, namespace, after);
   }
 
-  /** A place in the order of objects: one name. Used by one thread. */
+  /**
+   * A position in the order of objects: the name of the last one that was passed. Used by one
+   * thread.
+   */
   public final class Cursor {
     private static final int MAX_PAGE_BYTES = 64 << 10;
 
@@ -165,10 +171,20 @@ public final class ClusterObjects {
     }
 
     /**
-     * Returns some objects behind those that were {@linkplain #pass passed}, 64 KiB of JSON or one
-     * object more; none at the end.
+     * Returns the next objects behind those that were {@linkplain #pass passed}, at most 64 KiB of
+     * JSON plus one object. Returns an empty list at the end.
      */
     public List<StoredObject> peek(int most) {
+      return peek(most, MAX_PAGE_BYTES);
+    }
+
+    /**
+     * Returns the next objects behind those that were {@linkplain #pass passed}. Returns an empty
+     * list at the end.
+     *
+     * @param mostBytes the maximum length of the JSON of stored objects; one object may exceed it
+     */
+    public List<StoredObject> peek(int most, int mostBytes) {
       if (!isStored) {
         List<StoredObject> first = first(most);
         if (!first.isEmpty()) {
@@ -179,7 +195,7 @@ public final class ClusterObjects {
       }
       Objects.Page page;
       do {
-        page = stored.page(type.kind(), namespace, last, most, MAX_PAGE_BYTES);
+        page = stored.page(type.kind(), namespace, last, most, mostBytes);
         List<StoredObject> shown =
             page.objects().stream().filter(one -> !ofFiles.containsKey(one.name())).toList();
         if (!shown.isEmpty()) {
@@ -190,12 +206,14 @@ public final class ClusterObjects {
       return List.of();
     }
 
-    /** Goes behind an object that it has returned. */
+    /** Moves behind an object that {@link #peek} returned. */
     public void pass(ObjectName name) {
       last = Optional.of(name);
     }
 
-    /** Returns whether it is among the stored objects, behind those of files. */
+    /**
+     * Returns whether the position is among the stored objects, which come after those of files.
+     */
     public boolean isStored() {
       return isStored;
     }
@@ -205,7 +223,7 @@ public final class ClusterObjects {
       return last;
     }
 
-    /** Returns those that are not stored. */
+    /** Returns the next built-in objects and objects of files. */
     private List<StoredObject> first(int most) {
       var names = new TreeSet<ObjectName>(ORDER);
       builtIns.names(type, namespace).forEach(names::add);
@@ -240,9 +258,9 @@ public final class ClusterObjects {
   }
 
   /**
-   * Returns all objects of a kind, read page by page while they are looked at.
+   * Returns all objects of a kind, read page by page during the iteration.
    *
-   * @param namespace in which they are; all if empty
+   * @param namespace the namespace of the objects; all namespaces if empty
    */
   public Iterable<ObjectNode> each(ResourceType type, Optional<String> namespace) {
     return () ->
@@ -270,7 +288,7 @@ public final class ClusterObjects {
         };
   }
 
-  /** Returns a stored object of a kind in whose JSON one of these texts is, if there is any. */
+  /** Returns a stored object of a kind whose JSON contains one of these texts, if one exists. */
   public Optional<ObjectName> mentioning(ResourceType type, Set<String> texts) {
     Optional<ObjectName> last = Optional.empty();
     Objects.Page page;
@@ -286,7 +304,10 @@ public final class ClusterObjects {
     return Optional.empty();
   }
 
-  /** Returns the names of all namespaces: made, with an object in them, or there from the start. */
+  /**
+   * Returns the names of all namespaces: those created, those that contain an object, and those
+   * that always exist.
+   */
   public Set<String> namespaces() {
     var all = new TreeSet<>(FIRST_NAMESPACES);
     for (ResourceType type : Kinds.NAMESPACED) {
@@ -301,12 +322,12 @@ public final class ClusterObjects {
     return all;
   }
 
-  /** Returns the namespaces that have stored objects of a kind. */
+  /** Returns the namespaces that contain stored objects of a kind. */
   public List<String> namespaces(ResourceType type) {
     return stored.namespaces(type.kind());
   }
 
-  /** Says whether a namespace is among {@link #namespaces()}. */
+  /** Returns whether a namespace is among {@link #namespaces()}. */
   public boolean hasNamespace(String name) {
     ObjectName itself = Kinds.NAMESPACE.name("", name);
     return FIRST_NAMESPACES.contains(name)
@@ -318,7 +339,10 @@ public final class ClusterObjects {
             .anyMatch(page -> !page.objects().isEmpty());
   }
 
-  /** Gives a new object what each has: a name, an identity, the time it was made. */
+  /**
+   * Returns a copy of a new object with the fields that the server sets: the generated name, the
+   * namespace, the UID and the creation time.
+   */
   public ObjectNode born(ResourceType type, String namespace, ObjectNode object) {
     ObjectNode made = Meta.ordered(type, object.deepCopy());
     ObjectNode metadata = Meta.of(made);
@@ -337,26 +361,26 @@ public final class ClusterObjects {
     return made;
   }
 
-  /** Returns five letters, as names that are made up end with. */
+  /** Returns five hexadecimal digits, the suffix of a generated name. */
   private static String suffix() {
     return UUID.randomUUID().toString().replace("-", "").substring(0, 5);
   }
 
-  /** Returns what is to be done so that an object is made; see {@link #change}. */
+  /** Returns the edit that creates an object; see {@link #change}. */
   public static ObjectEdit creation(ResourceType type, ObjectNode object) {
     return new ObjectEdit.Put(name(type, object), text(object), new Expected.Absent());
   }
 
   /**
-   * Returns what is to be done so that an object is as given, if it is still as it was read.
+   * Returns the edit that replaces an object, if it has not changed since it was read.
    *
-   * @param object with the revision at which it was read
+   * @param object the new content, with the revision at which it was read
    */
   public static ObjectEdit replacement(ResourceType type, ObjectNode object) {
     return new ObjectEdit.Put(name(type, object), text(object), expected(object));
   }
 
-  /** Returns what is to be done so that an object goes, if it is still as it was read. */
+  /** Returns the edit that deletes an object, if it has not changed since it was read. */
   public static ObjectEdit removal(ResourceType type, ObjectNode object) {
     return new ObjectEdit.Delete(name(type, object), expected(object));
   }
@@ -367,16 +391,16 @@ public final class ClusterObjects {
         : new Expected.Revision(Long.parseLong(Meta.resourceVersion(object)));
   }
 
-  /** Says whether an object is there without that anybody made it. */
+  /** Returns whether an object is built in. */
   public static boolean isBuiltIn(ObjectNode object) {
     return Long.parseLong(Meta.resourceVersion(object)) == 0;
   }
 
   /**
-   * Makes all edits or none, and returns what was put by them.
+   * Makes all edits or none, and returns the objects that they stored.
    *
-   * @return empty if one of the objects was changed by somebody else meanwhile
-   * @throws ApiException if one of them is of a file
+   * @return empty if another request changed one of the objects meanwhile
+   * @throws ApiException if one of them is an object of a file
    */
   public Optional<List<StoredObject>> change(ResourceType type, List<ObjectEdit> edits)
       throws IOException {
@@ -389,7 +413,7 @@ public final class ClusterObjects {
   }
 
   /**
-   * Refuses to change what a file says.
+   * Refuses to change an object of a file.
    *
    * @throws ApiException naming the file
    */
@@ -401,7 +425,7 @@ public final class ClusterObjects {
     }
   }
 
-  /** Returns the object of a JSON, with its revision. */
+  /** Parses the JSON of an object and sets its revision. */
   public static ObjectNode parsed(ResourceType type, String json, long revision) {
     ObjectNode object = Meta.ordered(type, (ObjectNode) JsonMapper.shared().readTree(json));
     Meta.of(object).put("resourceVersion", Long.toString(revision));
@@ -413,9 +437,9 @@ public final class ClusterObjects {
   }
 
   /**
-   * Returns what is stored of an object: all but its revision.
+   * Returns the text of an object to store: everything except its revision.
    *
-   * @throws ApiException if it could not be read again
+   * @throws ApiException if the text could not be read again
    */
   private static String text(ObjectNode object) {
     Meta.requireReadable(object);
