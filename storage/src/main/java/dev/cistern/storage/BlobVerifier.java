@@ -16,8 +16,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the file of a blob and compares it with what it must be. Blocks; takes a buffer of 256 KiB
- * while it hashes.
+ * Verifier of blob files: compares a file with the size and the digest of its blob. Blocks, and
+ * uses a buffer of 256 KiB while it hashes.
  */
 final class BlobVerifier {
   private static final int BUFFER_BYTES = 256 << 10;
@@ -25,7 +25,9 @@ final class BlobVerifier {
 
   private BlobVerifier() {}
 
-  /** A limit of the rate: called before so many bytes are read; it may wait. */
+  /**
+   * A limit of the read rate. It is called before each read with the number of bytes, and may wait.
+   */
   interface Pace {
     Pace NONE = bytes -> {};
 
@@ -35,14 +37,14 @@ final class BlobVerifier {
   /**
    * A fault of a file.
    *
-   * @param file the identity of the file that was looked at, null if there is none
+   * @param file identity of the examined file; null if there is no file
    */
   record Fault(FindingKind kind, @Nullable Object file, String reason) {}
 
   /**
-   * Looks whether the file is there and has its length, without reading it.
+   * Returns a fault if the file is missing or has another length. Does not read the file.
    *
-   * @throws IOException if it cannot be found out
+   * @throws IOException if the file's attributes cannot be read
    */
   static Optional<Fault> inspect(Path path, long size) throws IOException {
     try {
@@ -56,22 +58,27 @@ final class BlobVerifier {
   }
 
   /**
-   * Reads all of the file.
+   * Reads and hashes the whole file, and returns a fault if it does not match.
    *
-   * @throws IOException if it cannot be found out; an error of the disk while the file is read is a
-   *     fault of the file
+   * @throws IOException if the file cannot be checked; a disk error while the file is read is a
+   *     fault of the file instead
    */
   static Optional<Fault> verify(Path path, Digest digest, long size, Pace pace) throws IOException {
     BasicFileAttributes before;
-    FileChannel opened;
     try {
       before = Files.readAttributes(path, BasicFileAttributes.class);
+    } catch (NoSuchFileException e) {
+      return Optional.of(missing());
+    }
+    FileChannel opened;
+    try {
       opened = FileChannel.open(path, StandardOpenOption.READ);
     } catch (NoSuchFileException e) {
       return Optional.of(missing());
     } catch (FileSystemException e) {
       if (IO_ERROR.equals(e.getReason())) {
-        return Optional.of(new Fault(FindingKind.WRONG_DIGEST, null, "it cannot be opened"));
+        return Optional.of(
+            new Fault(FindingKind.WRONG_DIGEST, before.fileKey(), "it cannot be opened"));
       }
       throw e;
     }
@@ -92,7 +99,7 @@ final class BlobVerifier {
     }
   }
 
-  /** Returns the identity of the file at {@code path}, null if there is none. */
+  /** Returns the identity of the file at {@code path}, or null if there is none. */
   static @Nullable Object identity(Path path) throws IOException {
     try {
       return Files.readAttributes(path, BasicFileAttributes.class).fileKey();
@@ -116,7 +123,7 @@ final class BlobVerifier {
     }
   }
 
-  /** Reads, a second time if it fails. */
+  /** Reads from the file, and tries a second time if the read fails. */
   private static int read(FileChannel channel, ByteBuffer buffer, long at) throws IOException {
     try {
       return channel.read(buffer, at);
@@ -148,7 +155,7 @@ final class BlobVerifier {
         "its file has %d bytes, not %d".formatted(file.size(), size));
   }
 
-  /** A file that is there and cannot be read. */
+  /** Thrown if an existing file cannot be read. */
   private static final class UnreadableException extends IOException {
     private static final long serialVersionUID = 1;
 

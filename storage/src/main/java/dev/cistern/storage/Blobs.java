@@ -34,22 +34,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The stored blobs. Each is stored once, whoever uses it; a repository reaches it only through a
- * link of its own.
+ * The stored blobs. Each blob is stored once, however many repositories use it. A repository can
+ * serve a blob only through its own link.
  *
- * <p>A blob's file comes before its fact and goes after it, each under a lock of the digest: {@link
- * #commit} holds it from the rename to the fact, {@link #removeFile} looks under it whether the
- * fact has come back. So no order of the two leaves a fact without its file; a kill between them
- * leaves a file without a fact, which {@link Sweep} sets aside. While a removal runs ({@link
- * #removal}), its files have no facts either; no file counts as unknown then.
+ * <p>The file of a blob is created before its fact and removed after it, each under a lock of the
+ * digest. {@link #commit} holds the lock from the rename until the fact is written. {@link
+ * #removeFile} checks under the lock whether the fact was written again. Therefore no interleaving
+ * of the two leaves a fact without its file. A kill between the two steps leaves a file without a
+ * fact, which {@link Sweep} sets aside. While a removal runs ({@link #removal}), its files have no
+ * facts either, so checks for unknown files wait for it.
  *
- * <p>Safe for all threads; reads of facts take microseconds, the rest may wait for the disk.
+ * <p>Safe for all threads. Reading facts takes microseconds. All other operations may wait for the
+ * disk.
  */
 public final class Blobs {
   private static final Logger LOG = LoggerFactory.getLogger(Blobs.class);
   private static final int LOCKS = 256;
 
-  /** How old a link must be before a use of it is written down. */
+  /** Minimum age of a link's last use before a new use is written. */
   private static final Duration STEP = Duration.ofMinutes(1);
 
   private final Layout layout;
@@ -62,10 +64,13 @@ public final class Blobs {
   private final Duration grace;
   private final DamagedContent damaged;
 
-  /** Blobs that are being verified on threads of their own. */
+  /** Blobs that are being verified, each on its own thread. */
   private final Set<Digest> suspects = ConcurrentHashMap.newKeySet();
 
-  /** Read: between facts and files of a removal. Written: to look for unknown files. */
+  /**
+   * Held for reading from the removal of facts to the removal of their files. Held for writing
+   * while files are checked for a missing fact.
+   */
   private final ReentrantReadWriteLock removals = new ReentrantReadWriteLock();
 
   private final Object[] locks = new Object[LOCKS];
@@ -73,7 +78,7 @@ public final class Blobs {
   private final ConcurrentHashMap<Digest, Integer> downloads = new ConcurrentHashMap<>();
   private final List<Consumer<Digest>> idleHolders = new CopyOnWriteArrayList<>();
 
-  /** How often something was closed that may now be removed. */
+  /** Number of times that a blob or a download was closed and may have become removable. */
   private final AtomicLong closings = new AtomicLong();
 
   Blobs(
@@ -100,20 +105,20 @@ public final class Blobs {
     }
   }
 
-  /** Says whether {@code repository} has a link to the blob, whether the content is here or not. */
+  /** Returns whether {@code repository} links the blob, whether or not the content is stored. */
   public boolean isLinked(RepositoryName repository, Digest digest) {
     return index.get(Keys.blobLink(repository, digest)) != null;
   }
 
-  /** Returns the size in bytes of the blob if its content is here. */
+  /** Returns the size of the blob in bytes if its content is stored. */
   public OptionalLong size(Digest digest) {
     byte[] fact = index.get(Keys.blob(digest));
     return fact == null ? OptionalLong.empty() : OptionalLong.of(BlobFact.decode(fact).size());
   }
 
   /**
-   * Returns the size in bytes of the blob if it is stored and its file is there and has this size;
-   * one whose file is missing or has another size is not stored from then on. Looks at the disk.
+   * Returns the size of the blob in bytes if it is stored and its file exists with this size. A
+   * blob whose file is missing or has another size is no longer stored. Accesses the disk.
    */
   public OptionalLong presentSize(Digest digest) throws IOException {
     OptionalLong size = size(digest);
@@ -123,9 +128,10 @@ public final class Blobs {
   }
 
   /**
-   * Keeps the repository's link, if it has one, from being collected or pruned for a while: called
-   * before a client is told that the blob is here, since it will then put a manifest that names it.
-   * Waits for the index at most once a minute.
+   * Protects the repository's link, if there is one, from collection and pruning for a while.
+   * Called before a client is told that the blob is stored, because the client then pushes a
+   * manifest that references it. Waits for the index at most once per minute and link, or once per
+   * half of the grace period if that is shorter.
    */
   public void keep(RepositoryName repository, Digest digest) throws IOException {
     Instant now = clock.instant();
@@ -151,7 +157,7 @@ public final class Blobs {
     return lastUsed.isAfter(recent) && !StoredTime.isUnknown(lastUsed, now);
   }
 
-  /** Opens the blob if its content is here; the caller releases it. */
+  /** Opens the blob if its content is stored. The caller must release it. */
   public Optional<Blob> open(Digest digest) throws IOException {
     add(readers, digest);
     Optional<Blob> opened = Optional.empty();
@@ -166,18 +172,18 @@ public final class Blobs {
   }
 
   /**
-   * Adds one who keeps blobs open that it is not reading. It is told a digest before that blob
-   * would be skipped by an eviction as being read, and must release it before it returns.
+   * Adds a holder that keeps blobs open without reading them. Its callback receives a digest before
+   * an eviction would skip that blob as being read. It must release the blob before it returns.
    */
   public void addIdleHolder(Consumer<Digest> letGo) {
     idleHolders.add(letGo);
   }
 
   /**
-   * Lets {@code repository} reach the blob. A pushed link is written only if the content is here; a
-   * cached one may be there before it.
+   * Links the blob to {@code repository}. A pushed link is written only if the content is stored. A
+   * cached link may be written before the content is stored.
    *
-   * @return whether the content is here; it was so when the link was written
+   * @return whether the content was stored when the link was written
    */
   public boolean link(RepositoryName repository, Digest digest, Origin origin) throws IOException {
     if (origin == Origin.PUSHED) {
@@ -195,7 +201,10 @@ public final class Blobs {
         });
   }
 
-  /** Takes the blob from {@code repository}; returns false if it had none. Others keep theirs. */
+  /**
+   * Removes the link of {@code repository} to the blob. Returns false if there was none. Links of
+   * other repositories stay.
+   */
   public boolean unlink(RepositoryName repository, Digest digest) throws IOException {
     boolean unlinked =
         index.write(
@@ -213,7 +222,7 @@ public final class Blobs {
     return unlinked;
   }
 
-  /** Opens the file of a download of {@code digest}, which may have something in it. */
+  /** Opens the download file of {@code digest}, which may contain data of an earlier download. */
   public PartialBlob partial(Digest digest) throws IOException {
     index.requireWritable();
     synchronized (lock(digest)) {
@@ -223,12 +232,12 @@ public final class Blobs {
     }
   }
 
-  /** Ends what {@link #open} began. */
+  /** Removes a reader that {@link #open} added. */
   void closed(Digest digest) {
     closed(readers, digest);
   }
 
-  /** Ends what {@link #partial} began. */
+  /** Closes a download file that {@link #partial} opened. */
   void closed(Digest digest, GrowingFile file) throws IOException {
     try {
       file.close();
@@ -237,7 +246,7 @@ public final class Blobs {
     }
   }
 
-  /** Removes the file of a download; returns false if it is open, or there is none. */
+  /** Removes the file of a download. Returns false if the file is open or does not exist. */
   boolean removeDownload(Digest digest) throws IOException {
     synchronized (lock(digest)) {
       Path file = layout.fill(digest);
@@ -250,7 +259,7 @@ public final class Blobs {
     }
   }
 
-  /** Returns how many bytes an unfinished download of {@code digest} has left; 0 for none. */
+  /** Returns the size in bytes of the unfinished download of {@code digest}; 0 if there is none. */
   public long partialLength(Digest digest) throws IOException {
     try {
       return Files.size(layout.fill(digest));
@@ -260,14 +269,14 @@ public final class Blobs {
   }
 
   /**
-   * Makes a whole and verified file the blob, durably, and links it. It replaces the file that is
-   * there, which was verified once; its readers are not disturbed.
+   * Stores a complete and verified file as the blob, durably, and links it if it was pushed.
+   * Replaces an existing file, which was verified earlier, without disturbing its readers.
    *
-   * @throws IOException also if the file is not as long as what was verified
+   * @throws IOException also if the length of the file differs from the verified length
    */
   void commit(GrowingFile file, Digest digest, Optional<RepositoryName> pushedTo)
       throws IOException {
-    file.sync(); // before the lock, since it may take long
+    file.sync(); // before the lock, because it may take long
     OptionalLong replaced;
     synchronized (lock(digest)) {
       if (file.channel().size() != file.length()) {
@@ -277,7 +286,7 @@ public final class Blobs {
       try {
         replaced = putFact(digest, file.length(), pushedTo);
       } catch (IOException | RuntimeException e) {
-        space.give(file.handOver()); // without its facts it counts as no content
+        space.give(file.handOver()); // without a fact it is not content
         throw e;
       }
       space.found(file.length() - file.handOver());
@@ -289,36 +298,37 @@ public final class Blobs {
   }
 
   /**
-   * Says whether somebody reads the blob, or still follows the download that brought it. On the
-   * index's thread this is a decision's ground.
+   * Returns whether the blob or its download file is open. A change that runs on the index writer's
+   * thread may base its decision on the result.
    */
   boolean isRead(Digest digest) {
     return readers.containsKey(digest) || downloads.containsKey(digest);
   }
 
-  /** Asks those who keep the blob open without reading it to let it go. */
+  /** Asks idle holders of the blob to release it. */
   void letGo(Digest digest) {
     idleHolders.forEach(holder -> holder.accept(digest));
   }
 
-  /** Returns a number that moves when something was closed that may now be removed. */
+  /** Returns a counter that changes when something was closed that may now be removable. */
   long closings() {
     return closings.get();
   }
 
-  /** Returns whether the index has lost facts and no check of the store has followed. */
+  /** Returns whether the index has lost facts and the store has not been checked since. */
   boolean isIndexRepaired() {
     return isRepaired.getAsBoolean();
   }
 
-  /** What takes facts of blobs out of the index, and their files after that. */
+  /** A removal in progress, first of facts of blobs from the index and then of their files. */
   interface Removal extends AutoCloseable {
     @Override
     void close();
   }
 
   /**
-   * Begins a removal, to be closed by the same thread. No file counts as unknown while one is open.
+   * Begins a removal, which the same thread must close. Checks for unknown files wait until it is
+   * closed.
    */
   Removal removal() {
     removals.readLock().lock();
@@ -326,8 +336,9 @@ public final class Blobs {
   }
 
   /**
-   * Removes the file of a blob whose fact is gone, durably, unless the blob has come back. If the
-   * index has lost facts ({@link Store#repair}), the file is set aside. Part of a {@link Removal}.
+   * Removes the file of a blob whose fact was durably removed, unless the blob was stored again. If
+   * the index has lost facts ({@link Store#repair}), sets the file aside instead. Frees {@code
+   * size} bytes in any case. Must be called within a {@link Removal}.
    */
   void removeFile(Digest digest, long size) throws IOException {
     try {
@@ -344,8 +355,9 @@ public final class Blobs {
   }
 
   /**
-   * Stores the content of a digest as a blob if it lies whole in the quarantine, or in its place
-   * without a fact; reads it to know. Durable when it returns true; no repository links it by that.
+   * Stores the content of a digest as a blob if an intact copy is in the quarantine, or in the
+   * blob's own place without a fact. Reads the whole copy to verify it. The blob is durable when
+   * this returns true, but it gets no link.
    */
   boolean takeBack(Digest digest) throws IOException {
     Path place = layout.blob(digest);
@@ -375,14 +387,14 @@ public final class Blobs {
       try {
         putFact(digest, size, Optional.empty()).ifPresent(space::give);
       } catch (IOException | RuntimeException e) {
-        space.give(size); // without its facts it counts as no content
+        space.give(size); // without a fact it is not content
         throw e;
       }
       return true;
     }
   }
 
-  /** Returns whether there is a file for a blob that no fact names. */
+  /** Returns whether the blob has a file but no fact. */
   boolean isUnknown(Digest digest) {
     if (index.get(Keys.blob(digest)) != null) {
       return false;
@@ -397,7 +409,7 @@ public final class Blobs {
     }
   }
 
-  /** Sets the file of a blob aside unless a fact names it; returns whether it did. */
+  /** Sets the file of a blob aside unless the blob has a fact. Returns whether it did. */
   boolean setAsideUnknown(Digest digest, String why) throws IOException {
     removals.writeLock().lock();
     try {
@@ -410,8 +422,9 @@ public final class Blobs {
   }
 
   /**
-   * Sets the file of a blob aside unless a fact names it; under the lock of the digest. What may be
-   * the only copy of pushed content is kept until the quarantine is emptied.
+   * Sets the file of a blob aside unless the blob has a fact. The caller holds the lock of the
+   * digest. A file that may be the only copy of pushed content is kept until the quarantine is
+   * emptied.
    */
   private boolean setAsideWithoutFact(Digest digest, String why) throws IOException {
     return index.get(Keys.blob(digest)) == null
@@ -430,14 +443,14 @@ public final class Blobs {
     return origin == Origin.PUSHED ? Quarantine.Retention.RESERVED : Quarantine.Retention.EXPIRES;
   }
 
-  /** Removes a blob's fact; its file goes after the batch is synced. */
+  /** Removes the fact of a blob. The caller removes the file after the batch is synced. */
   static void removeFact(Index.Batch batch, Digest digest, long size) throws RocksDBException {
     batch.delete(Keys.blob(digest));
     batch.delete(Keys.verified(digest));
     addBytes(batch, -size);
   }
 
-  /** Writes a link unless there is one that is worth more; it is used now in any case. */
+  /** Writes a link with {@code now} as its last use. A pushed link stays pushed. */
   static void putLink(
       Index.Batch batch, RepositoryName repository, Digest digest, Origin origin, Instant now)
       throws RocksDBException {
@@ -447,7 +460,7 @@ public final class Blobs {
     Holders.link(batch, repository, digest, new LinkFact(isPushed ? Origin.PUSHED : origin, now));
   }
 
-  /** Returns the bytes of all blobs, as the value of {@link Keys#BLOB_BYTES} says. */
+  /** Decodes an 8-byte number, such as the value of {@link Keys#BLOB_BYTES}; null is 0. */
   static long bytes(byte @Nullable [] value) {
     return value == null ? 0 : ByteBuffer.wrap(value).getLong();
   }
@@ -481,7 +494,9 @@ public final class Blobs {
     return Optional.of(new Blob(this, digest, channel, size));
   }
 
-  /** Writes the facts of a commit; returns the length of what it replaces. */
+  /**
+   * Writes the facts of a commit. Returns the length in bytes of the blob that it replaces, if any.
+   */
   private OptionalLong putFact(Digest digest, long size, Optional<RepositoryName> pushedTo)
       throws IOException {
     Instant now = clock.instant();
@@ -510,8 +525,8 @@ public final class Blobs {
   }
 
   /**
-   * Verifies the stored copy on a thread of its own, since reading it failed, and closes it where
-   * it is only kept open. Does not block; each blob is verified once at a time.
+   * Verifies the stored copy on a new virtual thread because reading it failed, and asks idle
+   * holders to close it. Does not block. At most one verification per blob runs at a time.
    */
   void suspect(Digest digest) {
     if (suspects.add(digest)) {
@@ -531,10 +546,10 @@ public final class Blobs {
   }
 
   /**
-   * Looks whether the blob's file is there and has its length; if not, the blob is not stored from
-   * then on.
+   * Checks that the blob's file exists and has the right length. If not, the blob is no longer
+   * stored.
    *
-   * @return what is wrong with it; empty also for a blob that is not stored
+   * @return the kind of damage; empty if there is none, or the blob is not stored
    */
   Optional<FindingKind> inspect(Digest digest) throws IOException {
     OptionalLong size = size(digest);
@@ -547,10 +562,11 @@ public final class Blobs {
   }
 
   /**
-   * Reads the blob and notes that it was verified; if it is damaged, it is not stored from then on.
+   * Reads and hashes the blob, and records that it was verified. A damaged blob is no longer
+   * stored.
    *
-   * @return what is wrong with it; empty also for a blob that is not stored
-   * @throws IOException if it cannot be found out
+   * @return the kind of damage; empty if there is none, or the blob is not stored
+   * @throws IOException if the blob cannot be checked
    */
   Optional<FindingKind> verify(Digest digest, BlobVerifier.Pace pace) throws IOException {
     OptionalLong size = size(digest);
@@ -567,8 +583,8 @@ public final class Blobs {
   }
 
   /**
-   * Returns when the blob was last verified: by a check, or when it came. A time in the future is
-   * unknown, and the epoch.
+   * Returns when the blob was last verified, by a check or when it was stored. A time in the future
+   * is unknown and counts as the epoch.
    */
   static Instant lastVerified(Index index, Digest digest, BlobFact fact, Instant now) {
     byte[] noted = index.get(Keys.verified(digest));
@@ -594,10 +610,10 @@ public final class Blobs {
   }
 
   /**
-   * Notes that the file that was looked at is damaged, unless another has replaced it since: the
-   * blob is not stored from then on, in any repository, and its file is set aside.
+   * Records that the examined file is damaged, unless another file has replaced it since. The blob
+   * is then no longer stored in any repository, and its file is set aside.
    *
-   * @return what is wrong, if the blob was stored until now
+   * @return the kind of damage, if the blob was stored until now
    */
   private Optional<FindingKind> damaged(Digest digest, BlobVerifier.Fault fault)
       throws IOException {
@@ -617,7 +633,7 @@ public final class Blobs {
             Quarantine.nameOf(digest),
             "the content is damaged: " + fault.reason(),
             retention(origin));
-      } finally { // the fact is gone, whether the file could be moved or not
+      } finally { // the fact is gone even if the file could not be moved
         space.give(size);
         renew(digest);
         DamagedContent.log(origin, digest, fault.reason());
@@ -626,7 +642,7 @@ public final class Blobs {
     return Optional.of(fault.kind());
   }
 
-  /** Returns the size of the blob that is damaged from now on, or -1 if it is not stored. */
+  /** Records the damage. Returns the size of the blob in bytes, or -1 if it is not stored. */
   private long putDamage(Digest digest, FindingKind kind, Origin origin) throws IOException {
     Instant now = clock.instant();
     return index.write(
@@ -644,24 +660,14 @@ public final class Blobs {
         });
   }
 
-  /** Returns whether a client pushed the blob to some repository. */
   private Origin origin(Digest digest) {
-    byte[] prefix = Keys.linkers(digest);
-    List<Index.Entry> page = index.page(prefix, prefix);
-    while (!page.isEmpty()) {
-      for (Index.Entry linker : page) {
-        var name = new RepositoryName(Keys.textAfter(prefix.length, linker.key()));
-        byte[] link = index.get(Keys.blobLink(name, digest));
-        if (link != null && LinkFact.decode(link).origin() == Origin.PUSHED) {
-          return Origin.PUSHED;
-        }
-      }
-      page = index.page(prefix, Keys.after(page.getLast().key()));
-    }
-    return Origin.CACHED;
+    return Holders.origin(index, Keys.linkers(digest), name -> Keys.blobLink(name, digest));
   }
 
-  /** Makes earlier answers with the blob wrong, in all repositories, and has its file closed. */
+  /**
+   * Invalidates earlier responses with the blob in all repositories, and asks idle holders to close
+   * its file.
+   */
   private void renew(Digest digest) throws IOException {
     byte[] prefix = Keys.linkers(digest);
     index.walk(
@@ -670,7 +676,10 @@ public final class Blobs {
     letGo(digest);
   }
 
-  /** Returns what guards a blob's file and directory, and those of some others. */
+  /**
+   * Returns the lock of a blob's file and directory. Blobs with the same first byte of the hash
+   * share it.
+   */
   private Object lock(Digest digest) {
     return locks[Integer.parseInt(digest.hex(), 0, 2, 16)];
   }

@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Optional;
 import org.rocksdb.RocksDBException;
 
-/** The part of a check that compares facts with facts. */
+/** The part of a store check that compares facts with each other. */
 final class FactCheck {
   private static final int MAX_SUM_ATTEMPTS = 20;
   private static final String PUSH_AGAIN = "push it again, or delete what names it";
@@ -59,7 +59,7 @@ final class FactCheck {
     }
     CheckRun.Namers keepers = run.namers(Keys.keepers(digest));
     if (keepers.first().isEmpty()) {
-      return; // it is collected soon
+      return; // it is garbage and collected soon
     }
     if (Digest.of(digest.algorithm(), fact.bytes()).equals(digest)) {
       children(digest, fact);
@@ -79,14 +79,14 @@ final class FactCheck {
   }
 
   private void damaged(Digest digest, CheckRun.Namers keepers) throws IOException {
-    for (RepositoryName keeper : keepers.first()) {
-      repositories.manifest(keeper, digest); // notes that it is damaged
-    }
-    boolean isPushed = keepers.first().stream().anyMatch(name -> isPushed(name, digest));
+    repositories.manifest(keepers.first().getFirst(), digest); // records the damage
+    Origin origin =
+        Holders.origin(run.index(), Keys.keepers(digest), name -> Keys.manifestLink(name, digest));
+    boolean isPushed = origin == Origin.PUSHED;
     run.found(
         FindingKind.WRONG_DIGEST,
         digest,
-        Optional.of(isPushed ? Origin.PUSHED : Origin.CACHED),
+        Optional.of(origin),
         keepers,
         "the stored manifest is damaged",
         run.isRepair() && !isPushed,
@@ -98,7 +98,10 @@ final class FactCheck {
     return link != null && LinkFact.decode(link).origin() == Origin.PUSHED;
   }
 
-  /** Reports what a pushed manifest names and a repository that it was pushed to does not have. */
+  /**
+   * Reports content that a pushed manifest references and that a repository with this manifest does
+   * not have.
+   */
   private void children(Digest digest, ManifestFact fact) throws IOException {
     Manifest manifest;
     try {
@@ -126,7 +129,10 @@ final class FactCheck {
             });
   }
 
-  /** Returns whether a repository has a blob, or that it is damaged is reported by itself. */
+  /**
+   * Returns whether a repository has a blob. A damaged blob counts, because it is reported
+   * separately.
+   */
   private boolean hasBlob(RepositoryName repository, Digest blob) {
     return run.blobs().isLinked(repository, blob)
         && (run.blobs().size(blob).isPresent() || run.damaged().isDamagedBlob(blob));
@@ -281,7 +287,7 @@ final class FactCheck {
         REPAIR);
   }
 
-  /** Removes {@code key} unless the key it depends on has come; returns whether it is gone. */
+  /** Removes {@code key} unless the key {@code unless} exists by now. Returns whether it did. */
   private boolean removed(byte[] key, byte[] unless) throws IOException {
     return run.index()
         .write(
@@ -323,7 +329,10 @@ final class FactCheck {
     }
   }
 
-  /** Compares the sum of all blobs with its fact, if it does not change meanwhile. */
+  /**
+   * Compares the total size of all blobs with its fact. Reports nothing if the fact changes during
+   * each of 20 attempts.
+   */
   private void sum() throws IOException {
     byte[] key = Keys.family(Keys.BLOB_BYTES);
     byte[] blobs = Keys.family(Keys.BLOB);
@@ -351,7 +360,7 @@ final class FactCheck {
     try {
       return BlobFact.decode(fact).size();
     } catch (RuntimeException e) {
-      return 0; // it was reported as unreadable
+      return 0; // it is already reported as unreadable
     }
   }
 

@@ -8,12 +8,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.rocksdb.RocksDBException;
 
 /**
- * Who leads to a digest: the repositories that link it and the stored manifests that name it. The
- * links and manifests themselves can be asked only from their own end; these are the same facts
- * from the other end, written in the batch that writes them.
+ * References to a digest: the repositories that link it and the stored manifests that reference it.
+ * Links and manifests can be looked up only by their own keys. The entries of this class are the
+ * same facts in the reverse direction, written in the same batch.
  */
 final class Holders {
   private static final byte[] EMPTY = {};
@@ -21,35 +22,35 @@ final class Holders {
 
   private Holders() {}
 
-  /** Writes that {@code repository} keeps the manifest. */
+  /** Links the manifest to {@code repository}. */
   static void keep(Index.Batch batch, RepositoryName repository, Digest digest, LinkFact fact)
       throws RocksDBException {
     batch.put(Keys.manifestLink(repository, digest), fact.encoded());
     batch.put(Keys.keeper(digest, repository), EMPTY);
   }
 
-  /** Removes what {@link #keep} wrote. */
+  /** Removes the link that {@link #keep} wrote. */
   static void unkeep(Index.Batch batch, RepositoryName repository, Digest digest)
       throws RocksDBException {
     batch.delete(Keys.manifestLink(repository, digest));
     batch.delete(Keys.keeper(digest, repository));
   }
 
-  /** Writes that {@code repository} may reach the blob. */
+  /** Links the blob to {@code repository}. */
   static void link(Index.Batch batch, RepositoryName repository, Digest digest, LinkFact fact)
       throws RocksDBException {
     batch.put(Keys.blobLink(repository, digest), fact.encoded());
     batch.put(Keys.linker(digest, repository), EMPTY);
   }
 
-  /** Removes what {@link #link} wrote. */
+  /** Removes the link that {@link #link} wrote. */
   static void unlink(Index.Batch batch, RepositoryName repository, Digest digest)
       throws RocksDBException {
     batch.delete(Keys.blobLink(repository, digest));
     batch.delete(Keys.linker(digest, repository));
   }
 
-  /** Writes what a manifest names, from both ends. */
+  /** Writes the references of a manifest, in both directions. */
   static void name(Index.Batch batch, Digest digest, NamesFact names) throws RocksDBException {
     batch.put(Keys.names(digest), names.encoded());
     for (Digest named : names.digests()) {
@@ -57,7 +58,7 @@ final class Holders {
     }
   }
 
-  /** Removes a manifest that no repository keeps, and that it names others. */
+  /** Removes a manifest that no repository links, with its references. */
   static void forget(Index.Batch batch, Digest digest, NamesFact names) throws RocksDBException {
     batch.delete(Keys.manifest(digest));
     batch.delete(Keys.names(digest));
@@ -66,24 +67,30 @@ final class Holders {
     }
   }
 
-  /** Returns what a stored manifest names; empty if it is not stored, or that is not known yet. */
+  /**
+   * Returns the content that a stored manifest references; empty if the manifest is not stored, or
+   * its references are not known yet.
+   */
   static Optional<NamesFact> names(Index.Batch batch, Digest manifest) throws RocksDBException {
     return Optional.ofNullable(batch.get(Keys.names(manifest))).map(NamesFact::decode);
   }
 
-  /** Says whether a stored manifest names it. */
+  /** Returns whether a stored manifest references the digest. */
   static boolean isNamed(Index.Batch batch, Digest digest) throws RocksDBException {
     return batch.hasAny(Keys.namers(digest));
   }
 
-  /** Says whether a manifest that {@code repository} keeps, other than {@code but}, names it. */
+  /**
+   * Returns whether {@code repository} links a manifest that references the digest and is not in
+   * {@code but}.
+   */
   static boolean isNamedIn(
       Index.Batch batch, RepositoryName repository, Digest digest, Set<Digest> but)
       throws RocksDBException {
     return namerIn(batch, repository, digest, but).isPresent();
   }
 
-  /** Says whether a repository links the blob because it was pushed there. */
+  /** Returns whether any repository links the blob as pushed. */
   static boolean isPushed(Index.Batch batch, Digest blob) throws RocksDBException {
     byte[] prefix = Keys.linkers(blob);
     return first(
@@ -97,7 +104,29 @@ final class Holders {
         .isPresent();
   }
 
-  /** Returns whether {@code repository} keeps the manifest and no other does. */
+  /**
+   * Returns {@code PUSHED} if any repository links the digest as pushed, otherwise {@code CACHED}.
+   * Reads the repositories page by page.
+   *
+   * @param holders prefix of the keys of the repositories that link the digest
+   * @param link returns the key of a repository's link
+   */
+  static Origin origin(Index index, byte[] holders, Function<RepositoryName, byte[]> link) {
+    List<Index.Entry> page = index.page(holders, holders);
+    while (!page.isEmpty()) {
+      for (Index.Entry holder : page) {
+        var name = new RepositoryName(Keys.textAfter(holders.length, holder.key()));
+        byte[] fact = index.get(link.apply(name));
+        if (fact != null && LinkFact.decode(fact).origin() == Origin.PUSHED) {
+          return Origin.PUSHED;
+        }
+      }
+      page = index.page(holders, Keys.after(page.getLast().key()));
+    }
+    return Origin.CACHED;
+  }
+
+  /** Returns whether {@code repository} links the manifest and no other repository does. */
   static boolean isKeptOnlyBy(Index.Batch batch, Digest manifest, RepositoryName repository)
       throws RocksDBException {
     byte[] prefix = Keys.keepers(manifest);
@@ -107,7 +136,8 @@ final class Holders {
   }
 
   /**
-   * Returns a manifest, other than {@code but}, that {@code repository} keeps and that names it.
+   * Returns a manifest that {@code repository} links, that references the digest and is not in
+   * {@code but}.
    */
   static Optional<Digest> namerIn(
       Index.Batch batch, RepositoryName repository, Digest digest, Set<Digest> but)
@@ -123,7 +153,7 @@ final class Holders {
         .map(key -> Keys.digestAfter(prefix.length, key));
   }
 
-  /** Returns whether a stored manifest other than {@code but} names it. */
+  /** Returns whether a stored manifest that is not in {@code but} references the digest. */
   static boolean isNamedByOther(Index.Batch batch, Digest digest, Set<Digest> but)
       throws RocksDBException {
     byte[] prefix = Keys.namers(digest);
@@ -131,7 +161,7 @@ final class Holders {
         .isPresent();
   }
 
-  /** Returns up to {@code most} of the repositories that link a blob. */
+  /** Returns up to {@code most} repositories that link a blob. */
   static List<RepositoryName> linkers(Index.Batch batch, Digest blob, int most)
       throws RocksDBException {
     byte[] prefix = Keys.linkers(blob);
@@ -144,7 +174,9 @@ final class Holders {
     boolean test(byte[] key) throws RocksDBException;
   }
 
-  /** Returns the first key with a prefix that a condition holds for; reads them page by page. */
+  /**
+   * Returns the first key with a prefix that satisfies a condition. Reads the keys page by page.
+   */
   private static Optional<byte[]> first(Index.Batch batch, byte[] prefix, Condition condition)
       throws RocksDBException {
     List<byte[]> page = batch.keys(prefix, prefix, PAGE);

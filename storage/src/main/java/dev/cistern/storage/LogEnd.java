@@ -13,27 +13,33 @@ import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
- * How far the write-ahead log of a RocksDB database can be read, without opening the database,
- * which would change it. Opening decides what is an error; this tells where it is.
+ * The end of the readable part of the write-ahead log of a RocksDB database. It is found without
+ * opening the database, because opening changes it. Opening decides whether damage is an error;
+ * this record tells where the damage is.
  *
- * <p>A log consists of blocks of 32 KiB with records that do not cross them: a masked CRC-32C, a
- * length and a type, then a batch or a part of one. A batch begins with the sequence number of its
- * first change and the number of its changes, both little-endian.
+ * <p>A log consists of blocks of 32 KiB. A record does not cross the end of a block. It has a
+ * masked CRC-32C, a length and a type, followed by a batch or a part of one. A batch begins with
+ * the sequence number of its first change and the number of its changes, both little-endian.
  *
- * @param sequence of the last change in a whole batch; 0 if there is none
- * @param file the first one that cannot be read to its end, else the last; empty without any
- * @param offset in bytes, of the first record in it that is damaged or incomplete; else its length
- * @param state of the record there
- * @param unreadBytes of the files from there on
+ * @param sequence sequence number of the last change in a complete batch; 0 if there is none
+ * @param file first log file that cannot be read to its end, otherwise the last one; empty if there
+ *     is no log file
+ * @param offset end in {@code file}, in bytes, of the last complete batch before a damaged or
+ *     incomplete record; the length of the file if there is no such record
+ * @param state reason why the reading ended at that record
+ * @param unreadBytes bytes from {@code offset} to the end of the last file
  */
 record LogEnd(long sequence, Optional<Path> file, long offset, State state, long unreadBytes) {
-  /** The reason that ends the reading. */
+  /** Reasons why the reading of a log ends. */
   enum State {
-    /** The end of the last file. */
+    /** The last file was read to its end. */
     WHOLE,
-    /** The end of a file within a record, as a kill or a power cut may leave it. */
+    /** A file ends within a record or a batch, as a kill or a power cut may leave it. */
     INCOMPLETE,
-    /** A record that is not what was written. */
+    /**
+     * A record differs from the written one: its checksum is wrong, or it crosses the end of its
+     * block.
+     */
     DAMAGED
   }
 
@@ -46,7 +52,7 @@ record LogEnd(long sequence, Optional<Path> file, long offset, State state, long
   private static final int LAST = 4;
   private static final int RECYCLED = 4;
 
-  /** Reads the logs in a directory, up to the first record that is damaged or incomplete. */
+  /** Reads the logs in a directory, up to the first damaged or incomplete record. */
   static LogEnd of(Path directory) throws IOException {
     long sequence = 0;
     Optional<Path> last = Optional.empty();
@@ -79,7 +85,7 @@ record LogEnd(long sequence, Optional<Path> file, long offset, State state, long
     }
   }
 
-  /** Reads one file. */
+  /** Reader of one log file. */
   private static final class Reader {
     private final ByteBuffer batchHeader =
         ByteBuffer.allocate(BATCH_HEADER_BYTES).order(LITTLE_ENDIAN);
@@ -89,7 +95,7 @@ record LogEnd(long sequence, Optional<Path> file, long offset, State state, long
     private State state = State.WHOLE;
     private boolean isInBatch;
 
-    /** Returns how far the file is good. */
+    /** Reads the file and returns the length of its intact part in bytes. */
     long read(Path file) throws IOException {
       ByteBuffer block = ByteBuffer.allocateDirect(BLOCK_BYTES).order(LITTLE_ENDIAN);
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -97,7 +103,7 @@ record LogEnd(long sequence, Optional<Path> file, long offset, State state, long
         for (long at = 0; at < size && state == State.WHOLE; at += BLOCK_BYTES) {
           block.clear();
           while (block.hasRemaining() && channel.read(block, at + block.position()) > 0) {
-            // until the block or the file is read
+            // until the block is full or the file ends
           }
           readBlock(block.flip(), at);
         }
@@ -113,7 +119,7 @@ record LogEnd(long sequence, Optional<Path> file, long offset, State state, long
         int start = block.position();
         int expected = block.getInt();
         int length = Short.toUnsignedInt(block.getShort());
-        int type = block.get();
+        int type = Byte.toUnsignedInt(block.get());
         if (type == 0 && length == 0) {
           return; // zeros after the last record
         }
@@ -136,7 +142,7 @@ record LogEnd(long sequence, Optional<Path> file, long offset, State state, long
 
     private void take(int type, ByteBuffer part) {
       if (type > LAST) {
-        return; // about the log itself
+        return; // a record about the log, not a part of a batch
       }
       if (type == FULL || type == FIRST) {
         batchHeader.clear();

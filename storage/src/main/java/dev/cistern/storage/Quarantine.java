@@ -30,23 +30,26 @@ import org.slf4j.LoggerFactory;
  * <pre>
  * quarantine/2026-11-30/sha256-abcd...      content that was stored under that digest
  * quarantine/2026-11-30/upload-ID           any other file
- * quarantine/2026-11-30/NAME.why            where NAME came from, and why
+ * quarantine/2026-11-30/NAME.why            note: the former path of NAME, and the reason
  * </pre>
  *
- * <p>The directory is the UTC date on which the file was set aside. A file is removed by {@link
- * #expire} after the retention, unless its note reserves it for {@link #empty}; without a readable
- * note it is reserved too. All files count as used space. A note is durable before its file is
- * moved, so no file is without one after a power cut.
+ * <p>The directory is the UTC date on which the file was set aside. After the retention, {@link
+ * #expire} removes a file, unless its note reserves it for {@link #empty}. A file without a
+ * readable note is reserved too. All files count as used space. A note is durable before its file
+ * is moved, so no file lacks a note after a power cut.
  *
- * <p>Safe for all threads. Methods wait for the disk and for each other, except {@link #find}.
- * Nothing is kept in memory for a file.
+ * <p>Safe for all threads. Methods wait for the disk and for each other; {@link #find} holds no
+ * lock while it reads files. No memory is used per file.
  */
 final class Quarantine {
   /** The way in which a file that was set aside is removed. */
   enum Retention {
-    /** {@link #expire}, when the file is old enough. */
+    /** {@link #expire} removes the file when it is old enough. */
     EXPIRES,
-    /** {@link #empty} only: damaged pushed content, of which there may be no other copy. */
+    /**
+     * Only {@link #empty} removes the file. This is for damaged pushed content, of which there may
+     * be no other copy.
+     */
     RESERVED
   }
 
@@ -72,7 +75,10 @@ final class Quarantine {
     this.retention = retention;
   }
 
-  /** Counts what is there. Reads the sizes of the files, none of their content. */
+  /**
+   * Opens the quarantine and counts its files. Reads the sizes of the files, but none of their
+   * content.
+   */
   static Quarantine open(Layout layout, Space space, InstantSource clock, Duration retention)
       throws IOException {
     var quarantine = new Quarantine(layout, space, clock, retention);
@@ -85,24 +91,25 @@ final class Quarantine {
     return digest.algorithm() + "-" + digest.hex();
   }
 
-  /** Returns the bytes of all files that are set aside. */
+  /** Returns the bytes of all files that are set aside, notes included. */
   synchronized long bytes() {
     return bytes;
   }
 
-  /** Returns how many files are set aside. */
+  /** Returns the number of files that are set aside. */
   synchronized long files() {
     return files;
   }
 
   /**
-   * Moves a file of this store here, durably. Its bytes are counted as those of the quarantine; the
-   * caller gives back what it had counted for the file.
+   * Moves a file of this store into the quarantine, durably. Its bytes are then counted as those of
+   * the quarantine. The caller gives back the space that it had counted for the file.
    *
-   * @param name what it is called here; several of one name are kept apart
-   * @param why a clause for the note, such as "no fact names it"
-   * @return false if there is no such file
-   * @throws IOException if it could not be moved; it is then where it was
+   * @param name name of the file in the quarantine; files of the same name get a number
+   * @param why clause for the note, such as "no fact names it"
+   * @return false if the file does not exist
+   * @throws IOException if the file could not be moved, and is then at its old path, or if the move
+   *     could not be synced
    */
   synchronized boolean setAside(Path file, String name, String why, Retention retention)
       throws IOException {
@@ -132,18 +139,17 @@ final class Quarantine {
   }
 
   /**
-   * Returns a file that was set aside and has the digest, if there is one. Reads all of it, without
-   * holding up others.
+   * Returns a file that was set aside and whose content has the digest, if there is one. Reads
+   * whole files, without blocking other threads.
    */
   Optional<Path> find(Digest digest) throws IOException {
     if (files() == 0) {
       return Optional.empty();
     }
     for (Path day : days()) {
-      String name = nameOf(digest);
-      for (int n = 0; Files.exists(numbered(day, name, n)); n++) {
-        if (isWhole(numbered(day, name, n), digest)) {
-          return Optional.of(numbered(day, name, n));
+      for (Path file : Layout.list(day)) {
+        if (nameIn(file).equals(nameOf(digest)) && isWhole(file, digest)) {
+          return Optional.of(file);
         }
       }
     }
@@ -151,10 +157,10 @@ final class Quarantine {
   }
 
   /**
-   * Moves a file of {@link #find} to {@code target}, replacing what is there. Its bytes stay
-   * counted as used, and are the caller's from then on.
+   * Moves a file that {@link #find} returned to {@code target}, replacing an existing file. Its
+   * bytes stay counted as used, and belong to the caller from then on.
    *
-   * @return false if the file is gone
+   * @return false if the file no longer exists
    */
   synchronized boolean takeBack(Path file, Path target) throws IOException {
     try {
@@ -172,7 +178,10 @@ final class Quarantine {
     return true;
   }
 
-  /** Removes what is older than the retention and not reserved; returns how many files. */
+  /**
+   * Removes the files that are older than the retention and not reserved. Moves files of a future
+   * date to the directory of today. Returns the number of removed files.
+   */
   synchronized int expire() throws IOException {
     LocalDate today = today();
     LocalDate limit = clock.instant().minus(retention).atOffset(ZoneOffset.UTC).toLocalDate();
@@ -188,7 +197,7 @@ final class Quarantine {
     return removed;
   }
 
-  /** Removes all files, the reserved ones too; returns how many. */
+  /** Removes all files, including the reserved ones. Returns the number of removed files. */
   synchronized int empty() throws IOException {
     int removed = 0;
     for (Path day : days()) {
@@ -233,7 +242,7 @@ final class Quarantine {
     return encoded.length;
   }
 
-  /** Returns whether the content of a file has a digest; reads all of it. */
+  /** Returns whether {@code file} can be read and its content has the digest. Reads all of it. */
   static boolean isWhole(Path file, Digest digest) throws IOException {
     if (!Files.isRegularFile(file)) {
       return false;
@@ -278,6 +287,7 @@ final class Quarantine {
 
   private void moveAll(Path day, Path to) throws IOException {
     Files.createDirectories(to);
+    Layout.sync(layout.quarantine());
     for (Path file : Layout.list(day)) {
       if (!isNote(file)) {
         Path target = free(to, nameIn(file));

@@ -33,19 +33,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the repositories hold: manifests, tags, referrers. One write makes a manifest, its links,
- * its tags and its place among the referrers appear together.
+ * The manifests, tags and referrers of all repositories. A manifest, its links, its tags and its
+ * entry in the list of referrers become visible together.
  *
- * <p>Safe for all threads; reads take microseconds, writes wait for the index.
+ * <p>Safe for all threads. Reads take microseconds; writes wait for the index.
  */
 public final class Repositories {
   private static final Logger LOG = LoggerFactory.getLogger(Repositories.class);
   private static final byte[] EMPTY = {};
 
-  /** A manifest that names more is stored by a change that is decided beside the writer. */
+  /**
+   * Maximum number of digests named by a manifest that is stored on the writer's thread of the
+   * index. A manifest that names more is decided on beside that thread.
+   */
   private static final int MAX_PARTS_PER_CHANGE = 100;
 
-  /** How long the descriptors of referrers may be together that are read at a time. */
+  /** Total size in bytes of the descriptors of referrers after which a page ends. */
   private static final int MAX_REFERRERS_BYTES = 4 << 20;
 
   private final Index index;
@@ -75,29 +78,34 @@ public final class Repositories {
     this.names = new ManifestNames(index);
   }
 
-  /** Returns a number that moves with every change that makes earlier answers of it wrong. */
+  /**
+   * Returns a number that changes with every change that makes earlier answers about the repository
+   * wrong.
+   */
   public long version(RepositoryName repository) {
     return versions.of(repository);
   }
 
-  /** Notes that earlier answers of the repository are wrong, for a reason that is not kept here. */
+  /**
+   * Changes the {@link #version} of the repository, for a reason that is not stored in this class.
+   */
   public void changed(RepositoryName repository) {
     versions.changed(repository);
   }
 
-  /** Says whether the repository has manifests. */
+  /** Returns whether the repository has manifests. */
   public boolean exists(RepositoryName repository) {
     return index.get(Keys.repository(repository)) != null;
   }
 
-  /** Returns whether the repository links the manifest, whether its bytes are stored or not. */
+  /** Returns whether the repository links the manifest, even if its bytes are not stored. */
   public boolean keeps(RepositoryName repository, Digest digest) {
     return index.get(Keys.manifestLink(repository, digest)) != null;
   }
 
   /**
-   * Returns the manifest, if it is stored and {@code repository} links it. Its bytes are hashed:
-   * one that is damaged is not stored.
+   * Returns the manifest if it is stored and {@code repository} links it. Its bytes are hashed. A
+   * damaged manifest counts as not stored, and its damage is recorded.
    */
   public Optional<StoredManifest> manifest(RepositoryName repository, Digest digest) {
     if (index.get(Keys.manifestLink(repository, digest)) == null) {
@@ -120,34 +128,39 @@ public final class Repositories {
     return Optional.of(new StoredManifest(digest, fact.mediaType(), fact.bytes()));
   }
 
-  /** Notes that a manifest that the repository links is damaged, unless it was replaced since. */
+  /**
+   * Records that a manifest that the repository links is damaged, unless it was replaced meanwhile.
+   */
   private void noteDamage(RepositoryName repository, Digest digest, byte @Nullable [] value) {
     FindingKind kind = value == null ? FindingKind.MISSING_CONTENT : FindingKind.WRONG_DIGEST;
     Instant now = clock.instant();
+    Origin origin =
+        Holders.origin(index, Keys.keepers(digest), name -> Keys.manifestLink(name, digest));
     try {
-      index
-          .write(
+      boolean isNew =
+          index.write(
               Index.Durability.SYNCED,
               batch -> {
-                byte[] link = batch.get(Keys.manifestLink(repository, digest));
-                if (link == null || !Arrays.equals(value, batch.getIntact(Keys.manifest(digest)))) {
-                  return Optional.<Origin>empty();
+                if (!batch.has(Keys.manifestLink(repository, digest))
+                    || !Arrays.equals(value, batch.getIntact(Keys.manifest(digest)))) {
+                  return false;
                 }
-                Origin origin = LinkFact.decode(link).origin();
                 damaged.add(
                     batch,
                     digest,
                     DamagedContent.Form.MANIFEST,
                     new DamageFact(kind, origin, value == null ? 0 : value.length, now));
-                return Optional.of(origin);
-              })
-          .ifPresent(origin -> DamagedContent.log(origin, digest, "the manifest is not intact"));
+                return true;
+              });
+      if (isNew) {
+        DamagedContent.log(origin, digest, "the manifest is not intact");
+      }
     } catch (IOException e) {
       LOG.atError().addKeyValue("digest", digest).setCause(e).log("damage not noted");
     }
   }
 
-  /** Says whether a manifest of the repository names {@code digest}. */
+  /** Returns whether a manifest of the repository names {@code digest}. */
   public boolean names(RepositoryName repository, Digest digest) {
     byte[] prefix = Keys.namers(digest);
     List<Index.Entry> namers = index.page(prefix, prefix);
@@ -177,20 +190,20 @@ public final class Repositories {
     return namers;
   }
 
-  /** Returns where the tag points. */
+  /** Returns the tag with its target, if the repository has it. */
   public Optional<StoredTag> tag(RepositoryName repository, Tag tag) {
     byte[] value = index.get(Keys.tag(repository, tag));
     return value == null ? Optional.empty() : Optional.of(stored(TagFact.decode(value)));
   }
 
   /**
-   * Stores a manifest and points tags at it, durably before it returns if it is pushed.
+   * Stores a manifest and points tags at it. If it is pushed, it is durable when this returns.
    *
-   * <p>A cached manifest links all it names, since the upstream's repository vouches for it; a
-   * pushed one links nothing but itself: naming a blob is no proof of having it. A cached tag never
-   * replaces a pushed one.
+   * <p>A cached manifest links all blobs that it names, because the upstream's repository vouches
+   * for them. A pushed manifest links only itself, because naming a blob does not prove possession
+   * of it. A cached tag never replaces a pushed one.
    *
-   * @param manifest what the bytes of {@code stored} say
+   * @param manifest parsed form of the bytes of {@code stored}
    */
   public void put(
       RepositoryName repository,
@@ -204,13 +217,13 @@ public final class Repositories {
 
   /**
    * Stores a manifest as {@link #put(RepositoryName, StoredManifest, Manifest, Collection, Origin)}
-   * does, and changes objects together with it.
+   * does, and edits objects in the same change.
    *
-   * @param mayOverwrite whether a tag may be moved that points elsewhere
-   * @param edits of objects; if one is not as expected, nothing at all is changed
-   * @return whether the edits could be made
-   * @throws OciException with DENIED, if a tag may not be moved and would be; then nothing is
-   *     changed
+   * @param mayOverwrite whether a tag that points elsewhere may be moved
+   * @param edits edits of objects; if an object is not as expected, nothing at all is changed
+   * @return whether the edits were made
+   * @throws OciException with DENIED, if a tag would be moved and may not be; nothing is changed
+   *     then
    */
   public boolean put(
       RepositoryName repository,
@@ -248,7 +261,10 @@ public final class Repositories {
     return made.isDone();
   }
 
-  /** Edits of objects that are made in a change, and their outcome; the last run counts. */
+  /**
+   * Edits of objects within a change, and their outcome. If the change runs more than once, the
+   * last run counts.
+   */
   private final class Edits {
     private final List<ObjectEdit> edits;
     private ObjectChange change = new ObjectChange.Done(List.of());
@@ -282,12 +298,13 @@ public final class Repositories {
   }
 
   /**
-   * Lets a repository have a manifest that another has, with all it names that is there, as it is
-   * there: pushed or cached. All of it appears together.
+   * Links a manifest of the repository {@code from} to the repository {@code to}, with the content
+   * that it names and {@code from} has. Each link keeps its origin, pushed or cached. All links
+   * become visible together.
    *
-   * @return whether the other has it
+   * @return whether {@code from} has the manifest
    * @throws OciException with MANIFEST_INVALID, if it leads to more manifests than are followed;
-   *     then nothing is changed
+   *     nothing is changed then
    */
   public boolean copy(RepositoryName from, RepositoryName to, Digest digest) throws IOException {
     boolean isThere = new Copy(index, names, from, to, clock.instant()).run(digest);
@@ -296,8 +313,8 @@ public final class Repositories {
   }
 
   /**
-   * Notes that an upstream confirmed just now that the cached tag still points to {@code digest}.
-   * Does nothing if it does not any more, or is gone.
+   * Records that an upstream has just confirmed that the cached tag still points to {@code digest}.
+   * Does nothing if the tag points elsewhere or no longer exists.
    */
   public void confirm(RepositoryName repository, Tag tag, Digest digest) throws IOException {
     Instant now = clock.instant();
@@ -314,21 +331,22 @@ public final class Repositories {
   }
 
   /**
-   * Removes a tag, whose manifest stays; or takes a manifest from the repository, with the tags
-   * that point at it and its place among the referrers. Returns false if there was none.
+   * Removes a tag, whose manifest stays, or a manifest with the tags that point at it and its entry
+   * in the list of referrers. Returns false if there was no such tag or manifest.
    */
   public boolean delete(RepositoryName repository, Reference reference) throws IOException {
     return delete(repository, reference, List.of()).orElseThrow();
   }
 
-  /** Notes that {@code repository} was asked for the manifest. Does not block. */
+  /** Records that a client requested the manifest from {@code repository}. Does not block. */
   public void used(RepositoryName repository, Digest digest) {
     uses.touch(new Uses.Link(repository, digest));
   }
 
   /**
-   * Keeps what {@code reference} points at, now and later, with all it names, from being evicted.
-   * It need not be here yet. Returns false if it was pinned already.
+   * Pins a reference. The image that it points at, now or later, and all content that the image
+   * names are neither evicted nor pruned. The image need not be stored yet. Returns false if the
+   * reference was already pinned.
    */
   public boolean pin(RepositoryName repository, Reference reference) throws IOException {
     byte[] key = Keys.pin(repository, reference);
@@ -341,7 +359,7 @@ public final class Repositories {
         });
   }
 
-  /** Ends {@link #pin}; returns false if there was none. */
+  /** Removes a pin. Returns false if there was none. */
   public boolean unpin(RepositoryName repository, Reference reference) throws IOException {
     byte[] key = Keys.pin(repository, reference);
     return index.write(
@@ -353,12 +371,12 @@ public final class Repositories {
         });
   }
 
-  /** Says whether this reference itself was pinned. */
+  /** Returns whether this reference itself is pinned. */
   public boolean isPinned(RepositoryName repository, Reference reference) {
     return index.get(Keys.pin(repository, reference)) != null;
   }
 
-  /** Returns the pinned references of a repository, in the order of bytes. */
+  /** Returns the pinned references of a repository, in byte order. */
   public List<Reference> pins(RepositoryName repository) {
     byte[] prefix = Keys.pins(repository);
     var pins = new ArrayList<Reference>();
@@ -370,24 +388,24 @@ public final class Repositories {
   }
 
   /**
-   * Takes a manifest from a repository for good, pushed or not, with the blobs that nothing else
-   * needs. Tags, pins and manifests of the repository that name it keep it, and so does that it
-   * came or was used in the last ten minutes, or in {@link StorageLimits#grace} if that is less: a
-   * push may be about to name it.
+   * Removes a manifest from a repository, whether pushed or cached, with the blobs that nothing
+   * else needs. Tags, pins and manifests of the repository that name the manifest hold it. A recent
+   * arrival or use holds it too, because a push may be about to name it. Recent means within the
+   * last ten minutes, or within {@link StorageLimits#grace} if that is less.
    *
-   * @param notAfter what was used after this stays
+   * @param notAfter time limit; manifests and blobs that were used after it stay
    */
   public Pruned prune(RepositoryName repository, Digest manifest, Instant notAfter)
       throws IOException {
     return eviction.prune(repository, manifest, notAfter);
   }
 
-  /** Begins to try prunes; the caller closes it. */
+  /** Starts a dry run of prunes. The caller closes it. */
   public PruneTrial pruneTrial() {
     return new PruneTrial(index.trial(), eviction);
   }
 
-  /** Returns the repositories that keep a manifest. */
+  /** Returns the repositories that link a manifest. */
   public List<RepositoryName> keepers(Digest manifest) {
     byte[] prefix = Keys.keepers(manifest);
     var names = new ArrayList<RepositoryName>();
@@ -398,7 +416,10 @@ public final class Repositories {
     return names;
   }
 
-  /** Returns when a repository was last asked for a manifest that it keeps, or got it. */
+  /**
+   * Returns when a client last requested a manifest from a repository that links it, or when the
+   * repository got it.
+   */
   public Optional<Instant> lastUsed(RepositoryName repository, Digest manifest) {
     return Optional.ofNullable(index.get(Keys.manifestLink(repository, manifest)))
         .map(LinkFact::decode)
@@ -406,10 +427,11 @@ public final class Repositories {
   }
 
   /**
-   * Deletes as {@link #delete(RepositoryName, Reference)} does, and changes objects together with
-   * that.
+   * Deletes as {@link #delete(RepositoryName, Reference)} does, and edits objects in the same
+   * change.
    *
-   * @return whether it was there; empty if an object was not as expected: then nothing is changed
+   * @return whether the tag or manifest existed; empty if an object was not as expected, and
+   *     nothing was changed
    */
   public Optional<Boolean> delete(
       RepositoryName repository, Reference reference, List<ObjectEdit> edits) throws IOException {
@@ -439,7 +461,7 @@ public final class Repositories {
     return isThere;
   }
 
-  /** Removes tags, and changes objects together with that, or nothing. The manifests stay. */
+  /** Removes tags and edits objects in one change, or does neither. The manifests stay. */
   public ObjectChange untag(RepositoryName repository, Collection<Tag> tags, List<ObjectEdit> edits)
       throws IOException {
     Objects.requireSizes(edits);
@@ -457,19 +479,19 @@ public final class Repositories {
     return made.change;
   }
 
-  /** Removes a cached image and what only it needs, as an eviction would, but at once. */
+  /**
+   * Removes a cached image and the content that only it needs, as an eviction does, but at once.
+   */
   public Purge purge(RepositoryName repository, Reference reference) throws IOException {
     return eviction.purge(repository, reference);
   }
 
-  /**
-   * Returns up to {@code most} tags after {@code last} ("" for the first), in the order of bytes.
-   */
+  /** Returns up to {@code most} tags after {@code last} ("" for the first page), in byte order. */
   public List<String> tags(RepositoryName repository, String last, int most) {
     return names(Keys.tags(repository), last, most, (name, value) -> true);
   }
 
-  /** Returns what {@link #tags} would if there were only those that were pushed. */
+  /** Returns the tags that {@link #tags} would return if there were only pushed ones. */
   public List<String> pushedTags(RepositoryName repository, String last, int most) {
     return names(
         Keys.tags(repository),
@@ -479,20 +501,26 @@ public final class Repositories {
   }
 
   /**
-   * Returns up to {@code most} of the repositories after {@code last} ("" for the first) that are
-   * wanted, in order.
+   * Returns up to {@code most} repositories after {@code last} ("" for the first page) that {@code
+   * isWanted} accepts, in byte order.
    */
   public List<String> repositories(String last, int most, Predicate<String> isWanted) {
     return names(Keys.repositories(), last, most, (name, value) -> isWanted.test(name));
   }
 
-  /** Returns up to {@code most} of what refers to {@code subject}, in the order of digests. */
+  /**
+   * Returns the descriptors of up to {@code most} referrers of {@code subject} after {@code last},
+   * in the order of digests. Returns fewer if they are longer than 4 MiB together.
+   */
   public List<Descriptor> referrers(
       RepositoryName repository, Digest subject, Optional<Digest> last, int most) {
     return referrers(repository, subject, last, most, digest -> true);
   }
 
-  /** Returns what {@link #referrers} would if there were only those that were pushed. */
+  /**
+   * Returns the descriptors that {@link #referrers} would return if there were only pushed
+   * referrers.
+   */
   public List<Descriptor> pushedReferrers(
       RepositoryName repository, Digest subject, Optional<Digest> last, int most) {
     return referrers(repository, subject, last, most, digest -> isPushed(repository, digest));
@@ -562,7 +590,10 @@ public final class Repositories {
     return new StoredTag(fact.digest(), fact.origin(), fact.checked());
   }
 
-  /** Replaces the bytes stored under a digest by a verified manifest. */
+  /**
+   * Replaces the bytes that are stored under a digest by those of a verified manifest, and removes
+   * a record of damage.
+   */
   private void replaceManifest(Index.Batch batch, StoredManifest stored, Origin origin, Instant now)
       throws RocksDBException {
     byte[] key = Keys.manifest(stored.digest());
@@ -617,7 +648,8 @@ public final class Repositories {
   }
 
   /**
-   * Writes a manifest's link unless there is one that is worth more; it is used now in any case.
+   * Writes the link of a manifest. A pushed link stays pushed. The manifest counts as used now in
+   * any case.
    */
   static void keep(
       Index.Batch batch, RepositoryName repository, Digest digest, Origin origin, Instant now)
@@ -650,10 +682,10 @@ public final class Repositories {
   }
 
   /**
-   * Takes a manifest from a repository, with these tags and its place among the referrers; its
-   * bytes stay until they are collected.
+   * Removes a manifest from a repository, with the given tags and its entry in the list of
+   * referrers. Its bytes stay until they are collected.
    *
-   * @param subject what it refers to
+   * @param subject manifest that it refers to
    */
   static void take(
       Index.Batch batch,

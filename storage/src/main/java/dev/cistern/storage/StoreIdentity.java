@@ -15,20 +15,21 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which store a data directory is: the content of {@code store.json}. The index has the same id, so
- * that one that belongs to another store is noticed.
+ * The identity of the store in a data directory: the content of {@code store.json}. The index has
+ * the same id, so that an index of another store is detected.
  *
- * @param format of the data directory
- * @param id random
- * @param isRepaired whether the index was opened to the last good record of a damaged log and no
- *     check of the whole store has followed; content that the index does not need is set aside then
+ * @param format format version of the data directory
+ * @param id random id of the store
+ * @param isRepaired whether the index was opened up to the last good record of a damaged log, and
+ *     no check of the whole store has followed; content that the index does not need is then set
+ *     aside
  */
 record StoreIdentity(int format, UUID id, boolean isRepaired) {
   static final int FORMAT = 2;
 
   private static final Pattern JSON =
       Pattern.compile(
-          "\\{\"format\":(\\d{1,9}),\"id\":\"([0-9a-f-]{36})\",\"version\":\"[^\"]*\""
+          "\\{\"format\":(\\d{1,9}),\"id\":\"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\",\"version\":\"[^\"]*\""
               + "(,\"repaired\":true)?\\}\\s*");
 
   /** Returns the identity of a new store. */
@@ -40,7 +41,7 @@ record StoreIdentity(int format, UUID id, boolean isRepaired) {
     return new StoreIdentity(FORMAT, id, false);
   }
 
-  /** Returns the id as the index has it. */
+  /** Returns the id in the encoding of the index. */
   byte[] encodedId() {
     return id.toString().getBytes(US_ASCII);
   }
@@ -50,9 +51,9 @@ record StoreIdentity(int format, UUID id, boolean isRepaired) {
   }
 
   /**
-   * Returns what a file says; nothing if it is missing.
+   * Returns the identity in a file, or empty if the file is missing.
    *
-   * @throws StoreRefusedException if it is damaged, or a newer version wrote it
+   * @throws StoreRefusedException if the file is damaged, or a newer version wrote it
    */
   static Optional<StoreIdentity> read(Path file) throws IOException {
     String text;
@@ -82,7 +83,7 @@ record StoreIdentity(int format, UUID id, boolean isRepaired) {
         new StoreIdentity(format, UUID.fromString(matcher.group(2)), matcher.group(3) != null));
   }
 
-  /** Writes it durably, all of it or nothing. */
+  /** Writes the identity durably and atomically. */
   void write(Path file) throws IOException {
     Path directory = file.toAbsolutePath().getParent();
     Path written = file.resolveSibling(file.getFileName() + ".new");

@@ -324,6 +324,19 @@ class DamagedContentTest {
     assertThat(store.damaged().isDamagedManifest(image)).isFalse();
   }
 
+  @Test
+  void aDamagedManifestIsPushedContentIfAnyRepositoryHasItPushed() throws IOException {
+    byte[] bytes = Pushes.image("x", Optional.empty());
+    Digest image = Pushes.manifest(store, NAME, bytes, Origin.CACHED, "v1");
+    Pushes.manifest(store, OTHER, bytes, Origin.PUSHED, "v1");
+    damageManifest(image);
+
+    assertThat(store.repositories().manifest(NAME, image)).isEmpty();
+
+    assertThat(store.damaged().found(Origin.PUSHED)).isEqualTo(1);
+    assertThat(store.damaged().found(Origin.CACHED)).isZero();
+  }
+
   /** Changes one byte of a manifest in the index, as a broken disk that lies about it would. */
   private void damageManifest(Digest image) throws IOException {
     store.close();

@@ -177,6 +177,25 @@ class QuarantineTest {
   }
 
   @Test
+  void aWholeCopyIsFoundWhoseNeighborIsGone() throws IOException {
+    Digest digest = unknownContent("left");
+    Files.write(layout.blob(digest), bytes("lefT"));
+    store.sweep();
+    unknownContent("left");
+    store.sweep();
+    String first = "sha256-" + digest.hex();
+    try (var files = Files.walk(layout.quarantine())) {
+      for (Path file : files.filter(each -> each.endsWith(first)).toList()) {
+        Files.delete(file);
+      }
+    }
+
+    try (PartialBlob partial = store.blobs().partial(digest)) {
+      assertThat(partial.takeBack()).isTrue();
+    }
+  }
+
+  @Test
   void filesExpireAfterTheRetention() throws IOException {
     unknownContent("left");
     store.sweep();

@@ -191,6 +191,14 @@ class StartTest {
         Files.write(test.data.resolve("store.json"), bytes("{\"format\":2"));
       }
     },
+    MARKER_WITH_NO_UUID("store.json", "store.json is damaged; nothing was changed") {
+      @Override
+      void apply(StartTest test) throws IOException {
+        Path marker = test.data.resolve("store.json");
+        Files.writeString(
+            marker, Files.readString(marker).replaceAll("[0-9a-f-]{36}", "-".repeat(36)));
+      }
+    },
     MARKER_OF_A_NEWER_FORMAT("store.json", "a newer Cistern wrote ") {
       @Override
       void apply(StartTest test) throws IOException {
