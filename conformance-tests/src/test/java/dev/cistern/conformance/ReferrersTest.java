@@ -186,6 +186,19 @@ class ReferrersTest {
   }
 
   @Test
+  void pagesThatTheirLengthEndsAreLinked() {
+    String subject = subjectOf("ref/long-types");
+    var pushed = new ArrayList<String>();
+    for (int i = 0; i < 8; i++) {
+      String type = "a/" + i + "x".repeat(1 << 20);
+      pushed.add(push("ref/long-types", image(subject(subject) + field("artifactType", type))));
+    }
+
+    assertThat(allPages("/v2/ref/long-types/referrers/" + subject))
+        .containsExactlyInAnyOrderElementsOf(pushed);
+  }
+
+  @Test
   void whatIsNoDigestIsRefused() {
     assertError(registry.get("/v2/ref/all/referrers/latest"), 400, "DIGEST_INVALID");
     assertError(registry.get("/v2/ref/all/referrers/sha256:00"), 400, "DIGEST_INVALID");

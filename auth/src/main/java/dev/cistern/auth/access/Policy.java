@@ -14,11 +14,11 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
- * Who may do what: bindings, groups and roles as they were at one moment. Immutable; a question is
- * a few lookups in memory and can be asked on an event loop.
+ * The permissions of users and groups, by bindings, groups and roles as they were at one moment.
+ * Immutable; a check takes a few lookups in memory and may run on an event loop.
  *
- * <p>Each namespace has, without its being written anywhere, {@code system:image-puller} for the
- * service accounts that are in it.
+ * <p>In each namespace, the service accounts of that namespace implicitly have {@code
+ * system:image-puller}.
  */
 public final class Policy {
   private static final Set<Verb> CHANGES =
@@ -29,7 +29,7 @@ public final class Policy {
   private final Map<String, Set<String>> groupsOfUsers;
   private final Set<String> roles;
   private final List<String> problems;
-  private boolean isAnonymousChange; // set once, while the policy is made
+  private boolean isAnonymousChange; // set once, while the policy is created
 
   private Policy(Map<String, Set<String>> groupsOfUsers, Set<String> roles, List<String> problems) {
     this.groupsOfUsers = groupsOfUsers;
@@ -38,12 +38,12 @@ public final class Policy {
   }
 
   /**
-   * Returns the policy of these bindings. What cannot be meant grants nothing and is one of the
-   * {@link #problems}.
+   * Returns the policy of these bindings. Invalid parts grant nothing and are reported as {@link
+   * #problems}.
    *
-   * @param groups the names of their users by the names of groups; a group of {@code system:} has
-   *     no list
-   * @param roles by their names, besides the built-in ones, which cannot be redefined
+   * @param groups the names of the users of each group, by group name; groups whose name begins
+   *     with {@code system:} have no list
+   * @param roles the roles by name, besides the built-in ones, which cannot be redefined
    */
   public static Policy of(
       Collection<Binding> bindings, Map<String, Set<String>> groups, Map<String, Role> roles) {
@@ -103,7 +103,7 @@ public final class Policy {
         + String.join(", ", known);
   }
 
-  /** Says whether a principal may do this with the images of a namespace. */
+  /** Returns whether a principal may do this with the images of a namespace. */
   public boolean allows(Principal principal, Verb verb, String namespace) {
     return (verb == Verb.PULL
             && principal.groups().contains(Principal.serviceAccountsOf(namespace)))
@@ -111,7 +111,7 @@ public final class Policy {
         || allowsEverywhere(principal, verb);
   }
 
-  /** Says whether a principal may do this in all namespaces, those that are yet to come too. */
+  /** Returns whether a principal may do this in all namespaces, including future ones. */
   public boolean allowsEverywhere(Principal principal, Verb verb) {
     return isAllowedAt(everywhere, principal, verb);
   }
@@ -135,7 +135,7 @@ public final class Policy {
         || place.allowsGroup(listedGroups(principal), verb);
   }
 
-  /** Returns the groups whose objects list a principal. */
+  /** Returns the groups whose Group objects list a principal. */
   private Set<String> listedGroups(Principal principal) {
     return principal.hasAllGroups()
         ? Set.of()
@@ -156,29 +156,43 @@ public final class Policy {
             .isPresent();
   }
 
-  /** Returns the users and groups, not taken apart, that may do this everywhere. */
-  public SortedSet<Subject> whoCan(Verb verb) {
+  /**
+   * Returns the users and groups that may do all of this in a namespace, or everywhere. Groups are
+   * not expanded to their users.
+   *
+   * @param verbs one or more
+   * @param namespace empty for everywhere
+   */
+  public SortedSet<Subject> whoCan(Set<Verb> verbs, Optional<String> namespace) {
+    return verbs.stream()
+        .map(verb -> whoCan(verb, namespace))
+        .reduce((some, others) -> {
+          some.retainAll(others);
+          return some;
+        })
+        .orElseThrow();
+  }
+
+  private SortedSet<Subject> whoCan(Verb verb, Optional<String> namespace) {
     var subjects = new TreeSet<Subject>();
     everywhere.forEachWith(verb, subjects::add);
+    namespace.ifPresent(name -> {
+      namespaces.getOrDefault(name, Place.EMPTY).forEachWith(verb, subjects::add);
+      if (verb == Verb.PULL) {
+        subjects.add(Subject.group(Principal.serviceAccountsOf(name)));
+      }
+    });
     return subjects;
   }
 
-  /** Returns the users and groups, not taken apart, that may do this in a namespace. */
-  public SortedSet<Subject> whoCan(Verb verb, String namespace) {
-    var subjects = new TreeSet<>(whoCan(verb));
-    namespaces.getOrDefault(namespace, Place.EMPTY).forEachWith(verb, subjects::add);
-    if (verb == Verb.PULL) {
-      subjects.add(Subject.group(Principal.serviceAccountsOf(namespace)));
-    }
-    return subjects;
-  }
-
-  /** Returns the names of all roles, sorted; a Role of a namespace is {@code NAMESPACE/NAME}. */
+  /**
+   * Returns the sorted names of all roles; that of a namespace's Role is {@code NAMESPACE/NAME}.
+   */
   public List<String> roles() {
     return List.copyOf(roles);
   }
 
-  /** Returns what is wrong with bindings, groups and roles that therefore grant nothing. */
+  /** Returns the problems of bindings, groups and roles that therefore grant nothing. */
   public List<String> problems() {
     return List.copyOf(problems);
   }

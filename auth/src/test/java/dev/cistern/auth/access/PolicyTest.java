@@ -200,15 +200,32 @@ class PolicyTest {
             in("a", "registry-viewer", Subject.user("carl")),
             in("b", "system:image-puller", Subject.user("dora")),
             everywhere("cluster-admin", Subject.user("anna")));
-    assertThat(policy.whoCan(Verb.PULL, "a"))
+    assertThat(policy.whoCan(Set.of(Verb.PULL), Optional.of("a")))
         .containsExactly(
             Subject.user("anna"),
             Subject.user("bert"),
             Subject.group("system:serviceaccounts:a"),
             Subject.group("team"));
-    assertThat(policy.whoCan(Verb.DELETE, "a")).containsExactly(Subject.user("anna"));
-    assertThat(policy.whoCan(Verb.READ, "c")).containsExactly(Subject.user("anna"));
-    assertThat(policy.whoCan(Verb.PULL)).containsExactly(Subject.user("anna"));
+    assertThat(policy.whoCan(Set.of(Verb.DELETE), Optional.of("a")))
+        .containsExactly(Subject.user("anna"));
+    assertThat(policy.whoCan(Set.of(Verb.READ), Optional.of("c")))
+        .containsExactly(Subject.user("anna"));
+    assertThat(policy.whoCan(Set.of(Verb.PULL), Optional.empty()))
+        .containsExactly(Subject.user("anna"));
+  }
+
+  @Test
+  void whoCanNamesThoseThatMayDoAllOfIt() {
+    Policy policy =
+        Policy.of(
+            List.of(
+                in("a", "creates", Subject.user("carl")),
+                in("a", "system:image-pusher", Subject.user("bert"))),
+            Map.of(),
+            Map.of("creates", new Role("creates", Set.of(Verb.CREATE))));
+
+    assertThat(policy.whoCan(Set.of(Verb.CREATE, Verb.OVERWRITE), Optional.of("a")))
+        .containsExactly(Subject.user("bert"));
   }
 
   @Test

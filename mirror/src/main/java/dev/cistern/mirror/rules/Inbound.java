@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** The repositories of this server that mirror sets name as mirrors, and of what. */
+/** The repositories of this server that mirror sets name as mirrors, and their sources. */
 final class Inbound {
   private final Map<String, List<Entry>> byPath = new HashMap<>();
   private final Map<String, List<Entry>> byHost = new HashMap<>();
@@ -37,15 +37,16 @@ final class Inbound {
   }
 
   /**
-   * A mirror that is here.
+   * A mirror on this server.
    *
-   * @param path the repository or namespace here, or "" for the whole server
-   * @param from what it mirrors: {@code host[:port][/path]}
-   * @param pullFrom for which pulls
+   * @param path the repository or namespace in this store, or "" for the whole server
+   * @param from the mirrored source: {@code host[:port][/path]}
+   * @param pullFrom the pulls that the mirror serves
    */
   record Entry(String path, String from, PullFrom pullFrom) {
     /**
-     * Returns what {@code name} mirrors, {@code host/repository}, if it is at or below the path.
+     * Returns the source of {@code name} as {@code host/repository}, if the name is at or below the
+     * path.
      */
     Optional<String> source(RepositoryName name) {
       String text = from + after(name.path(), path).orElse("");
@@ -89,14 +90,16 @@ final class Inbound {
   }
 
   /**
-   * Returns the repository at {@code host} that containerd asks for as {@code name}: below a mirror
-   * of that host, the path that its hosts.toml has before it is cut.
+   * Returns the repository at {@code host} for a name that containerd requests. If the name is
+   * below a mirror of that host, the path is removed that the mirror's hosts.toml has before the
+   * repository.
    */
   RepositoryName below(String host, RepositoryName name) {
     for (Entry entry : byHost.getOrDefault(host, List.of())) {
       String base = entry.base();
       Optional<String> rest = base.isEmpty() ? Optional.empty() : after(name.path(), base);
-      if (rest.filter(text -> !text.isEmpty() && after(host + text, entry.from()).isPresent())
+      String from = host + entry.from().substring(Scopes.host(entry.from()).length());
+      if (rest.filter(text -> !text.isEmpty() && after(host + text, from).isPresent())
           .isPresent()) {
         return new RepositoryName(rest.get().substring(1));
       }
@@ -104,7 +107,10 @@ final class Inbound {
     return name;
   }
 
-  /** Returns what follows {@code beginning} in {@code path}: "" or {@code /rest}. */
+  /**
+   * Returns the part of {@code path} after {@code beginning}: "" or {@code /rest}. Empty if the
+   * path is not at or below {@code beginning}.
+   */
   private static Optional<String> after(String path, String beginning) {
     if (beginning.isEmpty()) {
       return Optional.of("/" + path);

@@ -23,17 +23,17 @@ import tools.jackson.databind.json.JsonMapper;
  * A list that an upstream sends in pages, each with a Link header to the next (RFC 8288).
  *
  * <p>A page is at most 4 MiB; the list is at most 16 MiB, 1,000 pages and 100,000 entries. All
- * pages are at one scheme, host and port, and none comes twice. Used by one thread.
+ * pages have the same scheme, host and port, and no page occurs twice. Used by one thread.
  */
 final class PagedList<T> {
-  /** The longest page, in bytes. */
+  /** Maximum size of a page, in bytes. */
   static final int MOST_PAGE_BYTES = Manifest.MAX_BYTES;
 
   private static final int MOST_BYTES = 4 * MOST_PAGE_BYTES;
   private static final int MOST_PAGES = 1_000;
   private static final int MOST_ENTRIES = 100_000;
 
-  /** What an entry takes besides its text. */
+  /** Estimated memory of an entry besides its text, in bytes. */
   private static final long ENTRY_BYTES = 64;
 
   private static final Pattern NEXT =
@@ -61,47 +61,52 @@ final class PagedList<T> {
     this.parser = parser;
   }
 
-  /** Returns the list of tags that begins at {@code first}; what cannot be a tag is left out. */
+  /** Returns the list of tags whose first page is {@code first}; malformed tags are left out. */
   static PagedList<String> ofTags(URI first) {
     return new PagedList<>(MediaType.JSON, first, (page, declared, taker) -> tags(page, taker));
   }
 
-  /** Returns the list of referrers, an index, that begins at {@code first}. */
+  /** Returns the list of referrers, an index, whose first page is {@code first}. */
   static PagedList<Descriptor> ofReferrers(URI first) {
     return new PagedList<>(MediaType.OCI_INDEX, first, PagedList::referrers);
   }
 
-  /** Returns the media type to ask for. */
+  /** Returns the media type for the Accept header. */
   MediaType accept() {
     return accept;
   }
 
-  /** Returns where the next page is; empty after the last. */
+  /** Returns whether a page is parsed into a tree, and not token by token. */
+  boolean isTree() {
+    return accept.equals(MediaType.OCI_INDEX);
+  }
+
+  /** Returns the URI of the next page; empty after the last. */
   Optional<URI> next() {
     return next;
   }
 
-  /** Says whether a page has come. */
+  /** Returns whether at least one page has been added. */
   boolean isBegun() {
     return !pages.isEmpty();
   }
 
-  /** Returns what the pages so far list, in their order. */
+  /** Returns the entries of the pages so far, in their order. */
   List<T> entries() {
     return List.copyOf(entries);
   }
 
-  /** Returns about how many bytes the entries take. */
+  /** Returns the estimated memory of the entries, in bytes. */
   long memory() {
     return bytes + ENTRY_BYTES * entries.size();
   }
 
   /**
-   * Takes the next page.
+   * Adds the next page.
    *
    * @param declared its Content-Type
    * @param links its Link headers
-   * @throws IOException if it is not such a page, or the list exceeds its bounds
+   * @throws IOException if the page is malformed, or the list exceeds its bounds
    */
   void add(byte[] page, Optional<MediaType> declared, List<String> links) throws IOException {
     URI here = next.orElseThrow();
@@ -147,7 +152,7 @@ final class PagedList<T> {
   private static URI resolved(URI here, String link) throws IOException {
     URI there;
     try {
-      // RFC 3986 section 5.3; the JDK does what the older RFC 2396 says, and drops "list".
+      // RFC 3986 section 5.3. The JDK implements the older RFC 2396, and drops "list".
       there = here.resolve(link.startsWith("?") ? here.getRawPath() + link : link);
     } catch (IllegalArgumentException e) {
       throw new IOException("its list goes on at what is no URI", e);
@@ -163,7 +168,7 @@ final class PagedList<T> {
     return there;
   }
 
-  /** Reads it token by token: a page may list a million that are no tags. */
+  /** Reads the page token by token, because it may list a million malformed tags. */
   private static void tags(byte[] page, Taker<String> taker) throws IOException {
     boolean isThere = false;
     try (JsonParser parser = JSON.createParser(page)) {

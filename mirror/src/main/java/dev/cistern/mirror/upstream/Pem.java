@@ -23,7 +23,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Reads PEM files (RFC 7468): certificates, and private keys that no password protects. */
+/** A reader of PEM files (RFC 7468): certificates, and private keys without a password. */
 final class Pem {
   private static final Pattern BLOCK =
       Pattern.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", Pattern.DOTALL);
@@ -40,7 +40,7 @@ final class Pem {
   /**
    * Returns the certificates in a file, at least one.
    *
-   * @throws IOException if the file cannot be read or has none
+   * @throws IOException if the file cannot be read or has no certificate
    */
   static List<X509Certificate> certificates(Path file) throws IOException {
     var certificates = new ArrayList<X509Certificate>();
@@ -101,7 +101,7 @@ final class Pem {
       try {
         return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(der));
       } catch (InvalidKeySpecException e) {
-        // Of another algorithm, or of none: the loop ends.
+        // The key is of another algorithm, or of none. The next one is tried.
       }
     }
     throw new InvalidKeySpecException("no key of " + ALGORITHMS);
@@ -124,7 +124,7 @@ final class Pem {
     throw new InvalidKeySpecException("the key does not name its curve");
   }
 
-  /** Returns where the content of the element at {@code at} begins. */
+  /** Returns the index at which the content of the element at {@code at} begins. */
   private static int content(byte[] der, int at) throws InvalidKeySpecException {
     if (at + 1 >= der.length) {
       throw new InvalidKeySpecException("it ends too early");
@@ -161,6 +161,9 @@ final class Pem {
     var all = new ByteArrayOutputStream();
     all.write(tag);
     if (content.length < 0x80) {
+      all.write(content.length);
+    } else if (content.length <= 0xff) { // DER: the shortest form of a length, X.690 section 10.1
+      all.write(0x81);
       all.write(content.length);
     } else {
       all.write(0x82);

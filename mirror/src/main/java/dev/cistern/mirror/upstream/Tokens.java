@@ -26,21 +26,23 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * What authorises requests to one upstream: Basic, or Bearer tokens from the service that its
+ * The authorization of requests to one upstream: Basic, or Bearer tokens from the service that its
  * challenge names (distribution's "Token Authentication Specification").
  *
- * <p>A token is cached by realm, service, scope and credentials and is replaced when 80 % of its
- * life is over. Credentials are looked up for each request, so that others count at once. A token
- * service gets the registry's credentials only if it is on the registry's own host, or the settings
- * tie it to the registry and it has no entry of its own; another one gets the entry of its own
- * host, or nothing.
+ * <p>A token is cached by realm, service, scope and credentials. It is replaced when 80 % of its
+ * lifetime is over. Credentials are looked up for each request, so changed ones take effect at
+ * once.
+ *
+ * <p>A token service on the registry's own host receives the registry's credentials. So does one
+ * that the settings tie to the registry, unless it has an entry of its own. No other token service
+ * receives the registry's credentials. It receives those of its own host's entry, or none.
  */
 final class Tokens {
   private static final int MOST_TOKEN_BYTES = 1 << 20;
   private static final Duration DEFAULT_LIFE = Duration.ofSeconds(60);
   private static final Duration LONGEST_LIFE = Duration.ofDays(1);
 
-  /** How many characters of tokens are kept, and of challenges. */
+  /** Maximum number of characters in the token cache, and in the cache of challenges. */
   private static final int MOST_CHARACTERS = 4 << 20;
 
   private static final int MOST_REFUSED = 10_000;
@@ -54,7 +56,7 @@ final class Tokens {
   private final Cache<Key, Token> tokens =
       Caffeine.newBuilder()
           .maximumWeight(MOST_CHARACTERS)
-          .weigher((Key key, Token token) -> key.scope().length() + token.value().length())
+          .weigher((Key key, Token token) -> key.length() + token.value().length())
           .build();
   private final Cache<RepositoryName, Challenge> challenges =
       Caffeine.newBuilder()
@@ -63,7 +65,7 @@ final class Tokens {
               name.path().length() + challenge.toString().length())
           .build();
 
-  /** Credentials that were refused lately for what anonymous requests get. */
+  /** Recently rejected credentials for repositories that anonymous requests can read. */
   private final Cache<RepositoryName, Credentials> refused =
       Caffeine.newBuilder().maximumSize(MOST_REFUSED).expireAfterWrite(REFUSAL_KEPT).build();
 
@@ -74,14 +76,21 @@ final class Tokens {
   }
 
   private record Key(
-      String realm, String service, String scope, Optional<Credentials> credentials) {}
+      String realm, String service, String scope, Optional<Credentials> credentials) {
+    /**
+     * Returns the number of characters of the texts that a token service or challenge can choose.
+     */
+    int length() {
+      return realm.length() + service.length() + scope.length();
+    }
+  }
 
   private record Token(String value, Instant renewal) {
     String header() {
       return "Bearer " + value;
     }
 
-    /** Says nothing of the secret. */
+    /** Hides the token, which is secret. */
     @Override
     public String toString() {
       return "***";
@@ -89,9 +98,10 @@ final class Tokens {
   }
 
   /**
-   * Returns what to present for a request, beginning with what was asked for the last time.
+   * Returns the authorization for a request, beginning with the one that the last challenge asked
+   * for.
    *
-   * @param deadline of the request, which the tokens for it have to meet too
+   * @param deadline the deadline of the request, which its token requests have to meet too
    */
   Login login(RepositoryName repository, Deadline deadline) {
     var login = new Login(repository, deadline);
@@ -100,9 +110,10 @@ final class Tokens {
   }
 
   /**
-   * What one request presents, one thing after the other, until something is accepted: what is
-   * known; what the challenge asks for, with a fresh token once more; and if those credentials are
-   * refused, nothing, as the upstream may let everybody pull the repository. Used by one thread.
+   * The authorizations that one request presents in turn, until one is accepted. The first is the
+   * cached one. The next ones are those that the challenge asks for, with a fresh token once. If
+   * these credentials are rejected, the last attempt is anonymous, because the upstream may permit
+   * anonymous pulls of the repository. Used by one thread.
    */
   final class Login {
     private static final int MOST_TRIES = 2;
@@ -138,18 +149,18 @@ final class Tokens {
                 .orElse(null);
         tries = header == null || isAnonymous ? 0 : 1;
       } catch (IOException e) {
-        // The upstream may want something else by now, which its next challenge says.
+        // The upstream may expect other authorization by now, which its next challenge names.
         failed = challenge;
         trouble = e;
       }
     }
 
-    /** Returns the value of the header Authorization, or null for none. */
+    /** Returns the value of the Authorization header, or null for none. */
     @Nullable String header() {
       return header;
     }
 
-    /** Notes that the request was let in. */
+    /** Records that the upstream accepted the request. */
     void accept() {
       if (isAnonymous) {
         refusedCredentials.ifPresent(credentials -> refused.put(repository, credentials));
@@ -157,9 +168,9 @@ final class Tokens {
     }
 
     /**
-     * Finds what else to present after a 401.
+     * Finds the next authorization to present after a 401.
      *
-     * @throws TokenRefusedException if there is nothing left
+     * @throws TokenRefusedException if none is left
      */
     void meet(Challenge challenge) throws IOException {
       challenges.put(repository, challenge);
@@ -179,7 +190,7 @@ final class Tokens {
       }
     }
 
-    /** Says whether there is something that was not refused yet. */
+    /** Prepares the next authorization; returns whether there is one that was not rejected yet. */
     private boolean meetWith(
         Challenge challenge, Optional<Credentials> credentials, @Nullable String before)
         throws IOException {
@@ -235,7 +246,7 @@ final class Tokens {
       return String.join("; ", reasons);
     }
 
-    /** Returns for whom credentials would help. */
+    /** Returns the registry or token service for which credentials would help. */
     private String wanted(Challenge challenge) throws IOException {
       if (challenge.scheme().equals("basic")) {
         return settings.registry();
@@ -248,7 +259,10 @@ final class Tokens {
     }
   }
 
-  /** Drops the token that was refused; others may have come for its scope meanwhile. */
+  /**
+   * Removes the rejected token. Other tokens for its scope may have been fetched meanwhile, and
+   * stay.
+   */
   private void forget(RepositoryName repository, @Nullable String header) {
     String scope = scope(repository);
     tokens
@@ -300,7 +314,10 @@ final class Tokens {
     return realm;
   }
 
-  /** Returns the entry whose credentials meet a challenge; none over an open connection. */
+  /**
+   * Returns the entry with the credentials for a challenge; empty over plain HTTP, unless the
+   * upstream is marked insecure.
+   */
   private Optional<Keyring.Entry> grant(Challenge challenge, RepositoryName repository)
       throws IOException {
     boolean isSecret = "https".equals(settings.endpoint().getScheme()) || settings.insecure();
@@ -365,7 +382,7 @@ final class Tokens {
         : "service=" + URLEncoder.encode(key.service(), UTF_8) + "&";
   }
 
-  /** Returns the form of RFC 6749 section 6, with the fields that docker sends. */
+  /** Returns the form of RFC 6749 section 6, with the fields that Docker sends. */
   private static String refreshForm(Key key, String refreshToken) {
     return "grant_type=refresh_token&"
         + service(key)
@@ -376,7 +393,8 @@ final class Tokens {
   }
 
   /**
-   * A service that takes no refresh tokens may take one as the password, as containerd sends it.
+   * Returns the Basic authorization. A service without support for refresh tokens may accept one as
+   * the password, as containerd sends it.
    */
   private static String basic(Credentials credentials) {
     return credentials.password().isEmpty() && !credentials.identityToken().isEmpty()

@@ -30,8 +30,8 @@ import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One upstream registry. Every question has an {@link Answer}; nothing is thrown for what an
- * upstream does. Blocking; called from virtual threads.
+ * A client for one upstream registry. Every request returns an {@link Answer}; no exception is
+ * thrown for the behavior of an upstream. Blocking; called from virtual threads.
  */
 public final class Upstream implements AutoCloseable {
   private static final String MANIFEST_TYPES =
@@ -43,13 +43,13 @@ public final class Upstream implements AutoCloseable {
           MediaType.DOCKER_IMAGE.name());
   private static final int LOOP = 508;
 
-  /** What the JDK says when what comes is no TLS. */
+  /** The message of the JDK's exception for received data that is not TLS. */
   private static final String NO_TLS = "Unsupported or unrecognized SSL message";
 
   private static final int RANGE_NOT_SATISFIABLE = 416;
   private static final int TAGS_A_PAGE = 1000;
 
-  /** How long all pages of a list may take. */
+  /** Maximum time for all pages of a list. */
   public static final Duration WHOLE_LIST = Duration.ofMinutes(5);
 
   private static final int LONGEST_TAG_HASH = 64;
@@ -58,7 +58,7 @@ public final class Upstream implements AutoCloseable {
   private static final Pattern CONTENT_RANGE =
       Pattern.compile("bytes (\\d{1,18})-\\d+/(\\d{1,18}|\\*)");
 
-  /** How registries answer that do not know an endpoint, besides 404. */
+  /** Statuses besides 404 of registries that do not know an endpoint. */
   private static final Set<Integer> UNKNOWN_ENDPOINT = Set.of(400, 405, 406);
 
   private final UpstreamSettings settings;
@@ -86,15 +86,15 @@ public final class Upstream implements AutoCloseable {
     this.via = via;
   }
 
-  /** Makes the client; asks nothing of the upstream. */
+  /** Creates the client; sends no request to the upstream. */
   public static Upstream open(UpstreamSettings settings, InstantSource clock, MemoryBudget memory) {
     return open(settings, clock, memory, MonotonicClock.SYSTEM);
   }
 
   /**
-   * Same as {@link #open(UpstreamSettings, InstantSource, MemoryBudget)}.
+   * Creates the client, as {@link #open(UpstreamSettings, InstantSource, MemoryBudget)} does.
    *
-   * @param running measures the lives of tokens; see {@link MonotonicClock}
+   * @param running the clock for the lifetimes of tokens; see {@link MonotonicClock}
    */
   static Upstream open(
       UpstreamSettings settings, InstantSource clock, MemoryBudget memory, InstantSource running) {
@@ -109,14 +109,14 @@ public final class Upstream implements AutoCloseable {
         Optional.empty());
   }
 
-  /** Returns the same upstream, over the same connections, asked with other credentials. */
+  /** Returns a client for the same upstream, over the same connections, with other credentials. */
   public Upstream with(Keyring keyring) {
     UpstreamSettings other = settings.with(keyring);
     return new Upstream(
         other, transport, new Tokens(other, transport, running), clock, running, rateLimit, via);
   }
 
-  /** Returns the same upstream, asked with this value of the header Via. */
+  /** Returns a client for the same upstream that sends this value of the Via header. */
   public Upstream via(String proxies) {
     return new Upstream(
         settings, transport, tokens, clock, running, rateLimit, Optional.of(proxies));
@@ -126,12 +126,14 @@ public final class Upstream implements AutoCloseable {
     return settings;
   }
 
-  /** Returns how many requests it allows, if it has ever said so. */
+  /** Returns the last rate limit that the upstream reported, if any. */
   public Optional<RateLimit> rateLimit() {
     return Optional.ofNullable(rateLimit.get());
   }
 
-  /** Asks where a tag points, without the manifest. Empty if the upstream does not say. */
+  /**
+   * Requests the digest of a tag, without the manifest. Empty if the upstream does not report it.
+   */
   public Answer<Optional<Digest>> headManifest(RepositoryName repository, Reference reference) {
     return ask(
         "HEAD",
@@ -170,25 +172,28 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
-  /** Asks for the size of a blob in bytes; -1 if the upstream has it but does not say. */
+  /**
+   * Requests the size of a blob in bytes; -1 if the upstream has the blob but does not report its
+   * size.
+   */
   public Answer<Long> headBlob(RepositoryName repository, Digest digest) {
     return ask(
         "HEAD", repository, "/blobs/" + digest, Map.of(), response -> contentLength(response));
   }
 
   /**
-   * Opens a blob from byte {@code from} on; the caller closes what is found. Where a redirect leads
-   * to may refuse what it let in before (a signature that has expired): then the registry is asked
-   * for another once.
+   * Opens a blob from byte {@code from} on; the caller closes the returned blob. A redirect target
+   * may deny a request that it permitted before, because a signature has expired. In that case, the
+   * registry is asked once for another redirect.
    */
   public Answer<RemoteBlob> openBlob(RepositoryName repository, Digest digest, long from) {
     return openBlob(repository, digest, from, OptionalLong.empty());
   }
 
   /**
-   * Opens a blob from byte {@code from} on, up to {@code last} (inclusive); the caller closes what
-   * is found. It begins at 0 if the upstream knows no ranges, and has no bytes if the blob has none
-   * there.
+   * Opens a blob from byte {@code from} on, up to {@code last} (inclusive); the caller closes the
+   * returned blob. It begins at 0 if the upstream does not support ranges. It is empty if the range
+   * is beyond the end of the blob.
    */
   public Answer<RemoteBlob> openBlob(
       RepositoryName repository, Digest digest, long from, OptionalLong last) {
@@ -251,16 +256,16 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
-  /** Asks for all tags of a repository, over all pages; see {@link PagedList} for the bounds. */
+  /** Fetches all tags of a repository, over all pages; see {@link PagedList} for the bounds. */
   public Answer<List<String>> tags(RepositoryName repository) {
     URI first = uri(repository, "/tags/list?n=" + TAGS_A_PAGE);
     return list(repository, PagedList.ofTags(first), Set.of(), Deadline.in(WHOLE_LIST));
   }
 
   /**
-   * Asks what refers to a manifest, over all pages: by the referrers endpoint, or where the
-   * upstream has none by the tag that stands for it (distribution specification, "Referrers Tag
-   * Schema"). Missing if it has neither.
+   * Fetches the referrers of a manifest, over all pages. If the upstream has no referrers endpoint,
+   * the list is fetched by the tag that replaces it (distribution specification, "Referrers Tag
+   * Schema"). Missing if the upstream has neither.
    */
   public Answer<List<Descriptor>> referrers(RepositoryName repository, Digest subject) {
     Deadline deadline = Deadline.in(WHOLE_LIST);
@@ -274,7 +279,7 @@ public final class Upstream implements AutoCloseable {
     return list(repository, PagedList.ofReferrers(tag), Set.of(), deadline);
   }
 
-  /** Closes the connections that are not in use; it can be asked on. */
+  /** Closes idle connections; the client remains usable. */
   public void closeIdle() {
     transport.closeIdle();
   }
@@ -293,7 +298,7 @@ public final class Upstream implements AutoCloseable {
     T read(Transport.Response response) throws IOException;
   }
 
-  /** Asks for what is small: the whole answer has to be there in time. */
+  /** Requests a small answer, which has to arrive completely in time. */
   private <T> Answer<T> ask(
       String method,
       RepositoryName repository,
@@ -318,8 +323,8 @@ public final class Upstream implements AutoCloseable {
   /**
    * Fetches a list page by page.
    *
-   * @param absent statuses that mean what 404 does
-   * @param deadline for all of it
+   * @param absent statuses with the meaning of 404
+   * @param deadline the deadline for all pages
    */
   private <T> Answer<List<T>> list(
       RepositoryName repository, PagedList<T> list, Set<Integer> absent, Deadline deadline) {
@@ -350,15 +355,19 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
-  private static void add(Transport.Response response, PagedList<?> list) throws IOException {
-    byte[] page =
-        response
-            .body(PagedList.MOST_PAGE_BYTES)
-            .orElseThrow(() -> new IOException("a page of its list is larger than 4 MiB"));
-    list.add(
-        page,
-        response.header("Content-Type").flatMap(Upstream::mediaType),
-        response.headers("Link"));
+  private void add(Transport.Response response, PagedList<?> list) throws IOException {
+    try (Lease text = transport.lease()) {
+      byte[] page =
+          response
+              .body(PagedList.MOST_PAGE_BYTES, text)
+              .orElseThrow(() -> new IOException("a page of its list is larger than 4 MiB"));
+      try (Lease _ = list.isTree() ? transport.tree(page) : transport.lease()) {
+        list.add(
+            page,
+            response.header("Content-Type").flatMap(Upstream::mediaType),
+            response.headers("Link"));
+      }
+    }
   }
 
   private static Tag referrersTag(Digest subject) {
@@ -381,8 +390,8 @@ public final class Upstream implements AutoCloseable {
   }
 
   /**
-   * Sends a request, again with something else to present for each 401. Only the registry's own:
-   * what a redirect leads to has no say in who gets a token.
+   * Sends a request, and repeats it with the next authorization for each 401. Only a 401 of the
+   * registry itself counts, because a redirect target must not decide who receives a token.
    */
   private Transport.Response authorised(
       String method,
@@ -425,7 +434,7 @@ public final class Upstream implements AutoCloseable {
     }
   }
 
-  /** Returns the size that an answer 416 tells (RFC 9110 section 14.4). */
+  /** Returns the blob's size from a 416 response (RFC 9110 section 14.4). */
   private static OptionalLong sizeOfUnsatisfied(Transport.Response response) {
     Matcher matcher = UNSATISFIED_RANGE.matcher(response.header("Content-Range").orElse(""));
     return matcher.matches()

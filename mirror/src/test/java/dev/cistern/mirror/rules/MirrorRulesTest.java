@@ -60,6 +60,29 @@ class MirrorRulesTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"docker.io/team", "index.docker.io/team", "Registry-1.Docker.IO/team"})
+  void theNamespaceParameterBelowAMirrorOfThisServer(String source) {
+    var set =
+        new MirrorSet(
+            MirrorSet.Kind.DIGEST,
+            List.of(new MirrorSet.Entry(source, List.of("own.example/copies/team"), false)));
+    var withMirror =
+        new MirrorRules(
+            UPSTREAMS,
+            Optional.empty(),
+            RegistriesConf.EMPTY,
+            List.of(set),
+            List.of("own.example"),
+            List.of());
+
+    assertThat(
+            withMirror
+                .locate(new RepositoryName("copies/team/app"), Optional.of("docker.io"))
+                .repository())
+        .isEqualTo(new RepositoryName("docker.io/team/app"));
+  }
+
+  @ParameterizedTest
   @ValueSource(
       strings = {
         "example.com",

@@ -6,13 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
 import java.security.interfaces.ECPrivateKey;
+import java.security.interfaces.ECPublicKey;
 import java.security.spec.ECGenParameterSpec;
+import java.security.spec.ECPoint;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
@@ -62,6 +66,46 @@ class PemTest {
     PrivateKey read = Pem.key(Files.writeString(directory.resolve("key.pem"), text));
 
     assertThat(((ECPrivateKey) read).getS()).isEqualTo(key.getS());
+  }
+
+  /** As {@code openssl ecparam -genkey} writes it. */
+  @ParameterizedTest
+  @CsvSource({
+    "secp256r1, 06082a8648ce3d030107, 32",
+    "secp384r1, 06052b81040022, 48",
+    "secp521r1, 06052b81040023, 66",
+  })
+  void readsSec1WithItsPublicKey(String curve, String oid, int bytes)
+      throws IOException, GeneralSecurityException {
+    KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+    generator.initialize(new ECGenParameterSpec(curve));
+    KeyPair pair = generator.generateKeyPair();
+    var key = (ECPrivateKey) pair.getPrivate();
+    ECPoint point = ((ECPublicKey) pair.getPublic()).getW();
+    String publicKey = "0004" + hex(point.getAffineX(), bytes) + hex(point.getAffineY(), bytes);
+    String der =
+        element(
+            "30",
+            "020101"
+                + element("04", hex(key.getS(), bytes))
+                + element("a0", oid)
+                + element("a1", element("03", publicKey)));
+
+    PrivateKey read =
+        Pem.key(
+            Files.writeString(
+                directory.resolve("key.pem"), pem("EC PRIVATE KEY", HexFormat.of().parseHex(der))));
+
+    assertThat(((ECPrivateKey) read).getS()).isEqualTo(key.getS());
+  }
+
+  private static String hex(BigInteger number, int bytes) {
+    return String.format("%0" + 2 * bytes + "x", number);
+  }
+
+  private static String element(String tag, String content) {
+    int length = content.length() / 2;
+    return tag + (length < 0x80 ? "" : "81") + String.format("%02x", length) + content;
   }
 
   @ParameterizedTest

@@ -31,11 +31,11 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The bindings, roles and groups that are objects of the store, made by the API or by the commands
- * here, which make bindings as {@code oc} would. A change is in force, beside what files say, when
- * it returns. Those of files are changed in their files.
+ * The stored bindings, roles and groups, created by the API or by the admin commands. The commands
+ * create bindings as {@code oc} would. A change is in effect when the method returns, in addition
+ * to the objects of files. Objects of files can only be changed in their files.
  *
- * <p>One change at a time; safe for all threads.
+ * <p>Makes one change at a time. Safe for all threads.
  */
 public final class Bindings {
   private static final Logger LOG = LoggerFactory.getLogger(Bindings.class);
@@ -55,21 +55,21 @@ public final class Bindings {
     this.clock = clock;
   }
 
-  /** Puts the bindings in force that are stored. */
+  /** Applies the stored bindings. */
   public static Bindings open(Objects objects, Gate gate, InstantSource clock) {
     var bindings = new Bindings(objects, gate, clock);
     bindings.enforce();
     return bindings;
   }
 
-  /** A stored binding, and what it says. */
+  /** A stored object and the binding that it contains. */
   private record Stored(StoredObject object, Binding binding) {}
 
   /**
    * Binds subjects to a role.
    *
-   * @return whether that was not so before
-   * @throws OciException if there is no such role
+   * @return whether a binding was added; false if an existing one covers all subjects
+   * @throws OciException if the role does not exist, or another request stored the object meanwhile
    */
   public synchronized boolean add(Binding wanted) throws IOException {
     requireRole(wanted.role());
@@ -87,9 +87,10 @@ public final class Bindings {
   }
 
   /**
-   * Ends that subjects have a role by bindings of that namespace, or of the cluster.
+   * Removes subjects from the bindings of a role in a namespace, or in the cluster.
    *
-   * @throws OciException if none of them has it, or one by a file: then nothing is changed
+   * @throws OciException if no subject has the role, or a file grants it to one of them (then
+   *     nothing is changed), or another request changed an object meanwhile
    */
   public synchronized void remove(Binding unwanted) throws IOException {
     requireNotOfFile(unwanted);
@@ -105,8 +106,14 @@ public final class Bindings {
               + Texts.shown(unwanted.role()));
     }
     boolean isFound = false;
-    for (Stored one : there) {
-      isFound |= remove(one, unwanted.subjects());
+    try {
+      for (Stored one : there) {
+        isFound |= remove(one, unwanted.subjects());
+      }
+    } finally { // the removals before a failure take effect too
+      if (isFound) {
+        enforce();
+      }
     }
     if (!isFound) {
       throw absent(
@@ -114,7 +121,6 @@ public final class Bindings {
               + unwanted.subjects().stream().map(Subject::name).collect(Collectors.joining(" "))
               + "]");
     }
-    enforce();
   }
 
   private boolean remove(Stored one, Collection<Subject> subjects) throws IOException {
@@ -136,7 +142,7 @@ public final class Bindings {
   private void requireRole(String role) {
     List<String> roles =
         gate.policy().roles().stream()
-            .filter(name -> !name.contains("/")) // those of namespaces have one
+            .filter(name -> !name.contains("/")) // roles of namespaces contain a slash
             .toList();
     if (!roles.contains(role)) {
       throw new OciException(
@@ -187,7 +193,7 @@ public final class Bindings {
         && binding.subjects().containsAll(wanted.subjects());
   }
 
-  /** Returns the role's name, or with a number if there is a binding of that name. */
+  /** Returns the role's name, with a number appended if a binding of that name exists. */
   private ObjectName freeName(Binding binding) {
     String kind = kind(binding);
     String namespace = binding.namespace().orElse("");
@@ -205,7 +211,7 @@ public final class Bindings {
                 one.name().equals(name.name()) && one.binding().namespace().equals(namespace));
   }
 
-  /** Puts in force what is stored now. */
+  /** Applies the stored objects. */
   public synchronized void enforce() {
     AccessRules rules = AccessRules.NONE;
     for (String kind : KINDS) {

@@ -36,21 +36,25 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says whom a request is from and whether it may do what it asks. The one place that does: every
- * endpoint has its repository from a check here, and what is in memory is checked like what is not.
+ * The authentication and authorization of all requests. Every endpoint gets its repository from a
+ * check in this class. Responses from memory are checked like all others.
  *
- * <p>Where nobody is asked who he is ({@link AccessSettings#isOpen}), everybody is anonymous.
- * Elsewhere who shows no credentials is answered 401 with where to get a token (token
- * authentication specification of the distribution project), and who may not is answered 403.
+ * <p>If authentication is disabled ({@link AccessSettings#isOpen}), all callers are anonymous.
+ * Otherwise, a request that lacks credentials it needs gets a 401 with the address of the token
+ * endpoint (token authentication specification of the distribution project). A request without
+ * permission gets a 403.
  *
- * <p>Users, keys and bindings can be replaced while requests run; each check is by those of its
- * moment. Safe for all threads.
+ * <p>Users, keys and bindings can be replaced while requests run. Each check uses those in effect
+ * at that moment. Safe for all threads.
  */
 public final class Gate {
   private static final Caller ANONYMOUS = new Caller(Principal.ANONYMOUS, Optional.empty());
   private static final Set<String> LOCAL_HOSTS = Set.of("localhost", "127.0.0.1", "[::1]");
 
-  /** What a web page may have its browser send to others (Fetch Standard, "CORS-safelisted"). */
+  /**
+   * The content types that a web page may send to other origins (Fetch Standard,
+   * "CORS-safelisted").
+   */
   private static final Set<String> SIMPLE_TYPES =
       Set.of("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain");
 
@@ -76,26 +80,26 @@ public final class Gate {
     refresh();
   }
 
-  /** How callers are known. */
+  /** The means of identifying callers. */
   record Identities(Users users, Tokens tokens, Authenticator authenticator) {}
 
-  /** Knows callers by these from now on; forgets whom it knew. */
+  /** Replaces the users and keys by which callers are identified. */
   public void identities(Users users, SigningKeys keys, List<OidcIssuer> issuers) {
     var tokens = new Tokens(keys, settings.service(), settings.service(), clock);
     identities = new Identities(users, tokens, new Authenticator(users, tokens, issuers, clock));
   }
 
   /**
-   * Goes by these rules of files from now on.
+   * Replaces the rules of files.
    *
-   * @return what is wrong with some of them, which therefore grant nothing
+   * @return the problems of rules that therefore grant nothing
    */
   public synchronized List<String> rules(AccessRules rules) {
     ofFiles = rules;
     return refresh();
   }
 
-  /** Goes by these rules too from now on, besides those of files. */
+  /** Replaces the stored rules, which are in effect in addition to those of files. */
   synchronized void stored(AccessRules rules) {
     stored = rules;
     refresh();
@@ -132,17 +136,17 @@ public final class Gate {
     return known;
   }
 
-  /** Returns who may do what, as it is now. */
+  /** Returns the policy in effect. */
   public Policy policy() {
     return policy;
   }
 
   /**
-   * Returns whom a request is from; may block.
+   * Returns the caller of a request. May block.
    *
-   * @throws OciException with UNAUTHORIZED, if its credentials are nobody's; with TOOMANYREQUESTS,
-   *     if their owner has too much under way; with DENIED, if their owner may not act as the
-   *     request wants
+   * @throws OciException with UNAUTHORIZED if the credentials are invalid; with TOOMANYREQUESTS if
+   *     their owner has too many requests in flight, or too many passwords are being checked; with
+   *     DENIED if their owner may not impersonate the requested user
    */
   public Caller caller(Request request) {
     Caller caller = realCaller(request);
@@ -173,7 +177,11 @@ public final class Gate {
     return caller(request, headers.getFirst());
   }
 
-  /** Returns whom credentials are of, as the header Authorization has them. */
+  /**
+   * Returns the owner of credentials.
+   *
+   * @param authorization the value of the header Authorization
+   */
   Caller caller(Request request, String authorization) {
     return switch (identities().authenticator().authenticate(authorization)) {
       case Caller caller -> {
@@ -191,7 +199,9 @@ public final class Gate {
     };
   }
 
-  /** Who is anonymous is counted by address, elsewhere. */
+  /**
+   * Counts the request of a user until it ends. Anonymous requests are counted by address instead.
+   */
   private void takeTurn(Request request, Principal principal) {
     if (principal.isAnonymous() || request.hasEnding()) {
       return;
@@ -206,7 +216,7 @@ public final class Gate {
     request.atEnd(() -> turns.give(principal.name()));
   }
 
-  /** Returns whom a request is from if that is known without blocking, or null. */
+  /** Returns the caller of a request if it is known without blocking, or null. */
   public @Nullable Caller known(Request request) {
     if (settings.isOpen() || !request.hasHeader(HeaderNames.AUTHORIZATION)) {
       return named(request, ANONYMOUS);
@@ -229,7 +239,10 @@ public final class Gate {
     return caller;
   }
 
-  /** Returns whether a caller may act as the principal still: always, unless by impersonation. */
+  /**
+   * Returns whether a caller may still act as their principal, which is always so except for
+   * impersonation.
+   */
   private boolean mayAct(Caller caller) {
     return caller
         .impersonation()
@@ -244,7 +257,7 @@ public final class Gate {
     return isWhole(caller) && policy.allowsImpersonation(caller.principal(), target);
   }
 
-  /** Says whether a caller may do this in a repository. Does not block. */
+  /** Returns whether a caller may use a verb in a repository. Does not block. */
   public boolean allows(Caller caller, Verb verb, RepositoryName repository) {
     return !(settings.isReadOnly() && isChange(verb))
         && covers(caller, verb, repository)
@@ -252,9 +265,9 @@ public final class Gate {
   }
 
   /**
-   * Returns whether the catalog shows a repository to a caller: whether they may pull it. A token
-   * for some repositories shows those, one for {@code registry:catalog:*} all that its owner may
-   * pull.
+   * Returns whether the catalog lists a repository for a caller. The caller must have permission to
+   * pull it. A token for some repositories lists those. A token for {@code registry:catalog:*}
+   * lists all that its owner may pull.
    */
   public boolean shows(Caller caller, String repository) {
     int slash = repository.indexOf('/');
@@ -269,8 +282,8 @@ public final class Gate {
   }
 
   /**
-   * Says whether a caller may do this everywhere, by his own credentials or a token that was asked
-   * for this.
+   * Returns whether a caller may use a verb everywhere, by their own credentials or by a token for
+   * {@code registry:admin:*}.
    */
   public boolean allowsEverywhere(Caller caller, Verb verb) {
     return !(settings.isReadOnly() && isChange(verb))
@@ -279,10 +292,11 @@ public final class Gate {
   }
 
   /**
-   * Lets a request pass, or not.
+   * Authorizes a request.
    *
-   * @throws OciException with UNAUTHORIZED, if other credentials or a token for more would help;
-   *     with DENIED, if only an administrator can; with UNSUPPORTED, if nobody may
+   * @throws OciException with UNAUTHORIZED if other credentials or a token with more scopes would
+   *     help; with DENIED if only an administrator can help; with UNSUPPORTED if the server is
+   *     read-only
    */
   public void require(Request request, Caller caller, Verb verb, RepositoryName repository) {
     if (allows(caller, verb, repository)) {
@@ -300,7 +314,7 @@ public final class Gate {
           ErrorCode.DENIED,
           caller.principal() + " may not " + action + " in namespace " + repository.first(),
           settings.isOpen()
-              ? "configure access: with users, and a role binding; or anonymous: for everybody"
+              ? "configure access: with users and a role binding, or set --anonymous"
               : "somebody who administers it can grant that: policy add-role-to-user "
                   + Actions.role(verb)
                   + " "
@@ -318,7 +332,8 @@ public final class Gate {
   }
 
   /**
-   * Lets those pass who say who they are, with a password or a token, be it one for nobody.
+   * Requires credentials: a password or a token, which may be a token of an anonymous client. Has
+   * no effect if authentication is disabled.
    *
    * @throws OciException with UNAUTHORIZED
    */
@@ -333,7 +348,8 @@ public final class Gate {
   }
 
   /**
-   * Lets those pass who may do this everywhere, by their own credentials or a token for that.
+   * Requires a caller who may use a verb everywhere, by their own credentials or by a token for
+   * {@code registry:admin:*}.
    *
    * @throws OciException with UNAUTHORIZED or DENIED
    */
@@ -350,9 +366,9 @@ public final class Gate {
   }
 
   /**
-   * Says whether a caller may do this with the objects of a namespace, or of all, by the API: by
-   * his own credentials or a token for that. Where nobody is asked who he is, everybody may whom
-   * {@link #requireNoPage} has let pass.
+   * Returns whether a caller may use a verb on the objects of a namespace, or of all, by the API.
+   * They need their own credentials or a token for {@code registry:admin:*}. If authentication is
+   * disabled, every request that {@link #requireNoPage} accepted may do so.
    */
   public boolean allowsApi(Caller caller, Verb verb, Optional<String> namespace) {
     if (settings.isReadOnly() && isChange(verb)) {
@@ -367,9 +383,9 @@ public final class Gate {
   }
 
   /**
-   * Lets none of the web pages ask that administrators look at: a page can have its browser send
-   * what it likes, but not under our name (DNS rebinding), and not as JSON. Where nobody is asked
-   * who he is, lets only those ask who are on this machine.
+   * Refuses requests that a web page caused while an administrator looks at it. A page can make its
+   * browser send requests, but not under this server's name (DNS rebinding), and not as JSON. If
+   * authentication is disabled, accepts requests from this machine only.
    *
    * @throws OciException with DENIED
    */
@@ -403,7 +419,8 @@ public final class Gate {
   }
 
   /**
-   * Lets those pass who may administer a namespace, by their own credentials or a token for that.
+   * Requires a caller who may administer a namespace, by their own credentials or by a token for
+   * {@code registry:admin:*}.
    *
    * @throws OciException with UNAUTHORIZED or DENIED
    */
@@ -433,15 +450,15 @@ public final class Gate {
   /**
    * Returns a token of a service account.
    *
-   * @param lifetime a second or more
-   * @throws OciException with UNSUPPORTED, if there are no tokens here
-   * @throws AccessException if there can be no such service account
+   * @param lifetime one second or more
+   * @throws OciException with UNSUPPORTED if this server has no tokens
+   * @throws AccessException if the name cannot be that of a service account
    */
   public String serviceAccountToken(String namespace, String name, Duration lifetime) {
     return identities().tokens().serviceAccount(namespace, name, lifetime);
   }
 
-  /** Says whether nobody is asked who he is. */
+  /** Returns whether authentication is disabled. */
   public boolean isOpen() {
     return settings.isOpen();
   }
@@ -457,7 +474,7 @@ public final class Gate {
     };
   }
 
-  /** Says whether a caller is not limited to repositories. */
+  /** Returns whether a caller is not limited to repositories. */
   private static boolean isWhole(Caller caller) {
     return caller
         .limitedTo()

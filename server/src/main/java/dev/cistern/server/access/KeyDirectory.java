@@ -11,9 +11,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directory of signing keys, read anew when its files change: so keys are rotated by adding one
- * whose name comes last, and removing the others when their tokens have expired. Used by one thread
- * at a time.
+ * The directory of signing keys, read again when its files change. To rotate keys, add one whose
+ * name sorts last, and remove the others when their tokens have expired. Used by one thread at a
+ * time.
  */
 public final class KeyDirectory {
   private final Path directory;
@@ -25,18 +25,18 @@ public final class KeyDirectory {
   }
 
   /**
-   * Looks at the files; returns whether they changed. If they are refused those before stay, and
-   * the next look is at the same files again.
+   * Checks the files and returns whether they changed. If a file is refused, the previous keys stay
+   * in use, and the next call reads the same files again.
    *
-   * @throws IOException that names the file that is wrong
+   * @throws IOException if a file is refused; the message names the file
    */
   public boolean refresh() throws IOException {
     Map<Path, FileTime> now = files();
     if (keys != null && now.equals(known)) {
       return false;
     }
-    keys = SigningKeys.open(directory);
-    known = files();
+    keys = SigningKeys.open(directory); // it may make the first key
+    known = now.isEmpty() ? files() : now;
     return true;
   }
 

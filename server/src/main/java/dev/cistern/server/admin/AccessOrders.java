@@ -27,8 +27,9 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * {@code /admin/...}: who may do what. With {@code ?namespace=NS} it is about one namespace, for
- * who administers that; without about all, for who administers all.
+ * Commands of {@code /admin/...} that manage role bindings and tokens. With {@code ?namespace=NS} a
+ * command concerns one namespace and requires an administrator of that namespace. Without it, the
+ * command concerns all namespaces and requires an administrator of all.
  */
 final class AccessOrders {
   private static final Duration USUAL = Duration.ofHours(1);
@@ -56,7 +57,7 @@ final class AccessOrders {
     return Json.reply(200, described(wanted).put("changed", isNew));
   }
 
-  /** Ends that subjects have a role. */
+  /** Removes subjects from a role. */
   Reply removeRole(Request request) throws IOException {
     Optional<String> namespace = administered(request);
     Binding unwanted = binding(namespace, Json.body(request, BINDING));
@@ -65,7 +66,7 @@ final class AccessOrders {
     return Json.reply(200, described(unwanted).put("changed", true));
   }
 
-  /** Returns who may do something. */
+  /** Returns the subjects that may perform an action on a resource. */
   Reply whoCan(Request request) {
     Optional<String> namespace = administered(request);
     String word = parameter(request, "verb");
@@ -82,26 +83,13 @@ final class AccessOrders {
               + " new, push, delete), imagestreams and imagestreamtags are expected, and create of"
               + " imagestreamimports");
     }
-    Set<Subject> subjects = whoCan(verbs, namespace);
+    Set<Subject> subjects = gate.policy().whoCan(verbs, namespace);
     ObjectNode json = Json.object();
     namespace.ifPresent(name -> json.put(NAMESPACE, name));
     json.put("verb", word).put("resource", resource);
     names(json.putArray("users"), subjects, Subject.Kind.USER);
     names(json.putArray("groups"), subjects, Subject.Kind.GROUP);
     return Json.reply(200, json);
-  }
-
-  private Set<Subject> whoCan(Set<Verb> verbs, Optional<String> namespace) {
-    var all = new ArrayList<Set<Subject>>();
-    for (Verb verb : verbs) {
-      all.add(
-          namespace
-              .map(name -> gate.policy().whoCan(verb, name))
-              .orElseGet(() -> gate.policy().whoCan(verb)));
-    }
-    var subjects = new TreeSet<>(all.getFirst());
-    all.forEach(subjects::retainAll);
-    return subjects;
   }
 
   private static void names(ArrayNode names, Set<Subject> subjects, Subject.Kind kind) {
@@ -111,7 +99,7 @@ final class AccessOrders {
         .forEach(names::add);
   }
 
-  /** Makes a token of a service account. */
+  /** Creates a token of a service account. */
   Reply token(Request request) {
     String namespace = parameter(request, NAMESPACE);
     administered(request);
@@ -145,7 +133,10 @@ final class AccessOrders {
     return Duration.ofSeconds(seconds.longValue());
   }
 
-  /** Returns the namespace that is meant, if it is one, once the caller is known to administer. */
+  /**
+   * Returns the namespace parameter, if present. The caller must administer that namespace, or all
+   * namespaces if there is none. Nothing is required while authentication is disabled.
+   */
   private Optional<String> administered(Request request) {
     Optional<String> namespace = request.query().first(NAMESPACE);
     if (!gate.isOpen()) {
@@ -180,7 +171,7 @@ final class AccessOrders {
     return json;
   }
 
-  /** Returns what a line of the audit says of a binding. */
+  /** Returns the text of a binding for the audit log. */
   private static String shown(Binding binding) {
     String subjects =
         binding.subjects().stream()

@@ -11,25 +11,24 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.ResourceType;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Questions that clients post: who they are, and what they may. Everybody may ask of himself. */
+/** Reviews that clients post to query identities and rights. Every caller may query its own. */
 record Reviews(ResourceType type, Question question) implements Resource.Creates {
   private static final String OPENSHIFT = "authorization.openshift.io";
   private static final Access EVERYBODY =
       new Access(Optional.empty(), Optional.empty(), Verb.READ, Verb.READ);
 
-  /** Answers what was posted. */
+  /** The evaluation of a posted review. */
   interface Question {
     ObjectNode answer(Call call, ObjectNode asked);
   }
 
-  /** Returns all of them. */
+  /** Returns the resources of all reviews. */
   static Stream<Resource> all(Gate gate) {
     return Stream.of(
         new Reviews(
@@ -87,7 +86,10 @@ record Reviews(ResourceType type, Question question) implements Resource.Creates
         : verbs.stream().allMatch(verb -> gate.allowsApi(call.caller(), verb, namespace));
   }
 
-  /** Returns who may do something; for those who administer there. */
+  /**
+   * Returns the subjects that may perform an action. The caller must be an administrator of the
+   * namespace.
+   */
   private static ObjectNode whoCan(Gate gate, Call call, ObjectNode asked) {
     String said = asked.path("namespace").asString("");
     Optional<String> namespace =
@@ -99,13 +101,8 @@ record Reviews(ResourceType type, Question question) implements Resource.Creates
     }
     Set<Verb> verbs =
         AccessRules.verbs(asked.path("resource").asString(""), asked.path("verb").asString(""));
-    var subjects = new TreeSet<Subject>();
-    for (Verb verb : verbs.isEmpty() ? Set.of(Verb.ADMINISTER) : verbs) {
-      subjects.addAll(
-          namespace
-              .map(name -> gate.policy().whoCan(verb, name))
-              .orElseGet(() -> gate.policy().whoCan(verb)));
-    }
+    Set<Subject> subjects =
+        gate.policy().whoCan(verbs.isEmpty() ? Set.of(Verb.ADMINISTER) : verbs, namespace);
     ObjectNode answer = JsonMapper.shared().createObjectNode();
     answer.put("kind", "ResourceAccessReviewResponse").put("apiVersion", OPENSHIFT + "/v1");
     namespace.ifPresent(name -> answer.put("namespace", name));

@@ -8,13 +8,11 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import org.apache.commons.cli.CommandLine;
 import org.apache.commons.cli.Options;
 import org.apache.commons.cli.ParseException;
 
-/** Adds credentials to a pull secret's file: {@code registry login}. */
+/** The {@code registry login} command, which adds credentials to the file of a pull secret. */
 final class LoginCommand implements Command {
   private static final String REGISTRY = "registry";
   private static final String AUTH = "auth-basic";
@@ -61,7 +59,7 @@ final class LoginCommand implements Command {
             required(line, REGISTRY),
             auth.substring(0, colon),
             auth.substring(colon + 1));
-    replace(file, after);
+    PrivateFile.replace(file, after);
     out.println("Saved credentials for " + line.getOptionValue(REGISTRY) + " into " + file);
     return 0;
   }
@@ -72,19 +70,6 @@ final class LoginCommand implements Command {
     } catch (NoSuchFileException e) {
       return "{}".getBytes(UTF_8);
     }
-  }
-
-  /** A server that reads it meanwhile sees the old file or the new one, whole. */
-  private static void replace(Path file, byte[] content) throws IOException {
-    Path directory = file.toAbsolutePath().getParent();
-    Path next =
-        Files.createTempFile(
-            directory,
-            "." + file.getFileName(),
-            "",
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    Files.write(next, content);
-    Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
   }
 
   private static String required(CommandLine line, String option) throws ParseException {

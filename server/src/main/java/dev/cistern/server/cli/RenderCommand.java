@@ -1,5 +1,7 @@
 package dev.cistern.server.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.cistern.auth.credentials.Credentials;
 import dev.cistern.auth.credentials.Keyring;
 import dev.cistern.mirror.rules.Drain;
@@ -23,7 +25,10 @@ import org.apache.commons.cli.ParseException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Makes of mirror sets what nodes need, and says what that does to them. */
+/**
+ * The {@code render} command, which converts mirror sets into files for nodes and tells whether a
+ * change drains nodes.
+ */
 final class RenderCommand implements Command {
   private static final String INSECURE = "insecure";
   private static final String BLOCKED = "blocked";
@@ -124,7 +129,11 @@ final class RenderCommand implements Command {
     for (Map.Entry<String, String> file : tree.files().entrySet()) {
       Path path = root.resolve(file.getKey());
       Files.createDirectories(path.getParent());
-      Files.writeString(path, file.getValue());
+      if (line.hasOption(PULL_SECRET)) {
+        PrivateFile.replace(path, file.getValue().getBytes(UTF_8));
+      } else {
+        Files.writeString(path, file.getValue());
+      }
     }
     if (isJson) {
       ObjectNode json = JsonMapper.shared().createObjectNode();
@@ -157,7 +166,7 @@ final class RenderCommand implements Command {
     reasons.forEach(reason -> out.println("  " + reason));
   }
 
-  /** Writes an IDMS and an ITMS by which the server mirrors the sources. */
+  /** Returns an IDMS and an ITMS that name the server as the mirror of the sources. */
   private static String mirrorSets(CommandLine line, List<String> sources) throws ParseException {
     String server = line.getOptionValue(SERVER, "");
     if (!MirrorSet.isMirror(server) || server.indexOf('/') >= 0) {

@@ -15,20 +15,22 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Reads the objects that say who may do what: RoleBinding, ClusterRoleBinding, Role and ClusterRole
- * of {@code rbac.authorization.k8s.io/v1} and {@code authorization.openshift.io/v1}, and Group of
- * {@code user.openshift.io/v1}.
+ * The parser of RBAC objects: RoleBinding, ClusterRoleBinding, Role and ClusterRole of {@code
+ * rbac.authorization.k8s.io/v1} and {@code authorization.openshift.io/v1}, and Group of {@code
+ * user.openshift.io/v1}.
  *
- * <p>Of a role's rules those count that are about OpenShift's images: {@code imagestreams/layers}
- * ({@code get} is pull, {@code update} push, {@code create} push of what is new), {@code
- * imagestreams}, {@code imagestreamtags}, {@code imagestreamimports} and {@code *}; and those that
- * grant the verb {@code impersonate}.
+ * <p>Only those rules of a role have an effect that are about OpenShift's images or grant the verb
+ * {@code impersonate}. The image resources are {@code imagestreams/layers}, {@code imagestreams},
+ * {@code imagestreamtags}, {@code imagetags}, {@code imagestreamimports} and {@code *}. On {@code
+ * imagestreams/layers}, {@code get} grants pull, {@code update} push, {@code create} push without
+ * overwriting, and {@code delete} delete.
  */
 final class AccessObjects {
   private static final Set<String> RBAC =
       Set.of("rbac.authorization.k8s.io/v1", "authorization.openshift.io/v1");
   private static final String USERS = "user.openshift.io/v1";
   private static final Set<String> IMAGES = Set.of("", "image.openshift.io", "*");
+  private static final Set<String> ALL_IMAGES = Set.of("image.openshift.io", "*");
   private static final Set<String> IDENTITIES = Set.of("", "authentication.k8s.io", "*");
   private static final Set<String> IMPERSONATE = Set.of("impersonate", "*");
   private static final Set<Verb> PUSH = EnumSet.of(Verb.CREATE, Verb.OVERWRITE);
@@ -80,7 +82,10 @@ final class AccessObjects {
       }
       if (groups.isEmpty() || groups.stream().anyMatch(IMAGES::contains)) {
         List<String> words = rule.texts("verbs");
-        rule.texts("resources")
+        // "*" means all resources of the groups, and the core group has none of images.
+        boolean isOfAll = groups.stream().anyMatch(ALL_IMAGES::contains);
+        rule.texts("resources").stream()
+            .filter(resource -> isOfAll || !resource.equals("*"))
             .forEach(resource -> words.forEach(word -> verbs.addAll(verbs(resource, word))));
       }
     }

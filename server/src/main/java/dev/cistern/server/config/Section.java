@@ -37,8 +37,8 @@ import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A mapping of a YAML file. Each key is asked for by name and type; {@link #end} refuses the keys
- * that nobody asked for. Every complaint has the form {@code FILE:LINE: PATH: WHAT}.
+ * A mapping of a YAML file. Callers request each key by name and type. {@link #end} refuses the
+ * keys that were not requested. Every error has the form {@code FILE:LINE: PATH: PROBLEM}.
  */
 final class Section {
   private static final Pattern INTEGER = Pattern.compile("-?\\d{1,18}");
@@ -72,7 +72,7 @@ final class Section {
     }
   }
 
-  /** Parses a file's text; an empty one is a mapping without keys. */
+  /** Parses a file's text, which has one document at most. Returns empty for an empty document. */
   static Optional<Section> parse(String text, String file) {
     List<Section> documents = parseAll(text, file);
     if (documents.size() > 1) {
@@ -82,7 +82,8 @@ final class Section {
   }
 
   /**
-   * Parses a file's text, which may have several documents (or be JSON); empty ones are left out.
+   * Parses a file's text, which may contain several documents or be JSON. Empty documents are left
+   * out.
    */
   static List<Section> parseAll(String text, String file) {
     try {
@@ -99,12 +100,15 @@ final class Section {
     } catch (MarkedYamlEngineException e) {
       String line = e.getProblemMark().map(mark -> ":" + (mark.getLine() + 1)).orElse("");
       throw new ConfigException(file + line + ": not YAML: " + Texts.cut(e.getProblem()));
-    } catch (YamlEngineException | IllegalArgumentException e) { // the latter of an odd tag
+    } catch (YamlEngineException | IllegalArgumentException e) { // the latter for an invalid tag
       throw new ConfigException(file + ": not YAML: " + Texts.cut(String.valueOf(e.getMessage())));
     }
   }
 
-  /** Composing is recursive: what is nested too deep would end in an overflow of the stack. */
+  /**
+   * Refuses a file that is nested too deep. Composing is recursive, so that deeper nesting would
+   * overflow the stack.
+   */
   private static void checkDepth(Iterable<Event> events, String file) {
     int depth = 0;
     for (Event event : events) {
@@ -116,7 +120,7 @@ final class Section {
     }
   }
 
-  /** Aliases make much of little, or have no end. */
+  /** Refuses a file whose aliases expand to too many values, or without end. */
   private static void checkWeight(Node root, String file) {
     if (weight(root, 0, new IdentityHashMap<>()) > HEAVIEST) {
       throw new ConfigException(
@@ -124,7 +128,10 @@ final class Section {
     }
   }
 
-  /** Returns how many values a node stands for; more than allowed if it is part of itself. */
+  /**
+   * Returns the number of values that a node expands to, or more than the maximum if it contains
+   * itself.
+   */
   private static long weight(Node node, int depth, Map<Node, Long> known) {
     @Nullable Long before = known.get(node);
     if (before != null) {
@@ -155,18 +162,27 @@ final class Section {
     };
   }
 
-  /** Returns what it says, as JSON: what is no text in YAML is none there. */
+  /**
+   * Returns the mapping as JSON. Null, booleans and integers of up to 18 digits keep their type.
+   * All other scalars become strings.
+   *
+   * @throws ConfigException if a key is not a single value, or is there twice
+   */
   JsonNode json() {
     return json(node);
   }
 
-  private static JsonNode json(Node value) {
+  private JsonNode json(Node value) {
     JsonNodeFactory json = JsonNodeFactory.instance;
     return switch (value) {
       case MappingNode mapping -> {
         ObjectNode object = json.objectNode();
         for (NodeTuple tuple : mapping.getValue()) {
-          object.set(((ScalarNode) tuple.getKeyNode()).getValue(), json(tuple.getValueNode()));
+          String key = scalar(tuple.getKeyNode(), path);
+          if (object.has(key)) {
+            throw wrong(tuple.getKeyNode(), key, "the key is there twice");
+          }
+          object.set(key, json(tuple.getValueNode()));
         }
         yield object;
       }
@@ -194,7 +210,7 @@ final class Section {
     return json.stringNode(text);
   }
 
-  /** Returns what it was parsed from, as complaints name it. */
+  /** Returns the name of the file in errors. */
   String file() {
     return file;
   }
@@ -217,7 +233,7 @@ final class Section {
             });
   }
 
-  /** Returns whether the value of a key is this word, and not a mapping or something else. */
+  /** Returns whether the value of a key is this word, and not a mapping or another value. */
   boolean isWord(String key, String word) {
     return ask(key)
         .filter(value -> value instanceof ScalarNode scalar && scalar.getValue().equals(word))
@@ -237,7 +253,7 @@ final class Section {
         });
   }
 
-  /** Returns a duration that is not zero. */
+  /** Returns a duration of more than 0. */
   Optional<Duration> pause(String key) {
     Optional<Duration> duration = duration(key);
     if (duration.filter(Duration::isZero).isPresent()) {
@@ -295,7 +311,7 @@ final class Section {
     return texts;
   }
 
-  /** Reads a mapping of any keys to single values. */
+  /** Reads a mapping of arbitrary keys to single values. */
   Map<String, String> textByKey(String key) {
     var texts = new LinkedHashMap<String, String>();
     section(key)
@@ -317,7 +333,7 @@ final class Section {
     return sections;
   }
 
-  /** Refuses the keys that nobody asked for. */
+  /** Refuses the keys that were not requested. */
   void end() {
     for (Map.Entry<String, Node> key : keys.entrySet()) {
       if (!asked.contains(key.getKey())) {
@@ -329,7 +345,7 @@ final class Section {
     }
   }
 
-  /** Returns the complaint about the value of {@code key}. */
+  /** Returns the error for the value of {@code key}. */
   ConfigException wrong(String key, String what) {
     return wrong(values.getOrDefault(key, node), below(key), what);
   }

@@ -13,11 +13,11 @@ import java.util.Iterator;
 import java.util.Map;
 
 /**
- * Encodes responses, each with the common header fields, as bytes that were encoded once: no page
- * of another site may embed what it gets, nor read it as another type than it says.
+ * Encoder of responses. It adds the common header fields, which were encoded once: pages of other
+ * sites may neither embed content nor interpret it as another type than declared.
  *
- * <p>The fields of a head are gathered in an array and written at once, which takes half the time
- * of writing each to the buffer.
+ * <p>The fields of a head are collected in an array and written at once. Writing each field to the
+ * buffer takes twice the time.
  */
 final class ResponseEncoder extends HttpResponseEncoder {
   private static final byte[] FIELDS =
@@ -73,14 +73,14 @@ final class ResponseEncoder extends HttpResponseEncoder {
   private static int put(byte[] head, int at, CharSequence text) {
     if (text instanceof AsciiString ascii) {
       System.arraycopy(ascii.array(), ascii.arrayOffset(), head, at, ascii.length());
-    } else {
-      byte[] bytes = bytes(text);
-      System.arraycopy(bytes, 0, head, at, bytes.length);
+      return at + ascii.length();
     }
-    return at + text.length();
+    byte[] bytes = bytes(text);
+    System.arraycopy(bytes, 0, head, at, bytes.length);
+    return at + bytes.length;
   }
 
-  /** Returns one byte for each character; what is none of ISO-8859-1 becomes a question mark. */
+  /** Returns the text in ISO-8859-1; other characters become question marks. */
   private static byte[] bytes(CharSequence text) {
     return text.toString().getBytes(ISO_8859_1);
   }

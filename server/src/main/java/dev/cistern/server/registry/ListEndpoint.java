@@ -22,16 +22,19 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What there is: {@code /v2/NAME/tags/list}, {@code /v2/NAME/referrers/DIGEST} and {@code
- * /v2/_catalog}, by GET (end-8, end-12).
+ * The lists {@code /v2/NAME/tags/list}, {@code /v2/NAME/referrers/DIGEST} and {@code /v2/_catalog}:
+ * GET (end-8, end-12).
  */
 final class ListEndpoint {
   private static final int USUAL_TAGS = 10_000;
   private static final int USUAL_REPOSITORIES = 1_000;
   private static final int USUAL_REFERRERS = 1_000;
 
-  /** How long the annotations of a page of referrers may be together. */
+  /** Maximum length of all annotations in a page of referrers. */
   private static final int MAX_REFERRERS_BYTES = 1 << 20;
+
+  /** Approximate size of a descriptor without artifact type and annotations. */
+  private static final int MIN_DESCRIPTOR_BYTES = 200;
 
   private final Repositories repositories;
   private final Mirror mirror;
@@ -41,7 +44,7 @@ final class ListEndpoint {
     this.mirror = mirror;
   }
 
-  /** Returns the tags; {@code name} is how the client calls the repository. */
+  /** Returns the tags; {@code name} is the repository's name in the request. */
   Reply tags(RepositoryName name, Location location, Request request) throws IOException {
     Page page = Page.of(request, USUAL_TAGS);
     ListAnswer<String> tags = mirror.tags(location, page.last(), page.wanted());
@@ -49,7 +52,7 @@ final class ListEndpoint {
     return told(reply, location, tags);
   }
 
-  /** Returns the names of the repositories that {@code isShown}. */
+  /** Returns the names of the repositories that {@code isShown} accepts. */
   Reply catalog(Request request, Predicate<String> isShown) {
     Page page = Page.of(request, USUAL_REPOSITORIES);
     List<String> names = repositories.repositories(page.last(), page.wanted(), isShown);
@@ -73,17 +76,28 @@ final class ListEndpoint {
     return told(reply, location, answer);
   }
 
-  /** Returns how many of the descriptors make a page: one at least, and about 1 MiB at most. */
+  /**
+   * Returns the number of descriptors in a page: at least one, and about 1 MiB at most. The store
+   * gives more than that if there are more, so a page that ends early has a successor.
+   */
   private static int fitting(List<Descriptor> found, int most) {
     int count = 0;
     long left = MAX_REFERRERS_BYTES;
     while (count < Math.min(found.size(), most) && left > 0) {
-      for (Map.Entry<String, String> one : found.get(count).annotations().entrySet()) {
-        left -= one.getKey().getBytes(UTF_8).length + one.getValue().getBytes(UTF_8).length;
-      }
+      left -= bytes(found.get(count));
       count++;
     }
     return count;
+  }
+
+  private static long bytes(Descriptor descriptor) {
+    long bytes = MIN_DESCRIPTOR_BYTES;
+    bytes += descriptor.artifactType().map(type -> type.getBytes(UTF_8).length).orElse(0);
+    for (Map.Entry<String, String> annotation : descriptor.annotations().entrySet()) {
+      bytes += annotation.getKey().getBytes(UTF_8).length;
+      bytes += annotation.getValue().getBytes(UTF_8).length;
+    }
+    return bytes;
   }
 
   private static Reply told(Reply reply, Location location, ListAnswer<?> answer) {

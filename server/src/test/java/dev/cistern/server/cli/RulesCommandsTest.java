@@ -7,6 +7,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -138,6 +139,9 @@ class RulesCommandsTest {
     assertThat(Files.readString(tree.resolve("registry.example.com/hosts.toml")))
         .contains(
             "[host.\"https://mirror.example.com:5000/v2\"]", "authorization = \"Basic dTpw\"");
+    assertThat(Files.getPosixFilePermissions(tree.resolve("registry.example.com/hosts.toml")))
+        .as("only its owner may read credentials")
+        .containsExactlyInAnyOrder(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
   }
 
   @Test

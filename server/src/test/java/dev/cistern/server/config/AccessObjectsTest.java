@@ -120,6 +120,12 @@ class AccessObjectsTest {
     assertThat(verbs(role.formatted("ClusterRole", "\"*\"", "get")))
         .containsExactlyInAnyOrder(Verb.READ, Verb.PULL);
     assertThat(verbs(role.formatted("ClusterRole", "pods", "\"*\""))).isEmpty();
+    assertThat(
+            verbs(
+                role.formatted("ClusterRole", "\"*\"", "\"*\"")
+                    .replace("image.openshift.io, ", "")))
+        .as("all of the core group")
+        .isEmpty();
   }
 
   @Test

@@ -54,6 +54,28 @@ class ResourcesTest {
             new MirrorSet.Entry("*.example.org", List.of("mirror.example.com/all"), false));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "{? [x] : y}, file: not YAML: Non scalar key",
+    "'{x: y, x: z}', file:5: x: the key is there twice",
+  })
+  void aKeyWithinAnObjectIsASingleValueThatIsThereOnce(String annotations, String problem) {
+    String group =
+        """
+        apiVersion: user.openshift.io/v1
+        kind: Group
+        metadata:
+          name: team
+          annotations: %s
+        users: [anna]
+        """
+            .formatted(annotations);
+
+    assertThatThrownBy(() -> Resources.parse(group, "file"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith(problem);
+  }
+
   /** The library reads in pieces of 1,025 characters, unless it is told. */
   @Test
   void readsCharactersOfTwoUnitsWhereverTheyLie() {
