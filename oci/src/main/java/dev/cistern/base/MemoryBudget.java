@@ -1,11 +1,15 @@
 package dev.cistern.base;
 
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.Condition;
@@ -47,7 +51,10 @@ public final class MemoryBudget {
 
   private final long limit;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition givenBack = lock.newCondition();
+
+  /** The waits for memory, which {@link #grant} ends in their order. */
+  private final Map<Queueing, Queue<Wait>> waits = new LinkedHashMap<>();
+
   private final Map<Account, Long> byAccount = new EnumMap<>(Account.class);
   private final Map<String, Long> byHolder = new HashMap<>();
   private final LongAdder refusals = new LongAdder();
@@ -187,6 +194,42 @@ public final class MemoryBudget {
     return limit;
   }
 
+  /** The waits of these holders for leases of such a length, of which one is tried at a time. */
+  private record Queueing(List<String> holders, boolean isSmall) {}
+
+  /** A thread's wait for memory. */
+  private final class Wait {
+    private final Condition granted = lock.newCondition();
+    private final Lease lease;
+    private final long more;
+    private boolean isGranted;
+
+    Wait(Lease lease, long more) {
+      this.lease = lease;
+      this.more = more;
+    }
+  }
+
+  /**
+   * Takes the memory that is there for those that wait for it. No thread wakes up in vain: there
+   * may be hundreds, and memory is given back with each request.
+   */
+  private void grant() {
+    for (Iterator<Queue<Wait>> queues = waits.values().iterator(); queues.hasNext(); ) {
+      Queue<Wait> queue = queues.next();
+      for (Wait wait = queue.peek();
+          wait != null && wait.lease.tryTakeLocked(wait.more);
+          wait = queue.peek()) {
+        wait.isGranted = true;
+        wait.granted.signal();
+        queue.remove();
+      }
+      if (queue.isEmpty()) {
+        queues.remove();
+      }
+    }
+  }
+
   /** A part of the budget, returned when it is closed. Safe for all threads. */
   public final class Lease implements AutoCloseable {
     private final Account account;
@@ -232,18 +275,30 @@ public final class MemoryBudget {
     public void take(long more, Duration atMost) {
       lock.lock();
       try {
-        long nanos = atMost.toNanos();
-        while (!tryTakeLocked(more)) {
-          if (nanos <= 0) {
-            throw refused();
-          }
-          nanos = givenBack.awaitNanos(nanos);
+        if (!tryTakeLocked(more)) {
+          await(more, atMost);
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    private void await(long more, Duration atMost) {
+      var wait = new Wait(this, more);
+      var queueing = new Queueing(holders, bytes + more <= SMALL_BYTES);
+      Queue<Wait> queue = waits.computeIfAbsent(queueing, absent -> new ArrayDeque<>());
+      queue.add(wait);
+      try {
+        for (long nanos = atMost.toNanos(); !wait.isGranted && nanos > 0; ) {
+          nanos = wait.granted.awaitNanos(nanos);
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
+      }
+      if (!wait.isGranted) {
+        queue.remove(wait);
+        grant(); // those behind it may be for less
         throw refused();
-      } finally {
-        lock.unlock();
       }
     }
 
@@ -303,6 +358,7 @@ public final class MemoryBudget {
       try {
         giveLocked(bytes);
         isClosed = true;
+        grant(); // a closed lease takes nothing, so its waits end
       } finally {
         lock.unlock();
       }
@@ -330,7 +386,7 @@ public final class MemoryBudget {
           isExceeding = false;
           exceeding.remove(account);
         }
-        givenBack.signalAll();
+        grant();
       }
     }
   }
