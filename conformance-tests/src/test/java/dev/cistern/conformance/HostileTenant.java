@@ -2,6 +2,7 @@ package dev.cistern.conformance;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.net.InetAddress;
@@ -17,12 +18,15 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * A tenant that means harm within its rights, from an address of its own: five nested graphs of
  * manifests a second, each copied from a stream of its namespace into another, 200 lists that it
- * does not read, 16 downloads that trickle after it has left, and four tags that trickle. What
- * comes of its requests does not matter; there are never more of them at a time than that.
+ * does not read, one of their objects as long as an object may be, 16 downloads that trickle after
+ * it has left, and four tags that trickle. What comes of its requests does not matter; there are
+ * never more of them at a time than that.
  */
 final class HostileTenant implements AutoCloseable {
   static final String NAMESPACE = "hostile";
@@ -35,6 +39,7 @@ final class HostileTenant implements AutoCloseable {
   private static final int LISTS = 200;
   private static final int LISTED = 40;
   private static final int LISTED_BYTES = 100 << 10;
+  private static final int LONG_TAGS = 2_500;
   private static final int DOWNLOADS = 16;
   private static final int TAGS = 4;
   private static final int TIMEOUT_MILLIS = 30_000;
@@ -93,6 +98,7 @@ final class HostileTenant implements AutoCloseable {
         RegistryClient registry = new RegistryClient(server)) {
       api.makeNamespace(NAMESPACE);
       registry.pushBlob(NAMESPACE + "/graphs", "{}".getBytes(UTF_8));
+      assertThat(api.post(ApiClient.streams(NAMESPACE), longStream()).status()).isEqualTo(201);
       for (int i = 0; i < LISTED; i++) {
         api.post(
             ApiClient.streams(NAMESPACE),
@@ -100,6 +106,20 @@ final class HostileTenant implements AutoCloseable {
                 .formatted(i, "x".repeat(LISTED_BYTES)));
       }
     }
+  }
+
+  private static String longStream() {
+    String tag =
+        "{\"name\":\"t%d\",\"reference\":true,"
+            + "\"from\":{\"kind\":\"DockerImage\",\"name\":\"registry.example/some/image:tag\"}}";
+    return IntStream.range(0, LONG_TAGS)
+        .mapToObj(tag::formatted)
+        .collect(
+            Collectors.joining(
+                ",",
+                "{\"kind\":\"ImageStream\",\"apiVersion\":\"image.openshift.io/v1\","
+                    + "\"metadata\":{\"name\":\"a-long-one\"},\"spec\":{\"tags\":[",
+                "]}}"));
   }
 
   /** Returns how often it did what. */

@@ -14,11 +14,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -102,29 +105,66 @@ class HostileTenantTest {
       try (CisternServer server = config.start();
           HttpCalls calls = new HttpCalls(server, Fuse.endless())) {
         hot(calls, blob, manifest);
-        try (var timer = Executors.newSingleThreadScheduledExecutor()) {
-          Future<Long> middle =
-              timer.schedule(() -> resident(server), time.toMillis() / 2, TimeUnit.MILLISECONDS);
-          long[] nanos = load(server, upstream, calls, blob, manifest, hasTenant, time);
-          assertThat(server.isAlive()).as(server.state()).isTrue();
+        try (var progress = new Progress(server, time)) {
+          load(server, upstream, calls, blob, manifest, hasTenant, time, progress);
           awaitRest(calls);
           String name = hasTenant ? "beside the tenant" : "alone";
-          return new Run(name, nanos, time, middle.get(), resident(server));
+          return new Run(name, progress.nanos(), time, progress.middle.get(), resident(server));
+        } catch (ExecutionException | IOException e) {
+          throw new AssertionError(server.state(), e);
         }
       }
     }
   }
 
-  private long[] load(
+  /** The requests so far: prints a line a minute. */
+  private static final class Progress implements AutoCloseable {
+    private final Queue<Long> latencies = new ConcurrentLinkedQueue<>();
+    private final LongAdder requests = new LongAdder();
+    private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+    private final Future<Long> middle;
+    private final Future<?> lines;
+    private long printed;
+
+    Progress(CisternServer server, Duration time) {
+      middle = timer.schedule(() -> resident(server), time.toMillis() / 2, TimeUnit.MILLISECONDS);
+      lines = timer.scheduleAtFixedRate(() -> print(server), 1, 1, TimeUnit.MINUTES);
+    }
+
+    void add(long nanos) {
+      latencies.add(nanos);
+      requests.increment();
+    }
+
+    private void print(CisternServer server) {
+      long all = requests.sum();
+      System.out.printf(
+          "HostileTenantTest: %d requests in a minute, resident %d MiB%n",
+          all - printed, resident(server) >> 20);
+      printed = all;
+    }
+
+    long[] nanos() {
+      return latencies.stream().flatMapToLong(LongStream::of).sorted().toArray();
+    }
+
+    @Override
+    public void close() {
+      lines.cancel(false);
+      timer.shutdownNow();
+    }
+  }
+
+  private void load(
       CisternServer server,
       UpstreamRegistry upstream,
       HttpCalls calls,
       byte[] blob,
       byte[] manifest,
       boolean hasTenant,
-      Duration time)
+      Duration time,
+      Progress progress)
       throws Exception {
-    Queue<Long> latencies = new ConcurrentLinkedQueue<>();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       Optional<HostileTenant> tenant =
           hasTenant ? Optional.of(HostileTenant.start(server, upstream)) : Optional.empty();
@@ -133,13 +173,13 @@ class HostileTenantTest {
         var clients = new ArrayList<Future<?>>();
         for (int i = 0; i < HOT; i++) {
           clients.add(
-              threads.submit(() -> repeat(end, latencies, () -> hot(calls, blob, manifest))));
+              threads.submit(() -> repeat(end, progress, () -> hot(calls, blob, manifest))));
         }
         for (int i = 0; i < COLD; i++) {
-          clients.add(threads.submit(() -> repeat(end, latencies, () -> cold(calls, upstream))));
+          clients.add(threads.submit(() -> repeat(end, progress, () -> cold(calls, upstream))));
         }
         for (int i = 0; i < PUSHES; i++) {
-          clients.add(threads.submit(() -> repeat(end, latencies, () -> push(calls))));
+          clients.add(threads.submit(() -> repeat(end, progress, () -> push(calls))));
         }
         for (Future<?> client : clients) {
           client.get();
@@ -150,18 +190,17 @@ class HostileTenantTest {
             one -> System.out.println("HostileTenantTest: the tenant: " + one.tally()));
       }
     }
-    return latencies.stream().flatMapToLong(LongStream::of).sorted().toArray();
   }
 
   private interface Step {
     void take() throws IOException;
   }
 
-  private static boolean repeat(long end, Queue<Long> latencies, Step step) throws IOException {
+  private static boolean repeat(long end, Progress progress, Step step) throws IOException {
     while (System.nanoTime() < end) {
       long begun = System.nanoTime();
       step.take();
-      latencies.add(System.nanoTime() - begun);
+      progress.add(System.nanoTime() - begun);
       LockSupport.parkNanos(THINK.toNanos());
     }
     return true;

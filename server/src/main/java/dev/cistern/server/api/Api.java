@@ -2,6 +2,7 @@ package dev.cistern.server.api;
 
 import dev.cistern.auth.access.Outcome.Caller;
 import dev.cistern.auth.access.Verb;
+import dev.cistern.base.FairSeats;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.oci.OciException;
 import dev.cistern.server.access.Gate;
@@ -64,6 +65,7 @@ public final class Api {
   private final Map<String, Resource> byPath = new HashMap<>();
   private final Discovery discovery;
   private final OpenApi openApi;
+  private final FairSeats seats = FairSeats.ofCores();
 
   /**
    * Creates the API for these components.
@@ -305,8 +307,8 @@ public final class Api {
     BooleanSupplier isAllowed = () -> isAllowed(call, resource.access().read());
     ReplyBody.PieceSource body =
         isWatch
-            ? new WatchBody(objects, shows, call, selector, format, isAllowed)
-            : new ListBody(objects, shows, call, selector, format, isAllowed);
+            ? new WatchBody(objects, shows, call, selector, format, isAllowed, seats)
+            : new ListBody(objects, shows, call, selector, format, isAllowed, seats);
     return Reply.status(200).header("Content-Type", JSON).body(new ReplyBody.Pieces(body));
   }
 

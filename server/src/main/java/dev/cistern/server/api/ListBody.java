@@ -2,6 +2,7 @@ package dev.cistern.server.api;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.cistern.base.FairSeats;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.base.MemoryBudget.Account;
 import dev.cistern.base.MemoryBudget.Lease;
@@ -49,6 +50,7 @@ final class ListBody implements ReplyBody.PieceSource {
    * Begins the list.
    *
    * @param isAllowed the check whether the caller still has the right; without it the list is cut
+   * @param seats for the work on stored objects
    * @throws MemoryBudget.RefusedException if there is no memory for a piece
    */
   ListBody(
@@ -57,7 +59,8 @@ final class ListBody implements ReplyBody.PieceSource {
       Call call,
       Selector selector,
       Format format,
-      BooleanSupplier isAllowed) {
+      BooleanSupplier isAllowed,
+      FairSeats seats) {
     this.isAllowed = isAllowed;
     this.resource = resource;
     this.call = call;
@@ -68,7 +71,7 @@ final class ListBody implements ReplyBody.PieceSource {
     this.cursor =
         objects.cursor(
             resource.stored(), call.namespace(), call.parameter("continue").map(ListBody::decoded));
-    this.walk = new ViewWalk(cursor, resource, call);
+    this.walk = new ViewWalk(cursor, resource, call, seats);
     // The position of the next page would reveal the name of a hidden object: all is one page.
     this.left = resource.hidesSome() ? Integer.MAX_VALUE : limit(call);
     Lease lease = call.request().lease(Account.LISTS);
@@ -86,7 +89,7 @@ final class ListBody implements ReplyBody.PieceSource {
   }
 
   @Override
-  public byte @Nullable [] next() throws IOException {
+  public byte @Nullable [] next() throws IOException, InterruptedException {
     if (!piece.hasRest()) {
       if (state == State.OVER) {
         return null;
@@ -100,7 +103,7 @@ final class ListBody implements ReplyBody.PieceSource {
     return piece.next();
   }
 
-  private void make() throws IOException {
+  private void make() throws IOException, InterruptedException {
     if (!isAllowed.getAsBoolean()) {
       throw new IOException("the caller may not list this any longer");
     }
@@ -123,7 +126,7 @@ final class ListBody implements ReplyBody.PieceSource {
   }
 
   private static IOException noMemory() {
-    return new IOException("no memory for an object of the list");
+    return new ReplyBody.EndedException("no memory for an object of the list");
   }
 
   private void add(ObjectNode view) {

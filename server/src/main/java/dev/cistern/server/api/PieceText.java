@@ -8,7 +8,8 @@ import java.util.Arrays;
 /**
  * The text of one piece of a list or watch. A piece of usual parts has at most {@link
  * #MAX_PIECE_BYTES}, for which memory is taken before it is written. A part that alone is longer
- * takes memory for its length and is sent in several pieces. Used by one thread.
+ * takes memory for its length and is sent in several pieces. Used by one thread, except for {@link
+ * #close}.
  */
 final class PieceText {
   /** The maximum length of a usual piece, in bytes. */
@@ -27,6 +28,7 @@ final class PieceText {
   private StringBuilder text = new StringBuilder();
   private byte[] bytes = {};
   private int sent;
+  private volatile boolean isClosed;
 
   PieceText(Lease lease) {
     this.lease = lease;
@@ -98,6 +100,12 @@ final class PieceText {
   }
 
   void close() {
+    isClosed = true;
     lease.close();
+  }
+
+  /** Returns whether the client has left. */
+  boolean isClosed() {
+    return isClosed;
   }
 }

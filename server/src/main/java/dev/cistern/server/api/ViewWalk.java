@@ -1,13 +1,19 @@
 package dev.cistern.server.api;
 
+import dev.cistern.auth.access.Principal;
+import dev.cistern.base.FairSeats;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.base.MemoryBudget.Account;
 import dev.cistern.base.MemoryBudget.Lease;
+import dev.cistern.server.http.ReplyBody;
 import dev.cistern.server.objects.ClusterObjects;
 import dev.cistern.server.objects.Meta;
+import dev.cistern.storage.ObjectName;
 import dev.cistern.storage.StoredObject;
+import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Consumer;
 import tools.jackson.databind.node.ObjectNode;
@@ -25,14 +31,22 @@ final class ViewWalk {
   private final ClusterObjects.Cursor cursor;
   private final Resource.Shows resource;
   private final Call call;
+  private final FairSeats seats;
 
   /** The last view that the taker received of the object after the cursor; "" for none. */
   private String given = "";
 
+  /** The object that {@link #given} is a view of. */
+  private Optional<ObjectName> givenOf = Optional.empty();
+
+  /** True if the last attempt lacked memory. */
+  private boolean mustWait;
+
   /** Length of the last page, for which memory is taken before the next page is read. */
   private long pageBytes = MIN_PAGE_BYTES;
 
-  ViewWalk(ClusterObjects.Cursor cursor, Resource.Shows resource, Call call) {
+  ViewWalk(ClusterObjects.Cursor cursor, Resource.Shows resource, Call call, FairSeats seats) {
+    this.seats = seats;
     this.cursor = cursor;
     this.resource = resource;
     this.call = call;
@@ -46,8 +60,10 @@ final class ViewWalk {
    * @param piece the text that the taker adds to; the step ends when it is full
    * @return the number of completed stored objects; -1 at the end
    * @throws MemoryBudget.RefusedException if there is no memory to parse an object
+   * @throws ReplyBody.EndedException if the client has left meanwhile
    */
-  int step(int mostStored, Consumer<ObjectNode> taker, PieceText piece) {
+  int step(int mostStored, Consumer<ObjectNode> taker, PieceText piece)
+      throws IOException, InterruptedException {
     OptionalInt done = OptionalInt.empty();
     while (done.isEmpty()) {
       done = tryStep(Math.min(MAX_PAGE_OBJECTS, mostStored), taker, piece);
@@ -56,13 +72,21 @@ final class ViewWalk {
   }
 
   /**
-   * Takes memory, reads a page and gives its views. Waits for memory only while nothing is read.
+   * Takes a seat and memory, reads a page and gives its views. Waits only while nothing is read,
+   * and holds memory while it waits for a seat only if it had to wait for the memory.
    *
    * @return empty if the page needs more memory than is available at once; the next attempt waits
    *     for as much as this page needs
    */
-  private OptionalInt tryStep(int most, Consumer<ObjectNode> taker, PieceText piece) {
-    try (Lease memory = tree(call, pageBytes)) {
+  private OptionalInt tryStep(int most, Consumer<ObjectNode> taker, PieceText piece)
+      throws IOException, InterruptedException {
+    try (Lease memory =
+            mustWait ? tree(call, pageBytes) : call.request().lease(Account.PARSED_TREES);
+        FairSeats.Seat _ = seat(seats, call, piece)) {
+      mustWait = !memory.tryResize(MemoryBudget.treeBytes(pageBytes));
+      if (mustWait) {
+        return OptionalInt.empty();
+      }
       long taken = pageBytes;
       if (taken < MAX_PAGE_BYTES
           && memory.tryTake(MemoryBudget.treeBytes(MAX_PAGE_BYTES - taken))) {
@@ -71,10 +95,26 @@ final class ViewWalk {
       List<StoredObject> page = cursor.peek(most, (int) Math.min(taken, MAX_PAGE_BYTES));
       long read = page.stream().mapToLong(object -> object.json().length()).sum();
       pageBytes = Math.max(MIN_PAGE_BYTES, read);
-      return read <= taken || memory.tryTake(MemoryBudget.treeBytes(read - taken))
-          ? OptionalInt.of(give(page, taker, piece))
-          : OptionalInt.empty();
+      mustWait = read > taken && !memory.tryTake(MemoryBudget.treeBytes(read - taken));
+      return mustWait ? OptionalInt.empty() : OptionalInt.of(give(page, taker, piece));
     }
+  }
+
+  /**
+   * Returns a seat for work on stored objects; waits for it.
+   *
+   * @throws ReplyBody.EndedException if the client has left meanwhile
+   */
+  static FairSeats.Seat seat(FairSeats seats, Call call, PieceText piece)
+      throws IOException, InterruptedException {
+    Principal principal = call.caller().principal();
+    FairSeats.Seat seat =
+        seats.take(principal.isAnonymous() ? call.request().client() : "user " + principal.name());
+    if (piece.isClosed()) {
+      seat.close();
+      throw new ReplyBody.EndedException("the client has left");
+    }
+    return seat;
   }
 
   private int give(List<StoredObject> page, Consumer<ObjectNode> taker, PieceText piece) {
@@ -86,6 +126,7 @@ final class ViewWalk {
       }
       done += cursor.isStored() ? 1 : 0;
       cursor.pass(object.name());
+      pageBytes = Math.min(pageBytes, MAX_PAGE_BYTES); // the next object is likely shorter
       if (piece.isFull()) {
         return done;
       }
@@ -102,6 +143,9 @@ final class ViewWalk {
         resource
             .views(ClusterObjects.parsed(resource.stored(), object.json(), object.revision()), call)
             .iterator();
+    if (!givenOf.equals(Optional.of(object.name()))) {
+      given = ""; // the object that it was of has been deleted meanwhile
+    }
     while (views.hasNext()) {
       ObjectNode view = views.next();
       String name = Meta.name(view);
@@ -109,6 +153,7 @@ final class ViewWalk {
         taker.accept(view);
         if (piece.isFull() && views.hasNext() && !piece.tryGrow()) {
           given = name;
+          givenOf = Optional.of(object.name());
           return;
         }
       }

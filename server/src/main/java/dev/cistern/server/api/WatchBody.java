@@ -1,5 +1,6 @@
 package dev.cistern.server.api;
 
+import dev.cistern.base.FairSeats;
 import dev.cistern.base.MemoryBudget;
 import dev.cistern.base.MemoryBudget.Account;
 import dev.cistern.base.MemoryBudget.Lease;
@@ -12,6 +13,7 @@ import dev.cistern.server.objects.Meta;
 import dev.cistern.server.objects.Selector;
 import dev.cistern.storage.ObjectEvent;
 import dev.cistern.storage.ObjectFeed;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -42,6 +44,7 @@ final class WatchBody implements ReplyBody.PieceSource {
   private final ObjectFeed.Cursor cursor;
   private final Instant end;
   private final BooleanSupplier isAllowed;
+  private final FairSeats seats;
   private final ViewWalk walk;
   private final PieceText piece;
   private boolean isListing;
@@ -60,6 +63,7 @@ final class WatchBody implements ReplyBody.PieceSource {
    *
    * @param isAllowed the check whether the caller still has the right; without it nothing further
    *     is shown
+   * @param seats for the work on stored objects
    * @throws ApiException if the changes after that version are no longer kept, or if the server is
    *     stopping. Also if the version does not exist, because the store may be another one.
    * @throws MemoryBudget.RefusedException if there is no memory for a piece
@@ -70,8 +74,10 @@ final class WatchBody implements ReplyBody.PieceSource {
       Call call,
       Selector selector,
       Format format,
-      BooleanSupplier isAllowed) {
+      BooleanSupplier isAllowed,
+      FairSeats seats) {
     this.isAllowed = isAllowed;
+    this.seats = seats;
     this.resource = resource;
     this.call = call;
     this.selector = selector;
@@ -96,7 +102,10 @@ final class WatchBody implements ReplyBody.PieceSource {
     }
     this.walk =
         new ViewWalk(
-            objects.cursor(resource.stored(), call.namespace(), Optional.empty()), resource, call);
+            objects.cursor(resource.stored(), call.namespace(), Optional.empty()),
+            resource,
+            call,
+            seats);
     Lease lease = call.request().lease(Account.WATCHES);
     lease.take(PieceText.MAX_PIECE_BYTES);
     this.piece = new PieceText(lease);
@@ -133,7 +142,7 @@ final class WatchBody implements ReplyBody.PieceSource {
   }
 
   @Override
-  public byte @Nullable [] next() throws InterruptedException {
+  public byte @Nullable [] next() throws IOException, InterruptedException {
     while (!piece.hasRest()) {
       if (isOver) {
         return null;
@@ -148,7 +157,7 @@ final class WatchBody implements ReplyBody.PieceSource {
     return piece.next();
   }
 
-  private void make() throws InterruptedException {
+  private void make() throws IOException, InterruptedException {
     try {
       if (!isListing) {
         follow();
@@ -171,36 +180,65 @@ final class WatchBody implements ReplyBody.PieceSource {
     }
   }
 
-  private void follow() throws InterruptedException {
-    Duration left = Duration.between(MonotonicClock.SYSTEM.instant(), end);
+  /** Writes the next changes. Waits for memory and a seat while no change is held. */
+  private void follow() throws IOException, InterruptedException {
     piece.release();
-    try (Lease tree = memoryOfNext()) {
-      List<ObjectEvent> events =
-          cursor.next(left.isNegative() ? Duration.ZERO : left, MAX_EVENT_BYTES);
-      if (!isAllowed.getAsBoolean()) {
-        isOver = true;
+    try {
+      if (!awaitsOurs()) {
         return;
       }
-      if (events.stream().anyMatch(this::isOurs) && !piece.tryBegin()) {
-        call.request().countRefusal();
-        fail(refused());
-        return;
-      }
-      for (ObjectEvent event : events) {
-        if (isOurs(event)) {
-          eventBytes = (long) length(event.before()) + length(event.after());
-          if (!tree.tryResize(MemoryBudget.treeBytes(eventBytes)) || !write(event)) {
-            cursor.back(event);
-            return;
-          }
+      try (Lease tree = memoryOfNext();
+          FairSeats.Seat _ = ViewWalk.seat(seats, call, piece)) {
+        if (!isAllowed.getAsBoolean()) {
+          isOver = true;
+        } else if (!piece.tryBegin()) {
+          call.request().countRefusal();
+          fail(refused());
+        } else {
+          write(cursor.next(Duration.ZERO, MAX_EVENT_BYTES), tree);
         }
-        eventBytes = 0;
-        sentLines = 0;
       }
-      isOver = cursor.isOver() || !MonotonicClock.SYSTEM.instant().isBefore(end);
     } catch (ObjectFeed.TooOldException e) {
       fail(expired(e));
     }
+  }
+
+  /**
+   * Waits until the next change is one of ours, or until the watch is over.
+   *
+   * @return whether it is one of ours
+   */
+  private boolean awaitsOurs() throws InterruptedException, ObjectFeed.TooOldException {
+    if (eventBytes > 0) {
+      return true;
+    }
+    Duration left = Duration.between(MonotonicClock.SYSTEM.instant(), end);
+    Optional<ObjectEvent> ours =
+        cursor.next(left.isNegative() ? Duration.ZERO : left, MAX_EVENT_BYTES).stream()
+            .filter(this::isOurs)
+            .findFirst();
+    ours.ifPresent(cursor::back);
+    isOver = ours.isEmpty() && (isEnded() || !isAllowed.getAsBoolean());
+    return ours.isPresent();
+  }
+
+  private boolean isEnded() {
+    return cursor.isOver() || !MonotonicClock.SYSTEM.instant().isBefore(end);
+  }
+
+  private void write(List<ObjectEvent> events, Lease tree) {
+    for (ObjectEvent event : events) {
+      if (isOurs(event)) {
+        eventBytes = (long) length(event.before()) + length(event.after());
+        if (!tree.tryResize(MemoryBudget.treeBytes(eventBytes)) || !write(event)) {
+          cursor.back(event);
+          return;
+        }
+      }
+      eventBytes = 0;
+      sentLines = 0;
+    }
+    isOver = isEnded();
   }
 
   /**

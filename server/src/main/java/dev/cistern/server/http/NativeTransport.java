@@ -1,6 +1,7 @@
 package dev.cistern.server.http;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelException;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
@@ -51,7 +52,11 @@ record NativeTransport(IoHandlerFactory io, Class<? extends ServerChannel> serve
    */
   static void limitUnsent(Channel channel, int bytes) {
     if (channel instanceof EpollSocketChannel socket && socket.isOpen()) {
-      socket.config().setTcpNotSentLowAt(bytes);
+      try {
+        socket.config().setTcpNotSentLowAt(bytes);
+      } catch (ChannelException e) {
+        // A kernel without this option, such as that of a sandbox, takes as much as it does.
+      }
     }
   }
 }

@@ -153,7 +153,7 @@ final class Relay {
         context.close();
       }
     } catch (IOException e) {
-      LOG.atWarn()
+      (e instanceof ReplyBody.EndedException ? LOG.atDebug() : LOG.atWarn())
           .addKeyValue("of", source.name())
           .addKeyValue("reason", e.getMessage())
           .log("reply cut");

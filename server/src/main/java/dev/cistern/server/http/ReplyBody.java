@@ -58,4 +58,16 @@ public sealed interface ReplyBody {
     @Override
     void close();
   }
+
+  /**
+   * Ends a body early for a reason that is counted elsewhere: there is no memory for the next
+   * piece, or the client has left. It is not a warning of the log.
+   */
+  final class EndedException extends IOException {
+    private static final long serialVersionUID = 1;
+
+    public EndedException(String message) {
+      super(message);
+    }
+  }
 }
