@@ -79,7 +79,11 @@ final class FactCheck {
   }
 
   private void damaged(Digest digest, CheckRun.Namers keepers) throws IOException {
-    repositories.manifest(keepers.first().getFirst(), digest); // records the damage
+    for (RepositoryName keeper : keepers.first()) {
+      if (!run.damaged().isDamagedManifest(digest)) {
+        repositories.manifest(keeper, digest); // records the damage
+      }
+    }
     Origin origin =
         Holders.origin(run.index(), Keys.keepers(digest), name -> Keys.manifestLink(name, digest));
     boolean isPushed = origin == Origin.PUSHED;

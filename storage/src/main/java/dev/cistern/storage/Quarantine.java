@@ -146,11 +146,16 @@ final class Quarantine {
     if (files() == 0) {
       return Optional.empty();
     }
+    String name = nameOf(digest);
     for (Path day : days()) {
-      for (Path file : Layout.list(day)) {
-        if (nameIn(file).equals(nameOf(digest)) && isWhole(file, digest)) {
-          return Optional.of(file);
+      try {
+        for (Path file : Layout.list(day)) {
+          if (nameIn(file).equals(name) && isWhole(file, digest)) {
+            return Optional.of(file);
+          }
         }
+      } catch (NoSuchFileException e) {
+        // The files of this day have expired meanwhile.
       }
     }
     return Optional.empty();

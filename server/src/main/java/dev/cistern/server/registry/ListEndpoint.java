@@ -36,6 +36,9 @@ final class ListEndpoint {
   /** Approximate size of a descriptor without artifact type and annotations. */
   private static final int MIN_DESCRIPTOR_BYTES = 200;
 
+  /** Size that the store counts for an annotation besides its texts. */
+  private static final int ANNOTATION_BYTES = 8;
+
   private final Repositories repositories;
   private final Mirror mirror;
 
@@ -94,7 +97,7 @@ final class ListEndpoint {
     long bytes = MIN_DESCRIPTOR_BYTES;
     bytes += descriptor.artifactType().map(type -> type.getBytes(UTF_8).length).orElse(0);
     for (Map.Entry<String, String> annotation : descriptor.annotations().entrySet()) {
-      bytes += annotation.getKey().getBytes(UTF_8).length;
+      bytes += ANNOTATION_BYTES + annotation.getKey().getBytes(UTF_8).length;
       bytes += annotation.getValue().getBytes(UTF_8).length;
     }
     return bytes;
