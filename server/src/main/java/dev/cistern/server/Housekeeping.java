@@ -80,7 +80,7 @@ final class Housekeeping implements Closeable {
       return true;
     } catch (IOException e) {
       if (!Thread.currentThread().isInterrupted()) {
-        LOG.atWarn().addKeyValue("reason", e.toString()).log(failure);
+        LOG.atWarn().addKeyValue("reason", e.getMessage()).log(failure);
       }
     } catch (Throwable e) {
       if (!Thread.currentThread().isInterrupted()) {
